@@ -1,0 +1,1 @@
+"""The von Neumann machine that the chip is compared with."""

@@ -1,0 +1,1 @@
+"""Exact noisy matrix-vector products of one crossbar, NumPy only."""

@@ -1,0 +1,1 @@
+"""How a cell behaves: conductance, programming error, drift and noise."""

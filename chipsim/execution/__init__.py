@@ -1,0 +1,1 @@
+"""The functional plane: values through the plan."""

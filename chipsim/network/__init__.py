@@ -1,0 +1,1 @@
+"""What is computed: networks read from ONNX, and a zoo of them."""

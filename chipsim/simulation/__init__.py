@@ -1,0 +1,1 @@
+"""The timing plane: when each thing happens, and how much of it."""
