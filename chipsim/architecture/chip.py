@@ -1,0 +1,165 @@
+"""`Chip`: the architecture as a directed graph of named components and links.
+
+Each site has a router and, beside it, a tile with its control unit and line buffer, and a neuron unit. Digital
+units and the host interface sit beside some routers. An edge with ``interconnect=True`` is a server: it carries
+one packet at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.architecture.topology import Topology, build_topology
+
+Edge = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip as a graph.
+
+    Attributes
+    ----------
+    spec : InMemorySpec
+    graph : networkx.DiGraph
+        Nodes have ``kind`` (tile, neuron_unit, digital_unit, router, memory, control_unit, host), ``x`` and ``y``;
+        edges have ``bandwidth_bytes_per_s``, ``latency_s``, ``delay_s`` (of the router before it),
+        ``energy_per_byte_j``, ``kind`` (link, port, host, local) and ``interconnect``.
+    tiles, neuron_units, digital_units : tuple of str
+        Names; tiles and neuron units in placement order, the i-th neuron unit beside the i-th tile.
+    """
+
+    spec: InMemorySpec
+    graph: nx.DiGraph[str]
+    topology: Topology
+    tiles: tuple[str, ...]
+    neuron_units: tuple[str, ...]
+    digital_units: tuple[str, ...]
+    _sites: dict[str, int] = field(repr=False)
+
+    def site(self, component: str) -> int:
+        """The site that a component sits at."""
+        return self._sites[component]
+
+    def hops(self, source: str, target: str) -> int:
+        """Links between routers on the way from one component to another."""
+        return len(self.topology.route(self.site(source), self.site(target))) - 1
+
+    def path(self, source: str, target: str) -> list[Edge]:
+        """The links from one component to another: a port, links between routers, a port."""
+        sites = self.topology.route(self.site(source), self.site(target))
+        routers = [router_name(self.topology, site) for site in sites]
+        return list(zip([source, *routers], [*routers, target], strict=True))
+
+    def position(self, component: str) -> tuple[float, float]:
+        """(x, y) of a component on the floor plan."""
+        return self.topology.coordinates(self.site(component))
+
+
+def router_name(topology: Topology, site: int) -> str:
+    """Name of the router at a site."""
+    return f"router({topology.label(site)})"
+
+
+def build_chip(spec: InMemorySpec) -> Chip:
+    """Build the graph of an architecture.
+
+    Examples
+    --------
+    >>> from chipsim.architecture.loader import load_spec
+    >>> chip = build_chip(load_spec("hermes64", ["grid.shape=[2,2]", "digital_unit.count=1"]))
+    >>> chip.tiles
+    ('tile(0,0)', 'tile(0,1)', 'tile(1,1)', 'tile(1,0)')
+    >>> chip.path("tile(0,0)", "tile(0,1)")
+    [('tile(0,0)', 'router(0,0)'), ('router(0,0)', 'router(0,1)'), ('router(0,1)', 'tile(0,1)')]
+    """
+    topology = build_topology(spec.grid)
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    sites: dict[str, int] = {}
+    order = topology.placement_order()
+    for site in order:
+        _add_node(graph, sites, topology, router_name(topology, site), "router", site)
+    for source, target in topology.links():
+        graph.add_edge(router_name(topology, source), router_name(topology, target), **_link(spec))
+    tiles = [_add_site(graph, sites, topology, spec, site) for site in order]
+    digital = [f"digital({index})" for index in range(spec.digital_unit.count)]
+    for name, site in zip(digital, topology.spread(len(digital)), strict=True):
+        _add_beside(graph, sites, topology, name, "digital_unit", site, _port(spec))
+    _add_beside(graph, sites, topology, "host", "host", topology.host_site, _host_port(spec))
+    neurons = [f"neuron({topology.label(site)})" for site in order]
+    return Chip(spec, graph, topology, tuple(tiles), tuple(neurons), tuple(digital), sites)
+
+
+def _add_node(
+    graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, name: str, kind: str, site: int
+) -> None:
+    x, y = topology.coordinates(site)
+    graph.add_node(name, kind=kind, x=x, y=y)
+    sites[name] = site
+
+
+def _add_beside(
+    graph: nx.DiGraph[str],
+    sites: dict[str, int],
+    topology: Topology,
+    name: str,
+    kind: str,
+    site: int,
+    port: dict[str, object],
+) -> None:
+    _add_node(graph, sites, topology, name, kind, site)
+    router = router_name(topology, site)
+    graph.add_edge(name, router, **port)
+    graph.add_edge(router, name, **port)
+
+
+def _add_site(
+    graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, spec: InMemorySpec, site: int
+) -> str:
+    label = topology.label(site)
+    tile, neuron, control, buffer = (f"{kind}({label})" for kind in ("tile", "neuron", "control", "buffer"))
+    _add_beside(graph, sites, topology, tile, "tile", site, _port(spec))
+    _add_beside(graph, sites, topology, neuron, "neuron_unit", site, _port(spec))
+    _add_node(graph, sites, topology, control, "control_unit", site)
+    _add_node(graph, sites, topology, buffer, "memory", site)
+    inside = {"kind": "local", "interconnect": False, "latency_s": 0.0, "delay_s": 0.0, "energy_per_byte_j": 0.0}
+    graph.add_edge(control, tile, **inside, bandwidth_bytes_per_s=None)
+    graph.add_edge(buffer, tile, **inside, bandwidth_bytes_per_s=spec.tile.buffer.bandwidth)
+    graph.add_edge(tile, neuron, **inside, bandwidth_bytes_per_s=spec.tile.output_bandwidth)
+    return tile
+
+
+def _link(spec: InMemorySpec) -> dict[str, object]:
+    return {
+        "kind": "link",
+        "interconnect": True,
+        "bandwidth_bytes_per_s": spec.link.bandwidth,
+        "latency_s": spec.link.latency,
+        "delay_s": spec.router.delay,
+        "energy_per_byte_j": spec.link.energy_per_byte + spec.router.energy_per_byte,
+    }
+
+
+def _port(spec: InMemorySpec) -> dict[str, object]:
+    return {
+        "kind": "port",
+        "interconnect": True,
+        "bandwidth_bytes_per_s": spec.link.bandwidth,
+        "latency_s": 0.0,
+        "delay_s": 0.0,
+        "energy_per_byte_j": 0.0,
+    }
+
+
+def _host_port(spec: InMemorySpec) -> dict[str, object]:
+    return {
+        "kind": "host",
+        "interconnect": True,
+        "bandwidth_bytes_per_s": spec.host.bandwidth,
+        "latency_s": spec.host.latency,
+        "delay_s": 0.0,
+        "energy_per_byte_j": spec.host.energy_per_byte,
+    }

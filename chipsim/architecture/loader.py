@@ -1,0 +1,181 @@
+"""`load_spec`: an architecture by name or path, with overrides, as a checked specification."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from chipsim.architecture.spec import InMemorySpec, Spec, VonNeumannSpec
+from chipsim.architecture.yaml_source import YamlSource, read_yaml
+from chipsim.errors import SpecError, nearest
+
+_ADAPTER: TypeAdapter[InMemorySpec | VonNeumannSpec] = TypeAdapter(Spec)
+_KINDS: dict[str, type[BaseModel]] = {"in-memory": InMemorySpec, "von-neumann": VonNeumannSpec}
+AnySpec = InMemorySpec | VonNeumannSpec
+
+
+def preset_folder() -> Path:
+    """Folder of the architectures that come with chipsim: in the wheel, or beside the package in a checkout."""
+    packaged = Path(str(resources.files("chipsim"))) / "_architectures"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "architectures"
+
+
+def list_architectures() -> list[str]:
+    """Names of the architectures that come with chipsim.
+
+    Examples
+    --------
+    >>> "hermes64" in list_architectures()
+    True
+    """
+    return sorted(path.stem for path in preset_folder().glob("*.yaml"))
+
+
+def find_architecture(name_or_path: str | Path) -> Path:
+    """The file of an architecture given by name or path.
+
+    Raises
+    ------
+    SpecError
+        If there is no such file or preset.
+    """
+    text = str(name_or_path)
+    preset = preset_folder() / f"{text}.yaml"
+    if "/" not in text and "\\" not in text and preset.is_file():
+        return preset
+    path = Path(text)
+    if path.is_file():
+        return path
+    names = list_architectures()
+    raise SpecError(
+        f"architecture {text!r} is neither a file nor one of {', '.join(names)}{nearest(text, names)}"
+    )
+
+
+def load_spec(name_or_path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:
+    """Read and check an architecture.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``"hermes64"`` or a YAML file.
+    overrides : sequence of str
+        ``"path.to.field=value"``, the value as it would stand in the file.
+
+    Returns
+    -------
+    InMemorySpec or VonNeumannSpec
+
+    Raises
+    ------
+    SpecError
+        With file, line, dotted path, the value given, what is allowed and the nearest name.
+
+    Examples
+    --------
+    >>> load_spec("hermes64", ["grid.shape=[4,4]"]).grid.shape
+    (4, 4)
+    """
+    source = read_yaml(find_architecture(name_or_path))
+    for text in overrides:
+        source = _override(source, text)
+    return check_spec(source)
+
+
+def check_spec(source: YamlSource) -> AnySpec:
+    """Turn the values of a file into a specification; see `load_spec`."""
+    try:
+        return _ADAPTER.validate_python(source.values)
+    except ValidationError as error:
+        messages = [_explain(item, source) for item in error.errors()]
+        raise SpecError("\n".join(dict.fromkeys(messages))) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of an architecture file, for completion in editors."""
+    schema = _ADAPTER.json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "chipsim architecture", **schema}
+
+
+def spec_hash(spec: AnySpec) -> str:
+    """SHA-256 of the checked specification, overrides included."""
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _override(source: YamlSource, text: str) -> YamlSource:
+    path_text, equals, value_text = text.partition("=")
+    keys = path_text.strip().split(".")
+    if not equals or not all(keys):
+        raise SpecError(f"override {text!r} is not of the form path.to.field=value")
+    try:
+        value = yaml.safe_load(value_text)
+    except yaml.YAMLError:
+        raise SpecError(f"override {text!r}: the value {value_text!r} is not valid YAML") from None
+    return replace(source, values=_with(source.values, keys, value, text))
+
+
+def _with(values: Any, keys: list[str], value: Any, text: str) -> Any:
+    if not isinstance(values, dict):
+        # `device: pcm` may be refined to `device.parameters.x=...`
+        if isinstance(values, str) and keys[0] in ("model", "parameters"):
+            values = {"model": values}
+        else:
+            raise SpecError(f"override {text!r}: {keys[0]!r} is below a field that has no fields of its own")
+    child = value if len(keys) == 1 else _with(values.get(keys[0], {}), keys[1:], value, text)
+    return {**values, keys[0]: child}
+
+
+def _explain(item: Any, source: YamlSource) -> str:
+    kind = item["type"]
+    location = tuple(part for part in item["loc"] if not _is_union_tag(part))
+    where = f"{source.name}:{source.line_of(location)}: {'.'.join(map(str, location)) or 'file'}"
+    if kind == "extra_forbidden":
+        allowed = sorted(_fields_at(source, location[:-1]))
+        return f"{where}: unknown field; allowed here: {', '.join(allowed)}{nearest(str(location[-1]), allowed)}"
+    if kind == "missing":
+        return f"{where}: missing; add this field"
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        given = source.values.get("kind")
+        shown = "missing" if given is None else f"{given!r} is not a kind of machine"
+        return f"{source.name}:{source.line_of(('kind',))}: kind: {shown}; allowed: {', '.join(_KINDS)}" + nearest(
+            str(given), _KINDS
+        )
+    message = str(item["msg"]).removeprefix("Value error, ")
+    shown = "" if repr(item["input"]) in message or isinstance(item["input"], dict) else f"{item['input']!r}: "
+    return f"{where}: {shown}{message}{_nearest_literal(item)}"
+
+
+def _is_union_tag(part: str | int) -> bool:
+    text = str(part)
+    return text in _KINDS or "[" in text or text in ("str", "int", "float", "DeviceChoice", "constrained-int")
+
+
+def _nearest_literal(item: Any) -> str:
+    expected = str(item.get("ctx", {}).get("expected", ""))
+    return nearest(str(item["input"]), [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")])
+
+
+def _fields_at(source: YamlSource, path: tuple[str | int, ...]) -> set[str]:
+    models: list[type[BaseModel]] = [_KINDS.get(str(source.values.get("kind")), InMemorySpec)]
+    for key in path:
+        found: list[type[BaseModel]] = []
+        for model in models:
+            field = model.model_fields.get(str(key))
+            found += [] if field is None else _models_in(field.annotation)
+        models = found
+    return {name for model in models for name in model.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]

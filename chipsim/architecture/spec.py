@@ -1,0 +1,298 @@
+"""`InMemorySpec` and `VonNeumannSpec`: one description of an architecture file for checks, schema and docs.
+
+Energies are optional extras of the parts they belong to; a part without a number costs nothing and the
+file should say why. ``source`` stands next to the numbers: one text for a section, or one per field.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from chipsim.architecture.quantities import (
+    Bandwidth,
+    Capacity,
+    Energy,
+    EnergyPerByte,
+    EnergyPerOperation,
+    Frequency,
+    PositiveTime,
+    Power,
+    Rate,
+    Time,
+    Voltage,
+)
+
+SCHEMA_VERSION = 1
+Count = Annotated[int, Field(ge=1, strict=True)]
+Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
+
+
+class Section(BaseModel):
+    """A part of an architecture file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    source: str | dict[str, str] = Field(
+        "", description="Where the numbers come from: one text for the section, or one per field."
+    )
+
+    @model_validator(mode="after")
+    def _sources_name_fields(self) -> Section:
+        if isinstance(self.source, dict):
+            unknown = set(self.source) - set(type(self).model_fields)
+            if unknown:
+                raise ValueError(f"source names {sorted(unknown)}, which are no fields of this section")
+        return self
+
+    def source_of(self, name: str) -> str:
+        """The source of one field, ``"assumption"`` where the file gives none."""
+        text = self.source.get(name, "") if isinstance(self.source, dict) else self.source
+        return text or "assumption"
+
+
+class Grid(Section):
+    """How routers are joined."""
+
+    topology: Literal["mesh"] = Field("mesh", description="Shape of the network between the routers.")
+    shape: tuple[Count, Count] = Field(description="Rows and columns of sites; each site has a tile.")
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return math.prod(self.shape)
+
+
+class DeviceChoice(Section):
+    """A device model with parameters of its own."""
+
+    model: str = Field(description="Name of a device model.")
+    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+
+
+class Crossbar(Section):
+    """The array of cells."""
+
+    rows: Count = Field(description="Word lines, one input each.")
+    columns: Count = Field(description="Bit lines (pairs of them), one output each.")
+    device: str | DeviceChoice = Field(description="Device model, by name or with parameters.")
+    read_voltage: Voltage = Field(0.2, validate_default=False, description="On a driven word line.")
+
+    @property
+    def device_name(self) -> str:
+        """Name of the device model."""
+        return self.device if isinstance(self.device, str) else self.device.model
+
+    @property
+    def device_parameters(self) -> dict[str, Any]:
+        """Parameters that differ from the model's own."""
+        return {} if isinstance(self.device, str) else dict(self.device.parameters)
+
+
+class Dac(Section):
+    """Input converters: one per row, signed codes, pulse width."""
+
+    bits: Bits = 8
+    time_per_lsb: PositiveTime = Field(1e-9, validate_default=False, description="Pulse length of one code step.")
+    energy_per_conversion: Energy = 0.0
+    range_percentile: float = Field(99.99, gt=0, le=100, description="Of |x| in calibration: full scale.")
+
+
+class Adc(Section):
+    """Output converters."""
+
+    bits: Bits = 8
+    columns_per_adc: Count = Field(1, description="Columns that take turns at one converter.")
+    conversion_time: PositiveTime | None = Field(None, description="Of one column.")
+    energy_per_conversion: Energy = 0.0
+    range_percentile: float = Field(99.99, gt=0, le=100, description="Of |column sum| in calibration: full scale.")
+
+
+class Buffer(Section):
+    """Memory that holds what has arrived and is still needed."""
+
+    capacity: Capacity | Literal["unbounded"] = Field(
+        "unbounded", description="Bytes for each edge of the network that ends here."
+    )
+    bandwidth: Bandwidth = Field(64e9, validate_default=False)
+    energy_per_byte: EnergyPerByte = 0.0
+
+
+class Tile(Section):
+    """A crossbar with its converters, registers and line buffer."""
+
+    crossbar: Crossbar
+    dac: Dac = Dac()
+    adc: Adc = Adc()
+    mvm_latency: PositiveTime | None = Field(None, description="Integrate and convert, where one figure is known.")
+    mvm_energy: Energy | None = Field(None, description="Of one MVM: array, DAC and ADC together.")
+    sample_and_hold: bool = Field(False, description="The array is free while the ADC converts.")
+    register_banks: Annotated[int, Field(ge=1, le=2, strict=True)] = 2
+    digital_scale: bool = Field(
+        True, description="Each tile scales its own columns; otherwise row blocks share a column's scale."
+    )
+    buffer: Buffer = Buffer()
+    output_bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of the output register.")
+    static_power: Power = 0.0
+
+    @model_validator(mode="after")
+    def _timing_is_complete(self) -> Tile:
+        if self.mvm_latency is None and self.adc.conversion_time is None:
+            raise ValueError("give either tile.mvm_latency or tile.adc.conversion_time")
+        return self
+
+
+class ControlUnit(Section):
+    """Issues the MVMs of one tile."""
+
+    issue_time: Time = Field(0.0, validate_default=False)
+    energy_per_mvm: Energy = 0.0
+    static_power: Power = 0.0
+
+
+class NeuronUnit(Section):
+    """Scales, adds partial sums and bias, applies the activation; one per site."""
+
+    rate: Rate = Field(description="Partial-sum values per second.")
+    latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
+    partial_sum_slots: Count = Field(2, description="Positions of partial sums held per sending tile.")
+    energy_per_operation: EnergyPerOperation = 0.0
+    static_power: Power = 0.0
+
+
+class DigitalUnit(Section):
+    """Executes every operator that is no MVM."""
+
+    count: Count = 1
+    rate: Rate = Field(description="Scalar operations per second of one unit.")
+    latency: Time = Field(0.0, validate_default=False)
+    buffer: Buffer = Buffer()
+    energy_per_operation: EnergyPerOperation = 0.0
+    static_power: Power = 0.0
+
+
+class Link(Section):
+    """A directed wire between two routers, or between a router and a component beside it."""
+
+    bandwidth: Bandwidth
+    latency: Time = Field(0.0, validate_default=False, description="Of the wire between two routers.")
+    energy_per_byte: EnergyPerByte = Field(0.0, description="For each link between routers.")
+
+
+class Router(Section):
+    """Switches packets between links."""
+
+    delay: PositiveTime = Field(1e-9, validate_default=False, description="From head in to head out.")
+    energy_per_byte: EnergyPerByte = 0.0
+    static_power: Power = 0.0
+
+
+class Host(Section):
+    """Where inputs come from and outputs go."""
+
+    bandwidth: Bandwidth
+    latency: Time = Field(0.0, validate_default=False)
+    energy_per_byte: EnergyPerByte = 0.0
+    max_inputs_in_flight: Count | Literal["auto"] = Field(
+        "auto", description="Inputs admitted before the first of them is done; 'auto' keeps the slowest stage busy."
+    )
+
+
+class Widths(Section):
+    """Widths of what travels."""
+
+    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
+    partial_sum_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 16
+    packet_header_bytes: Annotated[int, Field(ge=0, le=1024, strict=True)] = 0
+
+
+class Machine(Section):
+    """What both kinds of machine say of themselves."""
+
+    schema_version: Literal[1] = Field(description="Version of this file format.")
+    name: str = Field(min_length=1)
+    description: str = ""
+    technology: str = Field("", description="Process node, for comparisons.")
+    power_gating: bool = Field(False, description="Components that the network does not use draw no static power.")
+    host: Host
+
+
+class InMemorySpec(Machine):
+    """A chip of crossbar tiles, neuron units, digital units and an interconnect."""
+
+    kind: Literal["in-memory"]
+    grid: Grid
+    tile: Tile
+    control_unit: ControlUnit = ControlUnit()
+    neuron_unit: NeuronUnit
+    digital_unit: DigitalUnit
+    link: Link
+    router: Router = Router()
+    widths: Widths = Widths()
+
+
+class ComputeArray(Section):
+    """A systolic array of multiply-accumulate cells, or SIMD lanes."""
+
+    kind: Literal["systolic", "simd"] = "systolic"
+    rows: Count = Field(1, description="Of a systolic array.")
+    columns: Count = Field(description="Of a systolic array; lanes of a SIMD unit.")
+    dataflow: Literal["weight-stationary", "input-stationary", "output-stationary"] = "weight-stationary"
+    frequency: Frequency
+    energy_per_mac: EnergyPerOperation = 0.0
+    static_power: Power = 0.0
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Multiply-accumulates per cycle at the peak."""
+        return self.rows * self.columns
+
+
+class OnChipMemory(Section):
+    """The scratchpad that feeds the compute array."""
+
+    capacity: Capacity
+    bandwidth: Bandwidth
+    energy_per_byte: EnergyPerByte = 0.0
+    static_power: Power = 0.0
+
+
+class Dram(Section):
+    """The memory beside the processor."""
+
+    bandwidth: Bandwidth
+    latency: Time = Field(0.0, validate_default=False, description="From a request to its first byte.")
+    energy_per_byte: EnergyPerByte = 0.0
+    static_power: Power = 0.0
+
+
+class VectorUnit(Section):
+    """Executes activations, pooling and the other operators that are no matrix product."""
+
+    rate: Rate = Field(description="Scalar operations per second.")
+    energy_per_operation: EnergyPerOperation = 0.0
+    static_power: Power = 0.0
+
+
+class Precision(Section):
+    """Widths of the numbers that move."""
+
+    weight_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
+    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
+    accumulator_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 32
+
+
+class VonNeumannSpec(Machine):
+    """A compute array with on-chip memory and DRAM beside it."""
+
+    kind: Literal["von-neumann"]
+    compute: ComputeArray
+    vector_unit: VectorUnit
+    on_chip_memory: OnChipMemory
+    dram: Dram
+    precision: Precision = Precision()
+
+
+Spec = Annotated[InMemorySpec | VonNeumannSpec, Field(discriminator="kind")]

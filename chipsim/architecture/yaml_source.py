@@ -1,0 +1,109 @@
+"""`YamlSource`: a YAML file as plain values that remember the line they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chipsim.errors import SpecError
+
+Path_ = tuple[str | int, ...]
+MAX_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class YamlSource:
+    """Plain values of one file and the line of each.
+
+    Attributes
+    ----------
+    name : str
+        The file, for messages.
+    values : dict
+        Mappings, lists and scalars only.
+    lines : dict of path to int
+        Line (from 1) of each dotted path, as a tuple of keys.
+    """
+
+    name: str
+    values: dict[str, Any]
+    lines: dict[Path_, int] = field(default_factory=dict)
+
+    def line_of(self, path: Path_) -> int:
+        """Line of a path, or of its nearest parent that stands in the file."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return 1
+
+
+def read_yaml(path: Path) -> YamlSource:
+    """Read a file.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read, is no YAML mapping, has a key twice or uses aliases.
+    """
+    try:
+        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"{path}: is not a text file (UTF-8 expected)") from None
+    if len(text) > MAX_BYTES:
+        raise SpecError(f"{path}: larger than {MAX_BYTES} bytes; an architecture file is a few hundred lines")
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> YamlSource:
+    """Parse YAML text; see `read_yaml`."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise SpecError(f"{name}: uses YAML aliases (*name); write the values out")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise SpecError(f"{where}: not valid YAML: {error.problem or error}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SpecError(f"{name}: not valid YAML: {error}") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise SpecError(f"{name}:1: expected fields such as 'kind: in-memory', found none")
+    lines: dict[Path_, int] = {}
+    values = _plain(root, (), name, lines)
+    return YamlSource(name, values, lines)
+
+
+def _plain(node: yaml.Node, path: Path_, name: str, lines: dict[Path_, int]) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return dict(_items(node, path, name, lines))
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, index), name, lines) for index, item in enumerate(node.value)]
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError) as error:
+        problem = getattr(error, "problem", None) or error
+        raise SpecError(f"{name}:{node.start_mark.line + 1}: {problem}") from None
+
+
+def _items(
+    node: yaml.MappingNode, path: Path_, name: str, lines: dict[Path_, int]
+) -> Iterator[tuple[str, Any]]:
+    first_seen: dict[str, int] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise SpecError(f"{name}:{line}: a field's name must be text")
+        key = str(key_node.value)
+        if key in first_seen:
+            dotted = ".".join(map(str, (*path, key)))
+            raise SpecError(f"{name}:{line}: {dotted}: given twice (first on line {first_seen[key]}); keep one")
+        first_seen[key] = line
+        lines[(*path, key)] = line
+        yield key, _plain(value_node, (*path, key), name, lines)

@@ -1,0 +1,116 @@
+"""`Outcome`: what simulating a machine gives, and the headline numbers that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chipsim.simulation.ledger import Ledger
+from chipsim.simulation.timeline import Timeline
+from chipsim.units import PS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorCost:
+    """What the simulation itself took."""
+
+    events: int
+    cpu_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Times, counts and spans of one machine over all inputs.
+
+    Attributes
+    ----------
+    name : str
+        Of the machine.
+    released_ps, done_ps : list of int
+        Per input: release of its batch, last output byte at the host.
+    ledger : Ledger
+        Static power included, as action ``"static"``.
+    timeline : Timeline
+    peak_tops : float
+        What the compute parts could do if never idle.
+    utilisation_mean : float
+        Mean busy share of the compute parts that hold work.
+    cost : SimulatorCost
+    """
+
+    name: str
+    released_ps: list[int]
+    done_ps: list[int]
+    ledger: Ledger
+    timeline: Timeline
+    peak_tops: float
+    utilisation_mean: float
+    cost: SimulatorCost
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.done_ps)
+
+    @property
+    def makespan_ps(self) -> int:
+        """From zero to the last output byte."""
+        return max(self.done_ps)
+
+
+def steady_interval_ps(done_ps: list[int]) -> float | None:
+    """Mean time between outputs over their last half; None below four inputs.
+
+    Examples
+    --------
+    >>> steady_interval_ps([10, 15, 20, 25])
+    5.0
+    """
+    if len(done_ps) < 4:
+        return None
+    ordered = sorted(done_ps)
+    half = len(ordered) // 2
+    return (ordered[-1] - ordered[-1 - half]) / half
+
+
+def headline(outcome: Outcome, macs: int) -> dict[str, object]:
+    """The numbers that a run is quoted by, SI units in the names.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    macs : int
+        Useful multiply-accumulates of the network per input.
+    """
+    inputs, seconds = outcome.inputs, outcome.makespan_ps / PS_PER_S
+    latencies = np.array(outcome.done_ps, dtype=np.int64) - np.array(outcome.released_ps, dtype=np.int64)
+    interval_ps = steady_interval_ps(outcome.done_ps)
+    throughput = None if interval_ps is None or interval_ps == 0 else PS_PER_S / interval_ps
+    joules = outcome.ledger.total_joules()
+    static = outcome.ledger.joules_of(["static"])
+    rate = throughput if throughput is not None else inputs / seconds
+    steady = None if throughput is None else (joules - static) / inputs + static / seconds / throughput
+    first = int(np.argmin(outcome.done_ps))
+    return {
+        "name": outcome.name,
+        "latency_first_input_s": int(latencies[first]) / PS_PER_S,
+        "latency_p50_s": _percentile(latencies, 50),
+        "latency_p99_s": _percentile(latencies, 99),
+        "makespan_s": seconds,
+        "throughput_inputs_per_s": throughput,
+        "energy_per_input_j": joules / inputs,
+        "energy_per_input_steady_j": steady,
+        "tops": 2 * macs * rate / 1e12,
+        "peak_tops": outcome.peak_tops,
+        "tops_per_w": 2 * macs / (joules / inputs) / 1e12 if joules else None,
+        "utilisation_mean": outcome.utilisation_mean,
+        "bytes_moved_per_input": {
+            level: amount / inputs for level, amount in outcome.ledger.bytes_by_level().items()
+        },
+    }
+
+
+def _percentile(latencies_ps: np.ndarray, percent: float) -> float:
+    return int(np.percentile(latencies_ps, percent, method="higher")) / PS_PER_S
