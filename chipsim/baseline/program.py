@@ -1,0 +1,186 @@
+"""`Program`: what the machine does for one batch, as segments that run without waiting (rules B3 to B9, B15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from chipsim.architecture.spec import VonNeumannSpec
+from chipsim.baseline.demand import LayerDemand, demand_of
+from chipsim.baseline.plan import MemoryPlan
+from chipsim.network.graph import Network
+from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.units import duration_ps
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Work between two points at which the compute side may have to wait.
+
+    Attributes
+    ----------
+    layer : str
+        Of the first step: whose weights and inputs are fetched.
+    weight_bytes, input_bytes : int
+        To be fetched from DRAM before it starts.
+    awaits : tuple of str
+        Tensors that must be complete in DRAM before the inputs are fetched.
+    duration_ps : int
+    frees_weights : bool
+        Its weight tile is not needed any more when it ends.
+    output_bytes : int
+        To be written to DRAM when it ends.
+    completes : str
+        The tensor that is complete with this write; empty if none is.
+    marks : tuple of (str, int, int)
+        Layer, its start and its end within the segment in picoseconds.
+    """
+
+    layer: str
+    weight_bytes: int
+    input_bytes: int
+    awaits: tuple[str, ...]
+    duration_ps: int
+    frees_weights: bool
+    output_bytes: int
+    completes: str
+    marks: tuple[tuple[str, int, int], ...]
+
+    @property
+    def fetches(self) -> bool:
+        """Whether DRAM must deliver something first."""
+        return self.weight_bytes > 0 or self.input_bytes > 0
+
+    @property
+    def writer(self) -> str:
+        """The layer whose results it writes: its last one."""
+        return self.marks[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Busy picoseconds of one batch."""
+
+    compute: int = 0
+    vector_unit: int = 0
+    on_chip_memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One batch.
+
+    Attributes
+    ----------
+    inputs : int
+        In the batch.
+    segments : tuple of Segment
+    demands : tuple of LayerDemand
+        Per layer, whole batch: for the ledger.
+    busy : Busy
+    input_bytes, output_bytes : int
+        Over the host link, per input of the network.
+    staged_input_bytes, staged_output_bytes : int
+        The part of them, for the whole batch, that waits in DRAM.
+    staged_outputs : tuple of str
+        The outputs that do.
+    """
+
+    inputs: int
+    segments: tuple[Segment, ...]
+    demands: tuple[LayerDemand, ...]
+    busy: Busy
+    input_bytes: int
+    output_bytes: int
+    staged_input_bytes: int
+    staged_output_bytes: int
+    staged_outputs: tuple[str, ...]
+
+
+def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inputs: int) -> Program:
+    """Lay out a batch of ``inputs`` under a plan that was made for at least as many."""
+    demands = tuple(
+        demand_of(spec, network, plan, layer, inputs)
+        for layer in network.layers.values()
+        if isinstance(layer, MatrixLayer | DigitalLayer)
+    )
+    stepper = _Stepper(spec)
+    segments: list[Segment] = []
+    for demand in demands:
+        for step in stepper.steps(demand):
+            if segments and not step.fetches and not segments[-1].output_bytes and not segments[-1].frees_weights:
+                segments[-1] = _join(segments[-1], step)
+            else:
+                segments.append(step)
+    tensors = plan.tensors
+    arriving = tensors.by_name[network.input_layer.name]
+    leaving = [tensors.by_name[name] for name in tensors.outputs]
+    staged = [tensor for tensor in leaving if tensor.name in plan.spilled]
+    return Program(
+        inputs, tuple(segments), demands, stepper.busy, arriving.bytes_per_input,
+        sum(tensor.bytes_per_input for tensor in leaving),
+        arriving.bytes_per_input * inputs if arriving.name in plan.spilled else 0,
+        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(tensor.name for tensor in staged),
+    )  # fmt: skip
+
+
+class _Stepper:
+    """Cuts a layer's demand into steps of one weight tile and one chunk, and times them."""
+
+    def __init__(self, spec: VonNeumannSpec) -> None:
+        self.spec = spec
+        self.busy = Busy()
+        self._duration = cache(duration_ps)
+
+    def steps(self, demand: LayerDemand) -> Iterator[Segment]:
+        """Segments of one step each, in order."""
+        count = len(demand.tile_cycles) * demand.chunks
+        for index in range(count):
+            tile, chunk = divmod(index, demand.chunks)
+            cycles = _share(demand.tile_cycles[tile], chunk, demand.chunks)
+            duration = self._time(
+                cycles, _share(demand.operations, index, count), _share(demand.on_chip_bytes, index, count)
+            )
+            streams = bool(demand.tile_bytes)
+            last = index == count - 1
+            yield Segment(
+                demand.layer,
+                demand.tile_bytes[tile] if streams and chunk == 0 else 0,
+                _share(demand.input_bytes, index, count),
+                demand.awaits if index == 0 else (),
+                duration,
+                streams and chunk == demand.chunks - 1,
+                _share(demand.output_bytes, index, count),
+                demand.layer if last and demand.output_bytes else "",
+                ((demand.layer, 0, duration),),
+            )
+
+    def _time(self, cycles: int, operations: int, on_chip_bytes: int) -> int:
+        """Array, vector unit and memory port work side by side: the slowest decides (rule B5)."""
+        spec, duration = self.spec, self._duration
+        compute = duration(cycles, spec.compute.frequency)
+        vector = duration(operations, spec.vector_unit.rate)
+        memory = duration(on_chip_bytes, spec.on_chip_memory.bandwidth)
+        busy = self.busy
+        self.busy = Busy(busy.compute + compute, busy.vector_unit + vector, busy.on_chip_memory + memory)
+        return max(1, compute, vector, memory)
+
+
+def _share(total: int, index: int, count: int) -> int:
+    """One of ``count`` parts that are as equal as integers can be."""
+    return total * (index + 1) // count - total * index // count
+
+
+def _join(before: Segment, step: Segment) -> Segment:
+    """Two segments of which the second waits for nothing, as one."""
+    begin = before.duration_ps
+    marks = tuple((layer, begin + start, begin + end) for layer, start, end in step.marks)
+    return replace(
+        before,
+        duration_ps=begin + step.duration_ps,
+        output_bytes=step.output_bytes,
+        completes=step.completes,
+        frees_weights=step.frees_weights,
+        marks=before.marks + marks,
+    )

@@ -1,0 +1,119 @@
+"""`LayerProducts`: the products of one layer and how its weights are cut into tiles (rules B8, B13)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from chipsim.baseline.systolic import Dataflow, Gemm, ceil_div
+from chipsim.network.layers import MatrixLayer
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProducts:
+    """One product per weight matrix of a layer, one after the other.
+
+    Attributes
+    ----------
+    dataflow : Dataflow
+    gemms : tuple of Gemm
+    ends : tuple of int
+        Bands up to the end of each product.
+    """
+
+    dataflow: Dataflow
+    gemms: tuple[Gemm, ...]
+    ends: tuple[int, ...]
+
+    @property
+    def bands(self) -> int:
+        """Bands of all products."""
+        return self.ends[-1]
+
+    def weights_until(self, band: int) -> int:
+        """Weights in the first ``band`` bands."""
+        done, rest = self._locate(band)
+        total = sum(gemm.rows * gemm.columns for gemm in self.gemms[:done])
+        return total + (self.dataflow.weights_until(self.gemms[done], rest) if rest else 0)
+
+    def cycles_until(self, band: int) -> int:
+        """Cycles for the first ``band`` bands."""
+        done, rest = self._locate(band)
+        total = sum(self.dataflow.cycles_until(gemm, self.dataflow.bands(gemm)) for gemm in self.gemms[:done])
+        return total + (self.dataflow.cycles_until(self.gemms[done], rest) if rest else 0)
+
+    def input_passes(self, tiles: int) -> int:
+        """How often the layer's inputs are walked through."""
+        share = ceil_div(tiles, len(self.gemms))
+        return max(self.dataflow.input_passes(gemm, share) for gemm in self.gemms)
+
+    def _locate(self, band: int) -> tuple[int, int]:
+        """Products that are complete, and bands of the next."""
+        done = bisect_right(self.ends, band)
+        return done, band - (self.ends[done - 1] if done else 0)
+
+
+def products_of(layer: MatrixLayer, dataflow: Dataflow, inputs: int) -> LayerProducts:
+    """The products of a layer for a batch of ``inputs``.
+
+    Only shapes are read.
+    """
+    gemms = tuple(Gemm(layer.positions * inputs, matrix.rows, matrix.columns) for matrix in layer.matrices)
+    return LayerProducts(dataflow, gemms, tuple(accumulate(dataflow.bands(gemm) for gemm in gemms)))
+
+
+@dataclass(frozen=True, slots=True)
+class WeightTiles:
+    """A layer's weights in tiles that fit half of the double buffer.
+
+    Attributes
+    ----------
+    tiles : int
+    units : int
+        The weights in the smallest steps that a tile may end at.
+    units_per_band : int
+        1, or more where a band alone is larger than half the buffer.
+    """
+
+    tiles: int
+    units: int
+    units_per_band: int
+
+    def weights(self, products: LayerProducts) -> list[int]:
+        """Weights of each tile."""
+        return self._differences([self._at(products.weights_until, cut) for cut in self._cuts()])
+
+    def cycles(self, products: LayerProducts) -> list[int]:
+        """Cycles of each tile; their sum is the closed form."""
+        return self._differences([self._at(products.cycles_until, cut) for cut in self._cuts()])
+
+    def _cuts(self) -> list[int]:
+        return [tile * self.units // self.tiles for tile in range(self.tiles + 1)]
+
+    def _at(self, until: Callable[[int], int], cut: int) -> int:
+        band, part = divmod(cut, self.units_per_band)
+        begin = until(band)
+        return begin + ((until(band + 1) - begin) * part // self.units_per_band if part else 0)
+
+    @staticmethod
+    def _differences(totals: list[int]) -> list[int]:
+        return [after - before for before, after in pairwise(totals)]
+
+
+def cut_weights(products: LayerProducts, weight_bits: int, half_bytes: int) -> WeightTiles:
+    """As few tiles as fit, as equal as whole bands allow.
+
+    Parameters
+    ----------
+    products : LayerProducts
+    weight_bits : int
+    half_bytes : int
+        Half of the double buffer.
+    """
+    largest = max(products.dataflow.weights_until(gemm, 1) for gemm in products.gemms)
+    room = max(1, half_bytes * 8 // weight_bits)
+    per_band = ceil_div(largest, room)
+    units = products.bands * per_band
+    return WeightTiles(ceil_div(units, max(1, room // largest)), units, per_band)

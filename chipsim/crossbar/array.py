@@ -1,0 +1,166 @@
+"""`program_block` puts weights into cells once; `ProgrammedBlock.at_age` gives the `Array` that multiplies.
+
+* ``program_block(weights, scale, device, rng) -> ProgrammedBlock``
+* ``block.at_age(age_s, rng) -> Array``
+* ``chipsim.crossbar.read_path.ReadPath.connect(array, dac, adc, slots)`` then multiplies with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.crossbar.pairs import Weights, conductance_pair
+from chipsim.device.model import CellsNow, CellState, DeviceModel
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """The cells of one block at one age, conductances in units of the device's span g_max - g_min.
+
+    Attributes
+    ----------
+    difference : ndarray of float32, shape (rows, columns)
+        (G+ - G-) / span.
+    fast_variance : ndarray of float32, shape (rows, columns), or None
+        Variance of the noise that is fresh in every MVM, (σ+² + σ-²) / span²; None where there is none.
+    row_conductance_siemens : ndarray of float64, shape (rows,)
+        Sum of G+ + G- over the columns of each row.
+    output_scale : ndarray of float64, shape (columns,)
+        Weight units per unit of span: the column scale times the span.
+    """
+
+    difference: NDArray[np.float32]
+    fast_variance: NDArray[np.float32] | None
+    row_conductance_siemens: NDArray[np.float64]
+    output_scale: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows (word lines) and columns (pairs of bit lines)."""
+        rows, columns = self.difference.shape
+        return rows, columns
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """What the cells hold now, in weight units, shape (rows, columns)."""
+        return (self.difference * self.output_scale).astype(np.float32)
+
+    def integrated_conductance(self, row_drive: NDArray[np.floating[Any]]) -> float:
+        """Sum of drive x conductance over all cells.
+
+        Parameters
+        ----------
+        row_drive : ndarray of float, shape (rows,)
+            Sum of |input code| per row over the MVMs, see `chipsim.crossbar.activity.row_drive`.
+
+        Returns
+        -------
+        float
+            In siemens x codes; times the time of one code and the square of the read voltage it is the
+            energy that the cells took.
+        """
+        return float(np.asarray(row_drive, dtype=np.float64) @ self.row_conductance_siemens)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammedBlock:
+    """The cells of one block as programming left them, for life.
+
+    Attributes
+    ----------
+    plus, minus : CellState
+        Both cells of every pair, shape (rows, columns).
+    column_scale : ndarray of float64, shape (columns,)
+        Weight units per siemens.
+    device : DeviceModel
+        How these cells behave.
+    """
+
+    plus: CellState
+    minus: CellState
+    column_scale: NDArray[np.float64]
+    device: DeviceModel
+
+    def at_age(self, age_s: float, rng: np.random.Generator) -> Array:
+        """Evaluate the cells at an age.
+
+        Parameters
+        ----------
+        age_s : float
+            Age in seconds.
+        rng : numpy.random.Generator
+            Source of the slow noise, G+ first.
+
+        Returns
+        -------
+        Array
+            Ready to be connected to converters.
+        """
+        plus = self.device.at_age(self.plus, age_s, rng)
+        minus = self.device.at_age(self.minus, age_s, rng)
+        span = self.device.g_max_siemens - self.device.g_min_siemens
+        rows = plus.conductance.sum(axis=1, dtype=np.float64) + minus.conductance.sum(axis=1, dtype=np.float64)
+        return Array(
+            difference=(plus.conductance - minus.conductance) / np.float32(span),
+            fast_variance=_fast_variance(plus, minus, span),
+            row_conductance_siemens=rows,
+            output_scale=self.column_scale * span,
+        )
+
+
+def program_block(
+    weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, rng: np.random.Generator
+) -> ProgrammedBlock:
+    """Program the pairs of cells of one block.
+
+    Parameters
+    ----------
+    weights : ndarray of float, shape (rows, columns)
+        The block's part of a layer's weight matrix.
+    scale : ndarray of float, shape (columns,)
+        Weight per siemens of each column, over all row blocks: see `chipsim.crossbar.pairs.column_scale`.
+    device : DeviceModel
+        The cells.
+    rng : numpy.random.Generator
+        Source of everything that programming draws, G+ first.
+
+    Returns
+    -------
+    ProgrammedBlock
+        Kept for the life of the chip; ages are evaluated from it.
+
+    Raises
+    ------
+    InputError
+        If the weights are not a finite matrix, or the scales do not fit them.
+
+    Examples
+    --------
+    >>> from chipsim.crossbar.pairs import column_scale
+    >>> from chipsim.device import get_device
+    >>> from chipsim.streams import stream
+    >>> weights, device = np.array([[1.0, -3.0], [2.0, 0.5]]), get_device("ideal")
+    >>> scale = column_scale(weights, device.g_min_siemens, device.g_max_siemens)
+    >>> block = program_block(weights, scale, device, stream(1, "programming"))
+    >>> bool(np.allclose(block.at_age(0.0, stream(1, "slow")).weights, weights))
+    True
+    """
+    plus, minus = conductance_pair(weights, scale, device.g_min_siemens, device.g_max_siemens)
+    return ProgrammedBlock(
+        plus=device.program(plus, rng),
+        minus=device.program(minus, rng),
+        column_scale=np.array(scale, dtype=np.float64),
+        device=device,
+    )
+
+
+def _fast_variance(plus: CellsNow, minus: CellsNow, span_siemens: float) -> NDArray[np.float32] | None:
+    parts = [cells.fast_sigma for cells in (plus, minus) if cells.fast_sigma is not None]
+    if not any(part.any() for part in parts):
+        return None
+    relative = [np.square(part / np.float32(span_siemens)) for part in parts]
+    return np.asarray(sum(relative[1:], relative[0]), dtype=np.float32)

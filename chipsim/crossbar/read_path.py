@@ -1,0 +1,219 @@
+"""`ReadPath`: an array between its converters, and the exact noisy matrix-vector product.
+
+* ``path = ReadPath.connect(array, input_converter, output_converter, slots)``
+* ``path.multiply(vectors, noise_rng) -> Product`` takes real inputs;
+* ``path.multiply_codes(codes, noise_rng) -> Product`` takes inputs that `InputConverter.convert` made, once for
+  all blocks that share them.
+
+``Product.values`` is about ``vectors @ weights``; partial sums of row blocks are added as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.crossbar.array import Array
+from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
+from chipsim.crossbar.slots import Bench, calls
+from chipsim.errors import InputError, SpecError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The outputs of some MVMs, and what the converters cut off.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (mvms, columns)
+        In weight units x input units.
+    clipped_inputs, saturated_outputs : int
+        Conversions that left the range of the input and of the output converters.
+    """
+
+    values: Floats
+    clipped_inputs: int
+    saturated_outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPath:
+    """An array with its input and output converters; make it with `connect`.
+
+    Attributes
+    ----------
+    input_converter, output_converter : InputConverter, OutputConverter
+        What stands before and behind the array.
+    slots : int
+        How many vectors each product holds.
+    matrix : ndarray of float32, shape (rows, columns)
+        Output steps per input code.
+    variance : ndarray of float32, shape (rows, columns), or None
+        Squared output steps per squared input code.
+    scale : ndarray of float32, shape (columns,)
+        Weight units x input units per output step.
+
+    Notes
+    -----
+    With codes c, M the matrix, V the variance and N standard normals that are fresh per MVM and column,
+
+        values = scale * adc(c M + sqrt((c * c) V) N),
+
+    where * is elementwise: exactly the distribution of one fresh weight matrix per MVM.
+
+    **Repeatable bytes.** An element of a BLAS product depends on how many vectors the call holds and on the
+    vector's place among them. Every call here therefore holds ``slots`` vectors, the MVM with index k stands in
+    slot k mod ``slots``, and slots without a vector are zero. Normals are drawn in MVM order for the
+    MVMs alone. So any way to cut the MVMs into calls gives the same bytes, given ``first_mvm``, the same noise
+    generator handed from call to call, and BLAS on one thread, which is the caller's part
+    (``threadpoolctl.threadpool_limits(1, "blas")``).
+    """
+
+    input_converter: InputConverter
+    output_converter: OutputConverter
+    slots: int
+    matrix: Floats
+    variance: Floats | None
+    scale: Floats
+
+    @classmethod
+    def connect(
+        cls, array: Array, input_converter: InputConverter, output_converter: OutputConverter, slots: int
+    ) -> ReadPath:
+        """Put an array between converters.
+
+        Parameters
+        ----------
+        array : Array
+            Cells at one age.
+        input_converter, output_converter : InputConverter, OutputConverter
+            With ``bits=None``, a converter is left out.
+        slots : int
+            Vectors per BLAS call: a constant of the layer's plan, never taken from the batch. 256 suits long
+            runs of MVMs, 1 to 16 single ones; beyond 512, scratch space outgrows the caches.
+
+        Raises
+        ------
+        SpecError
+            If ``slots`` is below one.
+        """
+        if slots < 1:
+            raise SpecError(f"slots ({slots!r}) must be at least 1")
+        gain = np.float32(input_converter.step / output_converter.step)
+        variance = array.fast_variance
+        return cls(
+            input_converter,
+            output_converter,
+            slots,
+            matrix=array.difference * gain,
+            variance=None if variance is None else variance * gain**2,
+            scale=(output_converter.step * array.output_scale).astype(np.float32),
+        )
+
+    def compensated(self, factor: float) -> ReadPath:
+        """Return the same path with all outputs multiplied by a factor in the digital periphery."""
+        return replace(self, scale=self.scale * np.float32(factor))
+
+    def multiply(
+        self, vectors: NDArray[np.floating[Any]], noise_rng: np.random.Generator, first_mvm: int = 0
+    ) -> Product:
+        """Multiply real vectors with the array.
+
+        Parameters
+        ----------
+        vectors : ndarray of float, shape (mvms, rows)
+            Inputs in MVM order.
+        noise_rng : numpy.random.Generator
+            Source of the fast noise; the next call with later MVMs must get the same generator.
+        first_mvm : int
+            The index of the first vector among all MVMs of this array.
+
+        Returns
+        -------
+        Product
+            Values in weight units x input units, and counts of clipped and saturated conversions.
+
+        Raises
+        ------
+        InputError
+            If the vectors have another length than the array, or are not finite.
+
+        Examples
+        --------
+        >>> from chipsim.crossbar.array import program_block
+        >>> from chipsim.crossbar.pairs import column_scale
+        >>> from chipsim.device import get_device
+        >>> from chipsim.streams import stream
+        >>> weights, device = np.array([[1.0, -3.0], [2.0, 0.5]]), get_device("ideal")
+        >>> scale = column_scale(weights, device.g_min_siemens, device.g_max_siemens)
+        >>> array = program_block(weights, scale, device, stream(1, "programming")).at_age(0.0, stream(1, "slow"))
+        >>> path = ReadPath.connect(array, InputConverter(), OutputConverter(), slots=4)
+        >>> path.multiply(np.array([[1.0, 1.0]]), stream(1, "fast")).values.round(3).tolist()
+        [[3.0, -2.5]]
+        """
+        return self._run(vectors, noise_rng, first_mvm, raw=True)
+
+    def multiply_codes(
+        self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
+        first_mvm: int = 0,
+    ) -> Product:  # fmt: skip
+        """Multiply input codes with the array: `multiply` behind the input converter.
+
+        Parameters
+        ----------
+        codes : ndarray of float32 or a small integer type, shape (mvms, rows)
+            What `InputConverter.convert` returned; the clipped inputs were counted there.
+        noise_rng, first_mvm
+            As for `multiply`.
+
+        Returns
+        -------
+        Product
+            As for `multiply`, with no clipped inputs.
+        """
+        return self._run(codes, noise_rng, first_mvm, raw=False)
+
+    def _run(self, inputs: NDArray[Any], noise_rng: np.random.Generator, first_mvm: int, *, raw: bool) -> Product:
+        rows, columns = self.matrix.shape
+        if inputs.ndim != 2 or inputs.shape[1] != rows:
+            raise InputError(f"an array with {rows} rows cannot multiply inputs of shape {inputs.shape}")
+        values = np.empty((len(inputs), columns), dtype=np.float32)
+        bench = Bench.of(self.slots, rows, columns)
+        clipped = saturated = 0
+        for source, place in calls(len(inputs), first_mvm, self.slots):
+            clipped += self._load(inputs[source], place, bench, raw=raw)
+            saturated += self._read(place, bench, noise_rng)
+            np.multiply(bench.outputs[place], self.scale, out=values[source])
+        return Product(values, clipped, saturated)
+
+    def _load(self, inputs: NDArray[Any], place: slice, bench: Bench, *, raw: bool) -> int:
+        """Put the input codes into their slots; the others are zero."""
+        if place != slice(0, self.slots):
+            bench.codes.fill(0)
+        live = bench.codes[place]
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+            np.copyto(live, inputs, casting="same_kind")
+        if raw:
+            return self.input_converter.convert_in_place(live, bench.scratch(live))
+        check_finite(live, "crossbar input codes")
+        return 0
+
+    def _read(self, place: slice, bench: Bench, noise_rng: np.random.Generator) -> int:
+        """Multiply, add the fast noise and convert; return how many outputs saturated."""
+        np.matmul(bench.codes, self.matrix, out=bench.outputs)
+        live = bench.outputs[place]
+        work = bench.scratch(live)
+        if self.variance is not None:
+            np.square(bench.codes, out=bench.codes)
+            np.matmul(bench.codes, self.variance, out=bench.sigma)
+            sigma = bench.sigma[place]
+            np.sqrt(sigma, out=sigma)
+            noise_rng.standard_normal(out=work, dtype=np.float32)
+            np.multiply(sigma, work, out=sigma)
+            np.add(live, sigma, out=live)
+        return self.output_converter.convert_in_place(live, work)

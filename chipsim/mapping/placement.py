@@ -1,0 +1,96 @@
+"""`place`: blocks on tiles in order, one block per tile, and digital layers on digital units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chipsim.architecture.chip import Chip
+from chipsim.errors import CapacityError
+from chipsim.mapping.partition import Block, PackedMatrix, pack, partition
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Slice
+from chipsim.network.graph import Network
+from chipsim.network.layers import DigitalLayer, MatrixLayer, ViewLayer
+
+
+def place(network: Network, chip: Chip) -> Plan:
+    """Map a network onto a chip: layers in topological order on neighbouring tiles.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    CapacityError
+        If the chip has fewer tiles than the network has blocks.
+    """
+    rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
+    packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
+    blocks = {
+        name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()
+    }
+    _check_capacity(network, chip, {name: sum(map(len, parts)) for name, parts in blocks.items()})
+    sites = iter(range(len(chip.tiles)))
+    layers = {
+        layer.name: LayerPlan(
+            layer, packed[layer.name], tuple(_slices(packed[layer.name], blocks[layer.name], chip, sites))
+        )
+        for layer in network.matrix_layers
+    }
+    return Plan(network, chip, layers, _place_digital(network, chip, layers))
+
+
+def _slices(
+    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip, sites: Iterator[int]
+) -> Iterator[Slice]:
+    for index, (matrix, parts) in enumerate(zip(matrices, blocks, strict=True)):
+        for column in sorted({block.column for block in parts}):
+            mine = [block for block in parts if block.column == column]
+            indices = [next(sites) for _ in mine]
+            yield Slice(
+                matrix.first_output_channel + mine[0].first_column,
+                mine[0].columns,
+                chip.neuron_units[indices[-1]],
+                tuple(PlacedBlock(index, b, chip.tiles[site]) for b, site in zip(mine, indices, strict=True)),
+            )
+
+
+def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> None:
+    total, present = sum(needed.values()), len(chip.tiles)
+    if total <= present:
+        return
+    largest = sorted(needed, key=lambda name: -needed[name])[:5]
+    listed = ", ".join(f"{name} {needed[name]}" for name in largest)
+    more = f" and {len(needed) - len(largest)} more layers" if len(needed) > len(largest) else ""
+    side = next(n for n in range(1, total + 1) if n * n >= total)
+    raise CapacityError(
+        f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} (tiles needed: {listed}{more}); "
+        f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars"
+    )
+
+
+def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan]) -> dict[str, str]:
+    """Each digital layer goes to the unit with the least work so far, the nearest to its producer among equals."""
+    load = dict.fromkeys(chip.digital_units, 0)
+    placed: dict[str, str] = {}
+    for layer in network.layers.values():
+        if isinstance(layer, DigitalLayer):
+            near = _source(network, layer.inputs[0], layers, placed)
+            unit = min(load, key=lambda u: (load[u], chip.hops(near, u), u))
+            load[unit] += layer.element_operations
+            placed[layer.name] = unit
+    return placed
+
+
+def _source(network: Network, name: str, layers: dict[str, LayerPlan], placed: dict[str, str]) -> str:
+    layer = network.layers[name]
+    while isinstance(layer, ViewLayer):
+        layer = network.layers[layer.inputs[0]]
+    if isinstance(layer, MatrixLayer):
+        return layers[layer.name].slices[0].neuron_unit
+    return placed.get(layer.name, "host")

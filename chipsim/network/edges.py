@@ -1,0 +1,112 @@
+"""`Edge`: who needs which output positions of whom, with views looked through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.network.graph import Network
+from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, Shape, ViewLayer, Window, positions_of
+from chipsim.network.windows import need, oldest
+
+HOST = "host"
+Taps = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A producer's output on its way to one consumer.
+
+    Attributes
+    ----------
+    producer, consumer : str
+        Names of layers; `HOST` as the consumer is where the network's outputs go.
+    operand : int
+        Which of the consumer's inputs this is.
+    need, oldest : ndarray of int64, shape (consumer positions,)
+        See `chipsim.network.windows`.
+    taps_y, taps_x : tuple of tuple of int, or None
+        For each producer row (column), the kernel rows (columns) that it meets in some window; an empty one is
+        never read. None: every position is read whole.
+    """
+
+    producer: str
+    consumer: str
+    operand: int
+    need: NDArray[np.int64]
+    oldest: NDArray[np.int64]
+    taps_y: tuple[Taps, ...] | None = None
+    taps_x: tuple[Taps, ...] | None = None
+
+    def taps(self, position: int) -> tuple[Taps, Taps] | None:
+        """Kernel rows and columns that a producer position meets; None where it is read whole."""
+        if self.taps_y is None or self.taps_x is None:
+            return None
+        y, x = divmod(position, len(self.taps_x))
+        return self.taps_y[y], self.taps_x[x]
+
+
+def edges(network: Network) -> list[Edge]:
+    """All edges between layers that do something, outputs to the host last.
+
+    Returns
+    -------
+    list of Edge
+        In topological order of the consumers, then of their operands.
+    """
+    found = [
+        _edge(network, layer.name, operand)
+        for layer in network.layers.values()
+        if isinstance(layer, MatrixLayer | DigitalLayer)
+        for operand in range(len(layer.inputs))
+    ]
+    for operand, name in enumerate(dict.fromkeys(network.outputs)):
+        producer, _ = _through_views(network, name)
+        count = network.layers[producer].positions
+        steps = np.arange(count, dtype=np.int64)
+        found.append(Edge(producer, HOST, operand, steps + 1, steps))
+    return found
+
+
+def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
+    consumer = network.layers[consumer_name]
+    producer_name, shape = _through_views(network, consumer.inputs[operand])
+    total = network.layers[producer_name].positions
+    if shape is None:  # a view in between mixes positions: all must be there
+        count = consumer.positions
+        return Edge(producer_name, consumer_name, operand, np.full(count, total, np.int64), np.zeros(count, np.int64))
+    wanted, first = need(shape, consumer), oldest(shape, consumer)
+    window = consumer.window if isinstance(consumer, MatrixLayer | DigitalLayer) else None
+    size = consumer.input_shape[1:] if isinstance(consumer, MatrixLayer) else shape[-2:]
+    if window is None or len(size) != 2 or size[0] * size[1] != total:
+        return Edge(producer_name, consumer_name, operand, wanted, first)
+    outputs = consumer.output_shape[-2:] if len(consumer.output_shape) >= 3 else (1, 1)
+    taps_y, taps_x = (_taps(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
+    return Edge(producer_name, consumer_name, operand, wanted, first, taps_y, taps_x)
+
+
+def _through_views(network: Network, name: str) -> tuple[str, Shape | None]:
+    """The layer behind views, and the shape that the consumer sees (None where positions are mixed)."""
+    layer, shape = network.layers[name], network.layers[name].output_shape
+    mixed = False
+    while isinstance(layer, ViewLayer):
+        source = network.layers[layer.inputs[0]]
+        mixed |= positions_of(source.output_shape) != layer.positions
+        layer = source
+    if not isinstance(layer, InputLayer | MatrixLayer | DigitalLayer):
+        raise TypeError(f"layer {layer.name} cannot produce values")
+    return layer.name, None if mixed else shape
+
+
+def _taps(window: Window, axis: int, size: int, outputs: int) -> tuple[Taps, ...]:
+    """Kernel offsets along one axis at which each input index is read."""
+    found: list[set[int]] = [set() for _ in range(size)]
+    for output in range(outputs):
+        start = output * window.strides[axis] - window.pads[axis]
+        for tap in range(window.kernel[axis]):
+            index = start + tap * window.dilations[axis]
+            if 0 <= index < size:
+                found[index].add(tap)
+    return tuple(tuple(sorted(taps)) for taps in found)

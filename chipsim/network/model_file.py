@@ -1,0 +1,168 @@
+"""`load_model`: an ONNX file as a checked message, or a `ModelError` that says what to do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto, external_data_helper, helper
+
+from chipsim.errors import ModelError
+
+OLDEST_OPSET = 7
+LARGE_TENSOR = 1024  # elements; larger weights are left out where only shapes matter
+
+
+def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
+    """Read and check an ONNX model.
+
+    Parameters
+    ----------
+    source : bytes or Path
+        The file's content or its path.
+    name : str
+        What messages call the model.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        With external data loaded.
+    sha256 : str
+        Hash of the file as given.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, truncated, not ONNX, without a graph, too old, not sorted, or lacks weights.
+    """
+    content = source if isinstance(source, bytes) else _read(source, name)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        raise ModelError(f"{name}: not an ONNX file, or a truncated one; export or download it again") from None
+    if not model.graph.node:
+        raise ModelError(f"{name}: holds no graph, so it is not an ONNX file or was cut off; export it again")
+    _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
+    _check_order(model.graph, name)
+    _check(model, name)
+    if (opset := opset_of(model)) < OLDEST_OPSET:
+        raise ModelError(
+            f"{name}: uses opset {opset}; export it with opset {OLDEST_OPSET} or newer (13 to 21 are common)"
+        )
+    return model, hashlib.sha256(content).hexdigest()
+
+
+def label_of(node: onnx.NodeProto) -> str:
+    """What messages call a node: its name, or what it makes."""
+    return node.name or next(iter(node.output), "(unnamed)")
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Version of ONNX's own operators that the model uses."""
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{name}: there is no file {path}; check the path") from None
+    except OSError as error:
+        raise ModelError(f"{name}: cannot read {path}: {error.strerror}") from None
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
+
+
+def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -> None:
+    """Fetch weights that stand in files beside the model, none outside its folder."""
+    external = [t for t in _tensors(model.graph) if t.data_location == TensorProto.EXTERNAL]
+    for tensor in external:
+        where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        if folder is None:
+            raise ModelError(f"{name}: tensor {tensor.name!r} stands in a file of its own; give the model's path")
+        path = (folder / where).resolve()
+        if not where or Path(where).is_absolute() or not path.is_relative_to(folder.resolve()):
+            raise ModelError(
+                f"{name}: tensor {tensor.name!r} refers to {where!r}, outside the model's folder; "
+                "save the model with its data beside it"
+            )
+        if not path.is_file():
+            raise ModelError(f"{name}: the data of tensor {tensor.name!r} should be in {path}, which is not there")
+    if external and folder is not None:
+        try:
+            external_data_helper.load_external_data_for_model(model, str(folder))
+        except (ValueError, OSError, onnx.checker.ValidationError) as error:
+            raise ModelError(f"{name}: its external data cannot be read: {_first_line(error)}") from None
+
+
+def _check_order(graph: onnx.GraphProto, name: str) -> None:
+    """Every value must be an input, a weight or the output of an earlier node."""
+    known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer} | {""}
+    later = {value for node in graph.node for value in node.output}
+    for node in graph.node:
+        for value in node.input:
+            if value in known:
+                continue
+            label = f"node {label_of(node)!r} ({node.op_type})"
+            if value in later:
+                raise ModelError(
+                    f"{name}: {label} reads {value!r} before it is made: "
+                    "the graph is cyclic or not sorted; export it again"
+                )
+            raise ModelError(
+                f"{name}: {label} reads {value!r}, which is missing from the file; export it with its weights"
+            )
+        known.update(node.output)
+    for output in graph.output:
+        if output.name not in known:
+            raise ModelError(f"{name}: nothing makes the output {output.name!r}; export it again")
+
+
+def _check(model: onnx.ModelProto, name: str) -> None:
+    """Have ONNX's checker look at everything but the content of large weights."""
+    if model.graph.sparse_initializer:
+        raise ModelError(f"{name}: holds sparse weights; convert them to dense ones")
+    slim = onnx.ModelProto()
+    slim.ir_version = max(model.ir_version, 8)  # from 4 on a weight need not be an input too
+    slim.opset_import.extend(model.opset_import)
+    slim.graph.name = model.graph.name or "graph"
+    slim.graph.node.extend(node for node in model.graph.node if not _carries_large_tensor(node))
+    slim.graph.input.extend(model.graph.input)
+    for output in model.graph.output:  # some exporters leave their shapes out
+        slim.graph.output.append(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, []))
+    inputs = {value.name for value in model.graph.input}
+    skipped = [v for node in model.graph.node if _carries_large_tensor(node) for v in node.output]
+    for tensor in model.graph.initializer:
+        if _elements(tensor) <= LARGE_TENSOR:
+            slim.graph.initializer.append(tensor)
+        elif tensor.name not in inputs:
+            slim.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    for value in skipped:
+        slim.graph.input.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, []))
+    try:
+        onnx.checker.check_model(slim)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"{name}: not a valid ONNX model: {_first_line(error)}") from None
+
+
+def _carries_large_tensor(node: onnx.NodeProto) -> bool:
+    return any(a.HasField("t") and _elements(a.t) > LARGE_TENSOR for a in node.attribute)
+
+
+def _elements(tensor: TensorProto) -> int:
+    product = 1
+    for size in tensor.dims:
+        product *= size
+    return product
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,103 @@
+"""`run_reference`: what onnxruntime computes from the same file and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from chipsim.errors import ModelError
+from chipsim.network.digital import session_options
+from chipsim.network.graph import Network
+from chipsim.network.layers import DigitalLayer
+
+Values = NDArray[np.float32]
+
+
+def run_reference(
+    network: Network, x: NDArray[np.float32], batch: int = 64, *, before_softmax: bool = False
+) -> list[Values]:
+    """Run the network's ONNX model in onnxruntime, on one thread.
+
+    Parameters
+    ----------
+    network : Network
+    x : ndarray of float32, shape (n, *network.input_shape)
+    batch : int
+        Inputs per call; where the model does not take that many, they run one at a time.
+    before_softmax : bool
+        Return, for an output that a Softmax makes, the values it was made from.
+
+    Returns
+    -------
+    list of ndarray of float32
+        One per output, the batch first.
+
+    Raises
+    ------
+    ModelError
+        If onnxruntime cannot run the model.
+    """
+    model = onnx.load_model_from_string(network.onnx_bytes)
+    names = [value.name for value in model.graph.output]
+    if before_softmax:
+        names = _before_softmax(model.graph, names)
+        model.graph.ClearField("output")
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names))
+    session = _session(network, model)
+    del model
+    try:
+        parts = [_run(session, network, names, x[start : start + batch]) for start in range(0, len(x), batch)]
+    except _BatchError:
+        parts = [_run(session, network, names, x[i : i + 1]) for i in range(len(x))]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def compared_layers(network: Network, *, before_softmax: bool = False) -> tuple[str, ...]:
+    """Names of the layers whose values `run_reference` returns, called with the same flag."""
+    layers = []
+    for name in network.outputs:
+        layer = network.layers[name]
+        is_softmax = isinstance(layer, DigitalLayer) and layer.operator == "Softmax"
+        layers.append(layer.inputs[0] if before_softmax and is_softmax else name)
+    return tuple(layers)
+
+
+class _BatchError(Exception):
+    """The model cannot run more than one input per call."""
+
+
+def _before_softmax(graph: onnx.GraphProto, outputs: list[str]) -> list[str]:
+    made_by = {value: node for node in graph.node for value in node.output}
+    return [_source(made_by, name) for name in outputs]
+
+
+def _source(made_by: dict[str, onnx.NodeProto], name: str) -> str:
+    """The value that the Softmax behind ``name`` reads, or ``name`` where there is none."""
+    node = made_by.get(name)
+    while node is not None and node.op_type in ("Identity", "Dropout"):
+        node = made_by.get(node.input[0])
+    return node.input[0] if node is not None and node.op_type == "Softmax" else name
+
+
+def _session(network: Network, model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    try:
+        content = model.SerializeToString()
+        return onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise ModelError(f"{network.name}: onnxruntime cannot load the model: {error}") from error
+
+
+def _run(session: onnxruntime.InferenceSession, network: Network, names: list[str], x: Values) -> list[Any]:
+    try:
+        results = session.run(names, {network.input_name: np.ascontiguousarray(x, np.float32)})
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        if len(x) > 1:
+            raise _BatchError from error
+        raise ModelError(f"{network.name}: onnxruntime cannot run the model: {error}") from error
+    if any(len(values) != len(x) for values in results):
+        raise _BatchError if len(x) > 1 else ModelError(f"{network.name}: an output has no batch on axis 0")
+    return list(results)

@@ -1,0 +1,57 @@
+"""`infer_shapes`: the shape of every value in a graph, for a batch of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from chipsim.errors import ModelError
+from chipsim.network.dataflow import Dataflow
+from chipsim.network.digital import session_options
+from chipsim.network.layers import Shape
+
+
+def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
+    """Shapes with a leading batch of one, from ONNX's inference or, where that is not enough, from one run.
+
+    Raises
+    ------
+    ModelError
+        If the graph's sizes do not fit together.
+    """
+    shapes: dict[str, Shape] = {flow.input_name: (1, *flow.input_shape)}
+    shapes |= {name: value.shape for name, value in flow.constants.items()}
+    try:
+        inferred = onnx.shape_inference.infer_shapes(flow.model(batch=1, weights=False), data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError):
+        inferred = onnx.ModelProto()
+    for value in [*inferred.graph.value_info, *inferred.graph.output]:
+        sizes = [size.dim_value if size.HasField("dim_value") else -1 for size in value.type.tensor_type.shape.dim]
+        if value.type.tensor_type.HasField("shape") and min(sizes, default=1) >= 1:
+            shapes[value.name] = tuple(sizes)
+    values = [node.output[0] for node in flow.nodes]
+    if any(value not in shapes for value in values) or _rounds_up(flow):
+        shapes |= _measured(flow, values)
+    return shapes
+
+
+def _rounds_up(flow: Dataflow) -> bool:
+    """Whether a pooling rounds its size up: ONNX and onnxruntime differ on a last window that starts outside."""
+    return any(a.name == "ceil_mode" and a.i for node in flow.nodes for a in node.attribute)
+
+
+def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
+    """Shapes that one run on zeros gives."""
+    model = flow.model(batch=1)
+    model.graph.ClearField("output")
+    model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
+        )
+        results = session.run(values, {flow.input_name: np.zeros((1, *flow.input_shape), np.float32)})
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error
+    return {value: result.shape for value, result in zip(values, results, strict=True)}

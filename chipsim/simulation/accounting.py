@@ -1,0 +1,139 @@
+"""`count_actions`: what the servers of a chip did, as a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chipsim.architecture.spec import InMemorySpec, Section
+from chipsim.mapping.plan import Plan
+from chipsim.network.layers import DigitalLayer
+from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.ledger import Action, Ledger
+from chipsim.simulation.wiring import Machine
+from chipsim.units import PS_PER_S
+
+
+def count_actions(plan: Plan, machine: Machine, makespan_ps: int) -> Ledger:
+    """Fill a ledger from what happened; the array's own energy is added where values are known.
+
+    Parameters
+    ----------
+    plan : Plan
+    machine : Machine
+        After its run.
+    makespan_ps : int
+        For static power.
+    """
+    ledger, spec = Ledger(), plan.chip.spec
+    _count_tiles(ledger, plan, machine)
+    _count_neurons(ledger, spec, machine)
+    _count_digital(ledger, plan, machine)
+    _count_traffic(ledger, plan, machine.interconnect)
+    for component, kind, watts, source in _static(plan, machine):
+        action = Action("static", "s", watts, source)
+        if watts:
+            ledger.add(component, kind, action, "", makespan_ps / PS_PER_S)
+    return ledger
+
+
+def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
+    spec, tile = plan.chip.spec, plan.chip.spec.tile
+    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
+    array = Action("array in and out", "byte", 0.0, "contained in the MVM's energy", "cell_array")
+    read = _per_byte("read", tile.buffer, tile.buffer.energy_per_byte, "tile_buffer")
+    issue = Action("issue", "MVM", spec.control_unit.energy_per_mvm, spec.control_unit.source_of("energy_per_mvm"))
+    for server in machine.tiles:
+        block, label = blocks[server.name], server.name[len("tile") :]
+        rows = bytes_of(block.rows, spec.widths.activation_bits)
+        columns = bytes_of(block.columns, spec.widths.partial_sum_bits)
+        for action, each in _mvm_actions(spec, block.rows, block.columns):
+            ledger.add(server.name, "tile", action, server.layer, each * server.drains)
+        ledger.add(server.name, "tile", array, server.layer, (rows + columns) * server.drains)
+        ledger.add("buffer" + label, "tile buffer", read, server.layer, rows * server.loads)
+        ledger.add("control" + label, "control unit", issue, server.layer, server.drains)
+
+
+def _mvm_actions(spec: InMemorySpec, rows: int, columns: int) -> Iterator[tuple[Action, int]]:
+    tile = spec.tile
+    if tile.mvm_energy is not None:
+        yield Action("mvm", "MVM", tile.mvm_energy, tile.source_of("mvm_energy")), 1
+        return
+    yield Action("mvm", "MVM", 0.0, "taken apart: array, DAC and ADC"), 1
+    dac, adc = tile.dac, tile.adc
+    yield Action("dac", "conversion", dac.energy_per_conversion, dac.source_of("energy_per_conversion")), rows
+    yield Action("adc", "conversion", adc.energy_per_conversion, adc.source_of("energy_per_conversion")), columns
+
+
+def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:
+    unit = spec.neuron_unit
+    action = Action("neuron", "operation", unit.energy_per_operation, unit.source_of("energy_per_operation"))
+    for server in machine.neurons:
+        each = len(server.tiles) * server.columns
+        ledger.add(server.name, "neuron unit", action, server.layer, each * server.done)
+
+
+def _count_digital(ledger: Ledger, plan: Plan, machine: Machine) -> None:
+    unit = plan.chip.spec.digital_unit
+    action = Action("operate", "operation", unit.energy_per_operation, unit.source_of("energy_per_operation"))
+    for server in machine.digital:
+        layer = plan.network.layers[server.layer]
+        assert isinstance(layer, DigitalLayer)
+        amount = layer.element_operations * server.done // layer.positions
+        ledger.add(server.unit.name, "digital unit", action, server.layer, amount)
+
+
+def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> None:
+    """Bytes over every link, and into every buffer."""
+    spec, graph = plan.chip.spec, plan.chip.graph
+    link = _per_byte("transfer", spec.link, spec.link.energy_per_byte, "link_hop")
+    switch = Action("switch", "byte", spec.router.energy_per_byte, spec.router.source_of("energy_per_byte"))
+    host = _per_byte("transfer", spec.host, spec.host.energy_per_byte, "host")
+    write = _per_byte("write", spec.tile.buffer, spec.tile.buffer.energy_per_byte, "tile_buffer")
+    store, fetch = (
+        _per_byte(name, spec.digital_unit.buffer, spec.digital_unit.buffer.energy_per_byte, "tile_buffer")
+        for name in ("write", "read")
+    )
+    for flow in interconnect.flows:
+        for branch in flow.branches:
+            amount, (source, target) = branch.packets * flow.bytes, branch.link.edge
+            kind, ends_at = graph.edges[source, target]["kind"], graph.nodes[target]["kind"]
+            if kind == "link":
+                ledger.add(branch.link.name, "link", link, flow.layer, amount)
+                ledger.add(source, "router", switch, flow.layer, amount)
+            elif kind == "host":
+                ledger.add(branch.link.name, "host", host, flow.layer, amount)
+            elif ends_at == "tile":
+                ledger.add("buffer" + target[len("tile") :], "tile buffer", write, flow.layer, amount)
+            elif ends_at == "digital_unit":
+                ledger.add(target, "digital buffer", store, flow.layer, amount)
+                ledger.add(target, "digital buffer", fetch, flow.layer, amount)
+
+
+def _static(plan: Plan, machine: Machine) -> Iterator[tuple[str, str, float, str]]:
+    """(component, kind, watts, source) of every component that draws power."""
+    spec, chip = plan.chip.spec, plan.chip
+    gated = spec.power_gating
+    tiles = {tile.name for tile in machine.tiles}
+    neurons = {neuron.name for neuron in machine.neurons}
+    for tile, neuron in zip(chip.tiles, chip.neuron_units, strict=True):
+        label = tile[len("tile") :]
+        if tile in tiles or not gated:
+            yield tile, "tile", spec.tile.static_power, spec.tile.source_of("static_power")
+            yield "control" + label, "control unit", spec.control_unit.static_power, _static_source(spec.control_unit)
+        if neuron in neurons or not gated:
+            yield neuron, "neuron unit", spec.neuron_unit.static_power, _static_source(spec.neuron_unit)
+        if tile in tiles or not gated:
+            yield "router" + label, "router", spec.router.static_power, _static_source(spec.router)
+    for unit in chip.digital_units:
+        if unit in machine.units or not gated:
+            yield unit, "digital unit", spec.digital_unit.static_power, _static_source(spec.digital_unit)
+
+
+def _static_source(section: Section) -> str:
+    return section.source_of("static_power")
+
+
+def _per_byte(name: str, section: Section, joules: float, level: str) -> Action:
+    return Action(name, "byte", joules, section.source_of("energy_per_byte"), level)
+

@@ -1,0 +1,105 @@
+"""`DigitalUnitServer` and the layers placed on it (rule T17)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from functools import partial
+
+from simpy.events import Event
+
+from chipsim.simulation.clock import COMPLETION, Clock
+from chipsim.simulation.gate import Gate
+from chipsim.simulation.sender import Outlet
+from chipsim.simulation.timeline import Span
+
+
+class DigitalUnitServer:
+    """A digital unit: serves one position of one layer at a time."""
+
+    __slots__ = ("busy", "free", "layers", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.layers = 0
+        self.free = self.busy = 0
+
+
+class DigitalLayerServer:
+    """One layer's positions at its digital unit, in raster order."""
+
+    __slots__ = (
+        "_active", "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency", "layer", "on_end", "on_release",
+        "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs", "unit",
+    )  # fmt: skip
+
+    def __init__(
+        self, unit: DigitalUnitServer, layer: str, gate: Gate, service: int, latency: int, outlet: Outlet, clock: Clock,
+        keys: tuple[int, int, int],
+    ) -> None:  # fmt: skip
+        self.unit, self.layer, self.gate, self.service, self.latency = unit, layer, gate, service, latency
+        self.outlet, self.clock = outlet, clock
+        self.key, self.input_key, self.position_key = keys
+        self.asked = self.done = self.busy = self._last_request = 0
+        self._active = False
+        self.releases: array[int] | None = None
+        self.on_release: list[Callable[[], None]] = []
+        self.on_start: Callable[[int, int], None] | None = None
+        self.on_end: Callable[[int, int], None] | None = None
+        self.trace: Callable[[Span], None] | None = None
+        self.traced_inputs = 0
+        gate.notify = self.advance
+        unit.layers += 1
+
+    def advance(self) -> None:
+        """Ask the unit for every position whose operands and space are known by now."""
+        if self._active:
+            return
+        self._active = True
+        while self._ask():
+            pass
+        self._active = False
+
+    def _ask(self) -> bool:
+        gate = self.gate
+        input, position = divmod(self.asked, gate.positions)
+        index = input % gate.window * gate.positions + position
+        if gate.remaining[index]:
+            return False
+        space = self.outlet.space(input, position)
+        if space is None:
+            return False
+        time = self._last_request = max(gate.take(index, position), space, self._last_request)
+        self.asked += 1
+        if self.unit.layers == 1:
+            self._serve(input, position, max(time, self.unit.free))
+        else:
+            key = 1 + self.key + input * self.input_key + position * self.position_key
+            self.clock.at(time, key, partial(self._request, input, position))
+        return True
+
+    def _request(self, input: int, position: int, _: Event) -> None:
+        self._serve(input, position, max(self.clock._now, self.unit.free))
+        for wake in self.on_release:
+            wake()
+
+    def _serve(self, input: int, position: int, start: int) -> None:
+        end = self.unit.free = start + self.service
+        self.unit.busy += self.service
+        self.busy += self.service
+        self.done += 1
+        if not position and self.on_start is not None:
+            self.on_start(input, start)
+        if position == self.gate.positions - 1 and self.on_end is not None:
+            self.on_end(input, end)
+        if input < self.traced_inputs and self.trace is not None:
+            self.trace(Span(self.unit.name, "digital", self.layer, input, position, start, end))
+        if self.releases is not None:
+            self.releases.append(end)
+            if self.unit.layers == 1:
+                for wake in self.on_release:
+                    wake()
+        self.clock.at(end + self.latency, COMPLETION, partial(self._finish, input, position))
+
+    def _finish(self, input: int, position: int, _: Event) -> None:
+        self.outlet.send(input, position, self.clock._now)

@@ -1,0 +1,215 @@
+"""`simulate_chip`: a plan and a number of inputs become times, counts and spans."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chipsim.errors import DeadlockError
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.accounting import count_actions
+from chipsim.simulation.buffers import peak_occupancy
+from chipsim.simulation.durations import peak_interval_ps
+from chipsim.simulation.host import HostSink
+from chipsim.simulation.outcome import Outcome, SimulatorCost
+from chipsim.simulation.timeline import StageSpan, Timeline
+from chipsim.simulation.wiring import BufferUse, Machine, Wiring
+
+STAGE_INPUTS = 8
+"""Inputs whose layer spans are kept for the pipeline figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class BufferPeak:
+    """Greatest number of positions that a buffer held."""
+
+    producer: str
+    consumer: str
+    component: str
+    positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChipOutcome(Outcome):
+    """What simulating a chip gives, beside what every machine gives.
+
+    Attributes
+    ----------
+    tile_mvms : dict of str to int
+        MVMs per tile, over all inputs.
+    links : list of (name, source, target, packets, bytes, busy_ps)
+    buffer_peaks : list of BufferPeak
+    max_inputs_in_flight : int
+    """
+
+    tile_mvms: dict[str, int]
+    links: list[tuple[str, str, str, int, int, int]]
+    buffer_peaks: list[BufferPeak]
+    max_inputs_in_flight: int
+
+
+def simulate_chip(
+    plan: Plan, inputs: int, batch: int = 1, *, drain: bool = False, trace_inputs: int = 0, preloaded: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ChipOutcome:  # fmt: skip
+    """Simulate a stream of inputs on a chip.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : int
+        How many, at least 1.
+    batch : int
+        Inputs that the host hands over together.
+    drain : bool
+        Finish a batch before the next one is admitted.
+    trace_inputs : int
+        Keep every span of so many first inputs.
+    preloaded : bool
+        Measure the arrays alone: operands are in the tiles' registers and results stay there.
+    progress : callable, optional
+        Told the number of finished inputs.
+
+    Raises
+    ------
+    CapacityError
+        If a bounded buffer is smaller than its working set.
+    DeadlockError
+        If nothing can go on with work left.
+    """
+    cpu, wall, events = time.process_time(), time.perf_counter(), 0
+    in_flight = plan.chip.spec.host.max_inputs_in_flight
+    if in_flight == "auto":
+        in_flight, events = _auto_in_flight(plan, inputs, preloaded)
+    run = _Run(plan, inputs, batch, drain, in_flight, trace_inputs, preloaded, progress)
+    run.execute()
+    cost = SimulatorCost(
+        events + run.machine.clock.events, time.process_time() - cpu, time.perf_counter() - wall
+    )
+    return _outcome(plan, run, in_flight, cost)
+
+
+def _auto_in_flight(plan: Plan, inputs: int, preloaded: bool) -> tuple[int, int]:
+    """Fewest inputs that keep the busiest server busy (rule T22), and the events that finding out took."""
+    if inputs == 1:
+        return 1, 0
+    run = _Run(plan, 1, 1, False, 1, 0, preloaded, None)
+    run.execute()
+    busiest = max(_busy(run.machine).values())
+    return math.ceil(run.sink.done[0] / busiest) + 1, run.machine.clock.events
+
+
+class _Run:
+    """One execution of a machine."""
+
+    def __init__(
+        self, plan: Plan, inputs: int, batch: int, drain: bool, in_flight: int, trace_inputs: int, preloaded: bool,
+        progress: Callable[[int], None] | None,
+    ) -> None:  # fmt: skip
+        self.inputs = inputs
+        self.machine = machine = Wiring(plan, in_flight + 1, preloaded=preloaded).build()
+        assert machine.host is not None
+        tokens = [gate.receive for gate in machine.gates if gate.admitted]
+        admitted = [lambda input, time, receive=receive: receive(input, 0, time) for receive in tokens]
+        self.sink = HostSink(machine.host, inputs, in_flight, batch, drain, admitted, progress)
+        for gate in machine.host_gates:
+            self.sink.add(gate)
+        self.timeline = Timeline()
+        self._starts: dict[tuple[str, int], int] = {}
+        self._ends: dict[tuple[str, int], int] = {}
+        self._watch(trace_inputs)
+
+    def execute(self) -> None:
+        """Run to the end; see `simulate_chip`."""
+        self.sink.start()
+        self.machine.clock.run_all()
+        if len(self.sink.done) < self.inputs:
+            raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.inputs))
+        self.machine.interconnect.account()
+        self.timeline.busy_ps = _busy(self.machine)
+        self.timeline.stages = [
+            StageSpan(layer, input, start, self._ends[layer, input])
+            for (layer, input), start in self._starts.items()
+            if (layer, input) in self._ends
+        ]
+
+    def _watch(self, trace_inputs: int) -> None:
+        machine, record = self.machine, self.timeline.spans.append
+        for server in (*machine.tiles, *machine.digital):
+            server.on_start = self._starter(server.layer)
+        for worker in (*machine.neurons, *machine.digital):
+            worker.on_end = self._ender(worker.layer)
+        if trace_inputs:
+            for traced in (*machine.tiles, *machine.neurons, *machine.digital, machine.interconnect):
+                traced.trace, traced.traced_inputs = record, trace_inputs
+
+    def _starter(self, layer: str) -> Callable[[int, int], None]:
+        def note(input: int, time: int) -> None:
+            if input < STAGE_INPUTS:
+                self._starts[layer, input] = min(time, self._starts.get((layer, input), time))
+
+        return note
+
+    def _ender(self, layer: str) -> Callable[[int, int], None]:
+        def note(input: int, time: int) -> None:
+            if input < STAGE_INPUTS:
+                self._ends[layer, input] = max(time, self._ends.get((layer, input), 0))
+
+        return note
+
+
+def _busy(machine: Machine) -> dict[str, int]:
+    busy = {tile.name: tile.busy for tile in machine.tiles}
+    busy |= {neuron.name: neuron.busy for neuron in machine.neurons}
+    busy |= {unit.name: unit.busy for unit in machine.units.values()}
+    return busy | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
+
+
+def _who_waits(machine: Machine, done: int, inputs: int) -> str:
+    waiting = [
+        f"{server.layer} on {name} waits at position {count}"
+        for server, name, count in (
+            *((tile, tile.name, tile.drains) for tile in machine.tiles),
+            *((neuron, neuron.name, neuron.done) for neuron in machine.neurons),
+            *((layer, layer.unit.name, layer.done) for layer in machine.digital),
+        )
+        if count < inputs * server.gate.positions
+    ]
+    shown = "; ".join(waiting[:6]) + (f"; and {len(waiting) - 6} more" if len(waiting) > 6 else "")
+    return f"nothing can go on after {done} of {inputs} inputs: {shown}"
+
+
+def _outcome(plan: Plan, run: _Run, in_flight: int, cost: SimulatorCost) -> ChipOutcome:
+    machine, spec = run.machine, plan.chip.spec
+    makespan = max(run.sink.done)
+    cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
+    shares = [min(1.0, tile.busy / makespan) for tile in machine.tiles]
+    return ChipOutcome(
+        name=spec.name,
+        released_ps=run.sink.released,
+        done_ps=run.sink.done,
+        ledger=count_actions(plan, machine, makespan),
+        timeline=run.timeline,
+        peak_tops=2 * cells * len(plan.chip.tiles) / peak_interval_ps(spec),
+        utilisation_mean=sum(shares) / len(shares) if shares else 0.0,
+        cost=cost,
+        tile_mvms={tile.name: tile.drains for tile in machine.tiles},
+        links=[
+            (link.name, *link.edge, link.packets, link.bytes, link.busy)
+            for link in machine.interconnect.links.values()
+        ],
+        buffer_peaks=[
+            _buffer_peak(plan, use)
+            for use in machine.buffers
+        ],
+        max_inputs_in_flight=in_flight,
+    )
+
+
+def _buffer_peak(plan: Plan, use: BufferUse) -> BufferPeak:
+    edge = use.edge
+    positions = plan.network.layers[edge.producer].positions
+    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest.tolist(), positions)
+    return BufferPeak(edge.producer, edge.consumer, use.component, peak)

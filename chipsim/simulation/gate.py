@@ -1,0 +1,116 @@
+"""`Gate`: counts what has arrived for each position of a consumer, and says when the last of it did."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+
+class Gate:
+    """Arrivals at one consumer.
+
+    Parameters
+    ----------
+    positions : int
+        Of the consumer, per input.
+    window : int
+        Inputs that can be under way at once.
+
+    Attributes
+    ----------
+    remaining, latest : list of int, length window x positions
+        For each position (a ring over inputs): packets still to come, and when the last one so far arrived.
+    """
+
+    __slots__ = ("admitted", "expected", "latest", "notify", "positions", "remaining", "window")
+
+    def __init__(self, positions: int, window: int) -> None:
+        self.positions, self.window = positions, window
+        self.expected = [0] * positions
+        self.remaining: list[int] = []
+        self.latest: list[int] = []
+        self.notify: Callable[[], None] = lambda: None
+        self.admitted = False
+
+    def open(self) -> None:
+        """Call once all expectations are known; a first position that expects nothing waits for the admission."""
+        if not self.expected[0]:
+            self.expected[0], self.admitted = 1, True
+        self.remaining = self.expected * self.window
+        self.latest = [0] * len(self.remaining)
+
+    def receive(self, input: int, position: int, time: int) -> None:
+        """A packet that completes consumer ``position`` has its last byte here at ``time``, perhaps in the future."""
+        index = input % self.window * self.positions + position
+        if time > self.latest[index]:
+            self.latest[index] = time
+        self.remaining[index] -= 1
+        if not self.remaining[index]:
+            self.notify()
+
+    def take(self, index: int, position: int) -> int:
+        """Use a complete position up: return its time and make its place ready for a later input."""
+        time = self.latest[index]
+        self.latest[index] = 0
+        self.remaining[index] = self.expected[position]
+        return time
+
+
+class EdgeSink:
+    """Maps a producer's positions to the consumer's position that each completes."""
+
+    __slots__ = ("arrivals", "completes", "gate")
+
+    def __init__(self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None) -> None:
+        self.gate, self.completes, self.arrivals = gate, completes, arrivals
+
+    def arrive(self, input: int, position: int, time: int) -> None:
+        """See `Sink`."""
+        if self.arrivals is not None:
+            self.arrivals.positions.append(input * len(self.completes) + position)
+            self.arrivals.times.append(time)
+        self.gate.receive(input, self.completes[position], time)
+
+
+class Arrivals:
+    """What arrived in one buffer: producer positions, counted over all inputs, and when, in ps."""
+
+    __slots__ = ("positions", "times")
+
+    def __init__(self) -> None:
+        self.positions, self.times = array("q"), array("q")
+
+
+class Credit:
+    """Space at one consumer for the positions of one producer (rules T19, T20).
+
+    Parameters
+    ----------
+    capacity : int
+        Positions.
+    oldest : sequence of int
+        Of the edge, per consumer position.
+    producer_positions : int
+        Per input.
+    releases : array of int
+        When the consumer freed the space of each of its positions so far, input after input; it grows.
+    """
+
+    __slots__ = ("capacity", "oldest", "producer_positions", "releases", "waiting")
+
+    def __init__(self, capacity: int, oldest: Sequence[int], producer_positions: int, releases: array[int]) -> None:
+        self.capacity, self.oldest, self.producer_positions = capacity, oldest, producer_positions
+        self.releases = releases
+
+    def time(self, input: int, position: int) -> int | None:
+        """When there is space for a producer position; None while that is not known yet."""
+        wanted = input * self.producer_positions + position - self.capacity + 1
+        if wanted <= 0:
+            return 0
+        before, rest = divmod(wanted, self.producer_positions)
+        # consumer positions that must be done, so that nothing older than `wanted` is needed
+        done = before * len(self.oldest) + bisect_left(self.oldest, rest)
+        if done == 0:
+            return 0
+        return self.releases[done - 1] if done <= len(self.releases) else None

@@ -1,0 +1,131 @@
+"""`HostSource` sends inputs, `HostSink` sees outputs and admits the next ones (rules T18, T22, T23)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chipsim.simulation.gate import Gate
+from chipsim.simulation.sender import Outlet
+
+
+class HostSource:
+    """Sends the positions of admitted inputs in order, each when there is space for it."""
+
+    __slots__ = ("_active", "_next", "_time", "admissions", "outlet", "positions")
+
+    def __init__(self, positions: int, outlet: Outlet) -> None:
+        self.positions, self.outlet = positions, outlet
+        self.admissions: list[int] = []
+        self._next = self._time = 0
+        self._active = False
+
+    def admit(self, time: int) -> None:
+        """Let the next input in."""
+        self.admissions.append(time)
+        self.advance()
+
+    def advance(self) -> None:
+        """Send all that may go."""
+        if self._active:
+            return
+        self._active = True
+        while self._send():
+            pass
+        self._active = False
+
+    def _send(self) -> bool:
+        input, position = divmod(self._next, self.positions)
+        if input >= len(self.admissions):
+            return False
+        space = self.outlet.space(input, position)
+        if space is None:
+            return False
+        self._time = max(self._time, self.admissions[input], space)
+        self._next += 1
+        self.outlet.send(input, position, self._time)
+        return True
+
+
+class HostSink:
+    """Collects outputs, decides admissions.
+
+    Attributes
+    ----------
+    released, done : list of int
+        Per input: release of its batch, last output byte.
+    """
+
+    __slots__ = (
+        "_active", "_batch", "_drain", "_gates", "_in_flight", "_inputs", "_on_admit", "_on_done", "_source", "done",
+        "released",
+    )  # fmt: skip
+
+    def __init__(
+        self, source: HostSource, inputs: int, in_flight: int, batch: int, drain: bool,
+        on_admit: list[Callable[[int, int], None]], on_done: Callable[[int], None] | None,
+    ) -> None:  # fmt: skip
+        self._source, self._inputs, self._in_flight = source, inputs, in_flight
+        self._batch, self._drain = batch, drain
+        self._on_admit, self._on_done = on_admit, on_done
+        self._gates: list[Gate] = []
+        self._active = False
+        self.released: list[int] = []
+        self.done: list[int] = []
+
+    def add(self, gate: Gate) -> None:
+        """Watch one output of the network."""
+        gate.notify = self.advance
+        self._gates.append(gate)
+
+    def start(self) -> None:
+        """Admit the first inputs."""
+        self._admit()
+
+    def advance(self) -> None:
+        """Finish inputs whose outputs are all known, and admit as many more."""
+        if self._active:
+            return
+        self._active = True
+        while len(self.done) < self._inputs and self._finish():
+            self._admit()
+        self._active = False
+
+    def _finish(self) -> bool:
+        input = len(self.done)
+        if input >= len(self.released):
+            return False
+        latest = 0
+        for gate in self._gates:
+            first = input % gate.window * gate.positions
+            if any(gate.remaining[first : first + gate.positions]):
+                return False
+            latest = max(latest, *gate.latest[first : first + gate.positions])
+        for gate in self._gates:
+            first = input % gate.window * gate.positions
+            for position in range(gate.positions):
+                gate.take(first + position, position)
+        self.done.append(latest)
+        if self._on_done is not None:
+            self._on_done(len(self.done))
+        return True
+
+    def _admit(self) -> None:
+        while len(self.released) < self._inputs:
+            input = len(self.released)
+            time = self._admission(input)
+            if time is None:
+                return
+            first_of_batch = input % self._batch == 0
+            self.released.append(time if first_of_batch else self.released[-1])
+            for admitted in self._on_admit:
+                admitted(input, time)
+            self._source.admit(time)
+
+    def _admission(self, input: int) -> int | None:
+        """When an input is let in; None while that is not known."""
+        needed = input - self._in_flight + 1
+        if self._drain:
+            needed = max(needed, input // self._batch * self._batch)
+        if needed <= 0:
+            return 0
+        return max(self.done[:needed][-self._in_flight :]) if len(self.done) >= needed else None

@@ -1,0 +1,43 @@
+"""`Sender`: what a neuron unit, a digital unit and the host share: a result goes out once there is space for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chipsim.simulation.gate import Credit
+from chipsim.simulation.interconnect import Flow, Interconnect
+
+
+class Outlet:
+    """Where a source's positions go.
+
+    Attributes
+    ----------
+    flows : list of sequence of Flow, length positions
+        The packets of each position, in tie order.
+    credits : list of Credit
+        One for each bounded buffer at a destination.
+    """
+
+    __slots__ = ("credits", "flows", "interconnect")
+
+    def __init__(self, interconnect: Interconnect, positions: int) -> None:
+        self.interconnect = interconnect
+        self.flows: list[Sequence[Flow]] = [()] * positions
+        self.credits: list[Credit] = []
+
+    def space(self, input: int, position: int) -> int | None:
+        """When space is reserved at every destination; None while not known."""
+        latest = 0
+        for credit in self.credits:
+            time = credit.time(input, position)
+            if time is None:
+                return None
+            if time > latest:
+                latest = time
+        return latest
+
+    def send(self, input: int, position: int, time: int) -> None:
+        """Hand the packets of a position to the interconnect, at a time that is not in the past."""
+        for flow in self.flows[position]:
+            self.interconnect.send(flow, input, position, time)

@@ -1,0 +1,108 @@
+"""The batch is free whatever the file says, and constants may come from anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from network_models import assert_like_reference, model_bytes, node, normal, read_and_check
+
+from chipsim.network import shapes
+from chipsim.network.onnx_reader import read_onnx
+
+DENSE = {"w": normal(12, 5)}
+
+
+@pytest.mark.parametrize("batch", ["N", 1, 2, 0])
+@pytest.mark.parametrize("target", [[0, 12], [-1, 12], [0, -1], "batch"])
+def test_reshape_to_any_target(batch: int | str, target: list[int] | str) -> None:
+    fixed = batch if isinstance(batch, int) and batch > 0 else 1
+    sizes = np.array([fixed, -1] if isinstance(target, str) else target)
+    nodes = [node("Reshape", "x shape", "f"), node("Gemm", "f w", "y")]
+    content = model_bytes(nodes, (batch, 3, 2, 2), DENSE | {"shape": sizes})
+    for run in (1, 5):
+        assert_like_reference(read_onnx(content, "test"), normal(run, 3, 2, 2))
+
+
+def test_onnx_bytes_run_in_one_call_for_any_batch() -> None:
+    import onnxruntime
+
+    nodes = [node("Reshape", "x shape", "f"), node("Gemm", "f w", "y")]
+    network = read_onnx(model_bytes(nodes, (1, 3, 2, 2), DENSE | {"shape": np.array([1, 12])}), "test")
+    session = onnxruntime.InferenceSession(network.onnx_bytes, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": normal(7, 3, 2, 2)})[0].shape == (7, 5)
+
+
+def test_a_target_computed_from_the_inputs_shape() -> None:
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n", axis=0),
+        node("Unsqueeze", "n axes", "u"),
+        node("Concat", "u rest", "t", axis=0),
+        node("Reshape", "x t", "f"),
+        node("Gemm", "f w", "y"),
+    ]
+    constants = {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
+    network = read_and_check(model_bytes(nodes, ("N", 3, 2, 2), DENSE | constants))
+    assert list(network.layers) == ["x", "y"]
+
+
+def test_a_target_computed_with_arithmetic() -> None:
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Slice", "s one end", "r"),
+        node("ReduceProd", "r", "p", keepdims=1),
+        node("Concat", "minus p", "t", axis=0),
+        node("Reshape", "x t", "f"),
+        node("Gemm", "f w", "y"),
+    ]
+    constants = {"one": np.array([1]), "end": np.array([4]), "minus": np.array([-1])}
+    read_and_check(model_bytes(nodes, ("N", 3, 2, 2), DENSE | constants))
+
+
+def test_weights_from_chains_of_constant_nodes() -> None:
+    nodes = [
+        node("Constant", "", "sizes", value=onnx.numpy_helper.from_array(np.array([5, 3, 2, 2]))),
+        node("ConstantOfShape", "sizes", "w1", value=onnx.numpy_helper.from_array(np.array([0.5], np.float32))),
+        node("Constant", "", "two", value_float=2.0),
+        node("Mul", "w1 two", "w2"),
+        node("Identity", "w2", "w3"),
+        node("Conv", "x w3", "y"),
+    ]
+    network = read_and_check(model_bytes(nodes, ("N", 3, 4, 4)))
+    np.testing.assert_array_equal(network.matrix_layers[0].matrices[0].weights, np.ones((12, 5), np.float32))
+
+
+def test_weights_listed_as_inputs_are_constants() -> None:
+    read_and_check(model_bytes([node("Gemm", "x w", "y")], ("N", 12), DENSE, weights_as_inputs=True))
+
+
+def test_shapes_are_measured_where_onnx_cannot_infer_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> onnx.ModelProto:
+        raise onnx.shape_inference.InferenceError("no")
+
+    monkeypatch.setattr(shapes.onnx.shape_inference, "infer_shapes", fail)
+    nodes = [node("Conv", "x w", "c"), node("Flatten", "c", "f"), node("Gemm", "f v", "y")]
+    network = read_onnx(model_bytes(nodes, ("N", 3, 4, 4), {"w": normal(2, 3, 3, 3), "v": normal(8, 5)}), "test")
+    assert network.layers["c"].output_shape == (2, 2, 2)
+
+
+def test_names_that_repeat_or_are_missing_are_made_up() -> None:
+    first, second, third = node("Gemm", "x w", "a"), node("Gemm", "a w", "b"), node("Gemm", "b w", "y")
+    first.name = second.name = "same"
+    third.name = ""
+    network = read_onnx(model_bytes([first, second, third], ("N", 12), {"w": normal(12, 12)}), "test")
+    assert list(network.layers) == ["x", "Gemm_1", "Gemm_2", "Gemm_3"]
+
+
+def test_several_outputs_keep_their_order() -> None:
+    nodes = [node("Gemm", "x w", "a"), node("Softmax", "a", "b")]
+    network = read_onnx(model_bytes(nodes, ("N", 12), DENSE, outputs=("b", "a")), "test")
+    assert network.outputs == ("b", "a")
+    assert_like_reference(network, normal(3, 12))
+    assert_like_reference(network, normal(3, 12), before_softmax=True)
+
+
+def test_layers_that_lead_nowhere_are_left_out() -> None:
+    nodes = [node("Gemm", "x w", "y"), node("Relu", "x", "unused")]
+    assert list(read_onnx(model_bytes(nodes, ("N", 12), DENSE), "test").layers) == ["x", "y"]
