@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chipsim.architecture.spec import VonNeumannSpec
-from chipsim.baseline.systolic import ceil_div
+from chipsim.baseline.dataflow import ceil_div
 from chipsim.baseline.tensors import Tensors, tensors_of
 from chipsim.errors import CapacityError
 from chipsim.network.graph import Network
@@ -154,8 +154,8 @@ def _check(spec: VonNeumannSpec, needs: _Needs, capacity: int) -> None:
     least = 2 * (needs.weights + needs.position)
     if least > capacity:
         raise CapacityError(
-            f"{spec.name}: layer {needs.layer!r} needs {least} bytes on chip (two buffers for the inputs and outputs of "
-            f"one position, {needs.position} bytes each, and two for the weights that fill the compute array, "
+            f"{spec.name}: layer {needs.layer!r} needs {least} bytes on chip (two buffers for the inputs and outputs "
+            f"of one position, {needs.position} bytes each, and two for the weights that fill the compute array, "
             f"{needs.weights} bytes each); on_chip_memory.capacity is {capacity} bytes; give it at least {least} bytes"
         )
 

@@ -21,7 +21,7 @@ class Segment:
     Attributes
     ----------
     layer : str
-        Of the first step: whose weights and inputs are fetched.
+        Of its first step; a segment of several layers neither fetches inputs nor writes to DRAM.
     weight_bytes, input_bytes : int
         To be fetched from DRAM before it starts.
     awaits : tuple of str
@@ -52,11 +52,6 @@ class Segment:
         """Whether DRAM must deliver something first."""
         return self.weight_bytes > 0 or self.input_bytes > 0
 
-    @property
-    def writer(self) -> str:
-        """The layer whose results it writes: its last one."""
-        return self.marks[-1][0]
-
 
 @dataclass(frozen=True, slots=True)
 class Busy:
@@ -79,6 +74,9 @@ class Program:
     demands : tuple of LayerDemand
         Per layer, whole batch: for the ledger.
     busy : Busy
+    input_layer : str
+    outputs : tuple of str
+        Tensors that leave for the host.
     input_bytes, output_bytes : int
         Over the host link, per input of the network.
     staged_input_bytes, staged_output_bytes : int
@@ -91,6 +89,8 @@ class Program:
     segments: tuple[Segment, ...]
     demands: tuple[LayerDemand, ...]
     busy: Busy
+    input_layer: str
+    outputs: tuple[str, ...]
     input_bytes: int
     output_bytes: int
     staged_input_bytes: int
@@ -109,7 +109,7 @@ def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inpu
     segments: list[Segment] = []
     for demand in demands:
         for step in stepper.steps(demand):
-            if segments and not step.fetches and not segments[-1].output_bytes and not segments[-1].frees_weights:
+            if segments and _continues(segments[-1], step):
                 segments[-1] = _join(segments[-1], step)
             else:
                 segments.append(step)
@@ -118,7 +118,7 @@ def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inpu
     leaving = [tensors.by_name[name] for name in tensors.outputs]
     staged = [tensor for tensor in leaving if tensor.name in plan.spilled]
     return Program(
-        inputs, tuple(segments), demands, stepper.busy, arriving.bytes_per_input,
+        inputs, tuple(segments), demands, stepper.busy, arriving.name, tensors.outputs, arriving.bytes_per_input,
         sum(tensor.bytes_per_input for tensor in leaving),
         arriving.bytes_per_input * inputs if arriving.name in plan.spilled else 0,
         sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(tensor.name for tensor in staged),
@@ -148,7 +148,7 @@ class _Stepper:
                 demand.layer,
                 demand.tile_bytes[tile] if streams and chunk == 0 else 0,
                 _share(demand.input_bytes, index, count),
-                demand.awaits if index == 0 else (),
+                demand.awaits,
                 duration,
                 streams and chunk == demand.chunks - 1,
                 _share(demand.output_bytes, index, count),
@@ -172,6 +172,12 @@ def _share(total: int, index: int, count: int) -> int:
     return total * (index + 1) // count - total * index // count
 
 
+def _continues(before: Segment, step: Segment) -> bool:
+    """Whether a step waits for nothing and nothing waits for the end of what is before it."""
+    held = before.input_bytes or before.output_bytes or before.frees_weights
+    return not (held or step.fetches or step.output_bytes)
+
+
 def _join(before: Segment, step: Segment) -> Segment:
     """Two segments of which the second waits for nothing, as one."""
     begin = before.duration_ps
@@ -179,8 +185,6 @@ def _join(before: Segment, step: Segment) -> Segment:
     return replace(
         before,
         duration_ps=begin + step.duration_ps,
-        output_bytes=step.output_bytes,
-        completes=step.completes,
         frees_weights=step.frees_weights,
         marks=before.marks + marks,
     )

@@ -1,70 +1,12 @@
-"""`Dataflow`: compute cycles of a matrix product on a systolic array or on SIMD lanes (rules B6 to B9)."""
+"""The three dataflows of a systolic array, as closed forms (rule B6), and `dataflow_of`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from chipsim.architecture.spec import ComputeArray
-
-
-def ceil_div(amount: int, size: int) -> int:
-    """Integer quotient, rounded up.
-
-    Examples
-    --------
-    >>> ceil_div(7, 3)
-    3
-    """
-    return -(-amount // size)
-
-
-@dataclass(frozen=True, slots=True)
-class Gemm:
-    """A product of M x K inputs by K x N weights.
-
-    Attributes
-    ----------
-    vectors : int
-        M: positions of a layer times inputs of a batch.
-    rows, columns : int
-        K and N: the shape of the weight matrix.
-    """
-
-    vectors: int
-    rows: int
-    columns: int
-
-    @property
-    def macs(self) -> int:
-        """Useful multiply-accumulates."""
-        return self.vectors * self.rows * self.columns
-
-
-class Dataflow(Protocol):
-    """In which order an array walks through a product.
-
-    The weights are used band after band; a band is the least piece of the matrix that can be brought in and
-    used up before the next one. ``cycles_until(gemm, bands(gemm))`` is the closed form of the whole product.
-    """
-
-    def bands(self, gemm: Gemm) -> int:
-        """Number of bands."""
-
-    def weights_until(self, gemm: Gemm, band: int) -> int:
-        """Weights in the first ``band`` bands."""
-
-    def cycles_until(self, gemm: Gemm, band: int) -> int:
-        """Cycles for the first ``band`` bands."""
-
-    def weight_reads(self, gemm: Gemm) -> int:
-        """Weights that the array reads from on-chip memory."""
-
-    def input_reads(self, gemm: Gemm) -> int:
-        """Input values that the array reads from on-chip memory."""
-
-    def input_passes(self, gemm: Gemm, tiles: int) -> int:
-        """How often the inputs are walked through if the weights come in so many tiles."""
+from chipsim.baseline.dataflow import Dataflow, Gemm, ceil_div
+from chipsim.baseline.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +87,7 @@ class InputStationary:
         """Each input value once."""
         return gemm.vectors * gemm.rows
 
-    def input_passes(self, gemm: Gemm, tiles: int) -> int:
+    def input_passes(self, gemm: Gemm, tiles: int) -> int:  # noqa: ARG002
         """Once: each band uses other rows of the inputs."""
         return 1
 
@@ -188,50 +130,14 @@ class OutputStationary:
         return min(tiles, self.bands(gemm))
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """SIMD lanes, each with one output in its accumulator; a band is one column of the matrix.
-
-    Notes
-    -----
-    ceil(M K N / lanes) cycles: lanes never idle but in the last cycle (an assumption in favour of the machine). A
-    block of outputs that is in the lanes together has max(1, lanes // N) vectors; it shares what it reads.
-    """
-
-    lanes: int
-
-    def bands(self, gemm: Gemm) -> int:
-        """Columns."""
-        return gemm.columns
-
-    def weights_until(self, gemm: Gemm, band: int) -> int:
-        """Whole columns."""
-        return gemm.rows * band
-
-    def cycles_until(self, gemm: Gemm, band: int) -> int:
-        """Rounded up once, from the total."""
-        return ceil_div(gemm.vectors * gemm.rows * band, self.lanes)
-
-    def weight_reads(self, gemm: Gemm) -> int:
-        """All weights once per block of vectors."""
-        return gemm.rows * gemm.columns * ceil_div(gemm.vectors, max(1, self.lanes // gemm.columns))
-
-    def input_reads(self, gemm: Gemm) -> int:
-        """All inputs once per block of columns."""
-        return gemm.vectors * gemm.rows * ceil_div(gemm.columns, self.lanes)
-
-    def input_passes(self, gemm: Gemm, tiles: int) -> int:
-        """Once per tile, at most once per column."""
-        return min(tiles, gemm.columns)
-
-
 def dataflow_of(array: ComputeArray) -> Dataflow:
     """The dataflow of a compute array.
 
     Examples
     --------
     >>> array = ComputeArray(rows=128, columns=128, dataflow="weight-stationary", frequency="1 GHz")
-    >>> gemm_cycles(dataflow_of(array), Gemm(1, 512, 512))
+    >>> gemm, flow = Gemm(1, 512, 512), dataflow_of(array)
+    >>> flow.cycles_until(gemm, flow.bands(gemm))
     6127
     """
     if array.kind == "simd":
@@ -241,8 +147,3 @@ def dataflow_of(array: ComputeArray) -> Dataflow:
     if array.dataflow == "input-stationary":
         return InputStationary(array.rows, array.columns)
     return OutputStationary(array.rows, array.columns)
-
-
-def gemm_cycles(dataflow: Dataflow, gemm: Gemm) -> int:
-    """Compute cycles of a whole product."""
-    return dataflow.cycles_until(gemm, dataflow.bands(gemm))

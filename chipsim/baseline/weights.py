@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from chipsim.baseline.systolic import Dataflow, Gemm, ceil_div
+from chipsim.baseline.dataflow import Dataflow, Gemm, ceil_div
 from chipsim.network.layers import MatrixLayer
 
 

@@ -131,7 +131,7 @@ def reduce_model(model: onnx.ModelProto, name: str, supported: Sequence[str]) ->
 def _array(tensor: TensorProto, name: str) -> Constant:
     try:
         return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise ModelError(f"{name}: weight {tensor.name!r} is damaged: {error}; export the model again") from None
 
 

@@ -64,12 +64,12 @@ def apply_activations(values: Values, activations: Sequence[Activation]) -> Valu
     return values
 
 
-def session_options() -> onnxruntime.SessionOptions:
-    """Options of every onnxruntime session here: one thread, so that sums are always in one order, and no log."""
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """An onnxruntime session on one thread, so that sums are always in one order, that writes nothing anywhere."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    return options
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _activate(values: Values, activation: Activation) -> Values:
@@ -122,4 +122,4 @@ def _plain(attributes: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _session(model: bytes) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model, session_options(), providers=["CPUExecutionProvider"])
+    return open_session(model)

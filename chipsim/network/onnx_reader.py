@@ -47,6 +47,15 @@ def read_onnx(source: bytes | Path, name: str, *, synthetic_seed: int | None = N
     UnsupportedOperatorError
         If it holds an operator that chipsim does not run.
     """
+    try:
+        return _read(source, name, synthetic_seed)
+    except UnicodeDecodeError:  # protobuf looks at text only when it is asked for
+        raise ModelError(
+            f"{name}: its names are not text, so the file is damaged; export or download it again"
+        ) from None
+
+
+def _read(source: bytes | Path, name: str, synthetic_seed: int | None) -> Network:
     model, sha256 = load_model(source, name)
     flow = reduce_model(model, name, SUPPORTED)
     del model

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from chipsim.errors import ModelError
-from chipsim.network.digital import session_options
+from chipsim.network.digital import open_session
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer
 
@@ -85,8 +85,7 @@ def _source(made_by: dict[str, onnx.NodeProto], name: str) -> str:
 
 def _session(network: Network, model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     try:
-        content = model.SerializeToString()
-        return onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
+        return open_session(model.SerializeToString())
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise ModelError(f"{network.name}: onnxruntime cannot load the model: {error}") from error
 

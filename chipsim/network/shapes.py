@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from chipsim.errors import ModelError
 from chipsim.network.dataflow import Dataflow
-from chipsim.network.digital import session_options
+from chipsim.network.digital import open_session
 from chipsim.network.layers import Shape
 
 
@@ -47,9 +46,7 @@ def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
     model.graph.ClearField("output")
     model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
     try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
-        )
+        session = open_session(model.SerializeToString())
         results = session.run(values, {flow.input_name: np.zeros((1, *flow.input_shape), np.float32)})
     except Exception as error:  # onnxruntime's exceptions share no base class
         reason = str(error).strip().splitlines()[0]

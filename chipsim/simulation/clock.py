@@ -34,6 +34,8 @@ class Clock(simpy.Environment):
     ([7], 1)
     """
 
+    _now: int
+
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.events = 0

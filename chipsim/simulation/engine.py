@@ -11,12 +11,18 @@ from chipsim.errors import DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
 from chipsim.simulation.buffers import peak_occupancy
+from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import peak_interval_ps
+from chipsim.simulation.gate import Gate
 from chipsim.simulation.host import HostSink
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
+from chipsim.simulation.tile import TileServer
 from chipsim.simulation.timeline import StageSpan, Timeline
 from chipsim.simulation.wiring import BufferUse, Machine, Wiring
 
+Traced = TileServer | NeuronServer | DigitalLayerServer | Interconnect
 STAGE_INPUTS = 8
 """Inputs whose layer spans are kept for the pipeline figure."""
 
@@ -31,7 +37,7 @@ class BufferPeak:
     positions: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChipOutcome(Outcome):
     """What simulating a chip gives, beside what every machine gives.
 
@@ -111,8 +117,7 @@ class _Run:
         self.inputs = inputs
         self.machine = machine = Wiring(plan, in_flight + 1, preloaded=preloaded).build()
         assert machine.host is not None
-        tokens = [gate.receive for gate in machine.gates if gate.admitted]
-        admitted = [lambda input, time, receive=receive: receive(input, 0, time) for receive in tokens]
+        admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
         self.sink = HostSink(machine.host, inputs, in_flight, batch, drain, admitted, progress)
         for gate in machine.host_gates:
             self.sink.add(gate)
@@ -136,14 +141,16 @@ class _Run:
         ]
 
     def _watch(self, trace_inputs: int) -> None:
-        machine, record = self.machine, self.timeline.spans.append
-        for server in (*machine.tiles, *machine.digital):
-            server.on_start = self._starter(server.layer)
-        for worker in (*machine.neurons, *machine.digital):
-            worker.on_end = self._ender(worker.layer)
+        machine = self.machine
+        starters: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
+        enders: list[NeuronServer | DigitalLayerServer] = [*machine.neurons, *machine.digital]
+        for starter in starters:
+            starter.on_start = self._starter(starter.layer)
+        for ender in enders:
+            ender.on_end = self._ender(ender.layer)
         if trace_inputs:
-            for traced in (*machine.tiles, *machine.neurons, *machine.digital, machine.interconnect):
-                traced.trace, traced.traced_inputs = record, trace_inputs
+            for traced in _traced(machine):
+                traced.trace, traced.traced_inputs = self.timeline.spans.append, trace_inputs
 
     def _starter(self, layer: str) -> Callable[[int, int], None]:
         def note(input: int, time: int) -> None:
@@ -160,6 +167,15 @@ class _Run:
         return note
 
 
+def _admission_of(gate: Gate) -> Callable[[int, int], None]:
+    """A gate that expects nothing for its first position is told of each admission instead."""
+    return lambda input, time: gate.receive(input, 0, time)
+
+
+def _traced(machine: Machine) -> list[Traced]:
+    return [*machine.tiles, *machine.neurons, *machine.digital, machine.interconnect]
+
+
 def _busy(machine: Machine) -> dict[str, int]:
     busy = {tile.name: tile.busy for tile in machine.tiles}
     busy |= {neuron.name: neuron.busy for neuron in machine.neurons}
@@ -168,14 +184,15 @@ def _busy(machine: Machine) -> dict[str, int]:
 
 
 def _who_waits(machine: Machine, done: int, inputs: int) -> str:
+    progress = [
+        *((tile.layer, tile.name, tile.drains, tile.gate) for tile in machine.tiles),
+        *((neuron.layer, neuron.name, neuron.done, neuron.gate) for neuron in machine.neurons),
+        *((layer.layer, layer.unit.name, layer.done, layer.gate) for layer in machine.digital),
+    ]
     waiting = [
-        f"{server.layer} on {name} waits at position {count}"
-        for server, name, count in (
-            *((tile, tile.name, tile.drains) for tile in machine.tiles),
-            *((neuron, neuron.name, neuron.done) for neuron in machine.neurons),
-            *((layer, layer.unit.name, layer.done) for layer in machine.digital),
-        )
-        if count < inputs * server.gate.positions
+        f"{layer} on {name} waits at position {count}"
+        for layer, name, count, gate in progress
+        if count < inputs * gate.positions
     ]
     shown = "; ".join(waiting[:6]) + (f"; and {len(waiting) - 6} more" if len(waiting) > 6 else "")
     return f"nothing can go on after {done} of {inputs} inputs: {shown}"

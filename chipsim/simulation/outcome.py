@@ -38,6 +38,8 @@ class Outcome:
     utilisation_mean : float
         Mean busy share of the compute parts that hold work.
     cost : SimulatorCost
+    loading_s, loading_j : float or None
+        Loading of weights before the run, in no other number; None where it was not worked out.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Outcome:
     peak_tops: float
     utilisation_mean: float
     cost: SimulatorCost
+    loading_s: float | None = None
+    loading_j: float | None = None
 
     @property
     def inputs(self) -> int:

@@ -94,7 +94,8 @@ def test_convolution_over_a_sequence_is_one_row() -> None:
     option=st.integers(0, 1),
 )
 def test_pooling(
-    operator: str, kernel: tuple[int, int], strides: tuple[int, int], pads: bool, auto_pad: str, ceil_mode: int, option: int
+    operator: str, kernel: tuple[int, int], strides: tuple[int, int], pads: bool, auto_pad: str,
+    ceil_mode: int, option: int,
 ) -> None:  # fmt: skip
     if auto_pad.startswith("SAME"):  # onnxruntime refuses the negative padding that wider strides would mean
         strides = min(strides[0], kernel[0]), min(strides[1], kernel[1])

@@ -53,7 +53,7 @@ def test_damaged_bytes_never_escape_as_another_error() -> None:
     content = model_bytes([GEMM], ("N", 12), WEIGHTS)
     random = np.random.default_rng(3)
     refused = 0
-    for _ in range(150):
+    for _ in range(200):
         damaged = bytearray(content)
         damaged[random.integers(0, len(content))] = random.integers(0, 256)
         try:
@@ -109,7 +109,7 @@ def test_a_weight_whose_bytes_do_not_fill_its_shape() -> None:
     def change(model: onnx.ModelProto) -> None:
         model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-8]
 
-    with pytest.raises(ModelError, match="net: .*w"):
+    with pytest.raises(ModelError, match=r"net: .*w"):
         read_onnx(changed(change), "net")
 
 
@@ -137,7 +137,7 @@ def test_an_input_that_nothing_reads_is_ignored() -> None:
 
 @pytest.mark.parametrize("shape", [("N", 3, "H", "W"), ("N",), ("N", 0)])
 def test_an_input_whose_size_is_not_fixed(shape: tuple[int | str, ...]) -> None:
-    with pytest.raises(ModelError, match="input 'x' has the shape .*fixed input size"):
+    with pytest.raises(ModelError, match=r"input 'x' has the shape .*fixed input size"):
         read_onnx(model_bytes([node("Relu", "x", "y")], shape), "net")
 
 
@@ -150,7 +150,7 @@ def test_an_input_that_is_not_float32() -> None:
 
 
 def test_an_opset_that_is_too_old() -> None:
-    with pytest.raises(ModelError, match="opset 6.*export it with opset 7 or newer"):
+    with pytest.raises(ModelError, match=r"opset 6.*export it with opset 7 or newer"):
         read_onnx(model_bytes([node("Relu", "x", "y")], ("N", 4), opset=6), "net")
 
 
@@ -185,7 +185,7 @@ def test_a_constant_larger_than_memory() -> None:
 
 
 REFUSED = [
-    ([node("Gemm", "x w", "y", transA=1)], (1, 12), {"w": normal(1, 5)}, "transA=1"),
+    ([node("Gemm", "x w", "y", transA=1)], (1, 1), {"w": normal(1, 5)}, "transA=1"),
     ([node("MatMul", "x x", "y")], (1, 1), {}, "operand 1 is computed from the input"),
     ([node("MatMul", "w x", "y")], (1, 3), {"w": normal(1, 1)}, "operand 1 is computed"),
     ([node("MatMul", "x w", "y")], (1, 4, 12), WEIGHTS, r"\(4, 12\).*one vector"),

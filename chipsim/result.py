@@ -1,0 +1,92 @@
+"""`Result`: what a run returns; its numbers, its tables, and nothing that changes between equal runs but ``simulator``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chipsim.files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+Records = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Numbers and tables of one run.
+
+    Attributes
+    ----------
+    data : dict
+        Exactly what ``result.json`` holds; see ``docs/result.md``.
+    tables : dict of str to list of dict
+        ``layers``, ``tiles``, ``links``, ``ledger``, ``pipeline`` and ``trace``: one dict per row, SI units in the names.
+
+    Examples
+    --------
+    >>> Result({"schema_version": 1}, {"tiles": [{"tile": "tile(0,0)", "mvms": 3}]}).tiles
+            tile  mvms
+    0  tile(0,0)     3
+    """
+
+    data: dict[str, Any]
+    tables: Mapping[str, Records]
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer: where it ran, cells, times, signal-to-noise."""
+        return self._frame("layers")
+
+    @property
+    def tiles(self) -> pd.DataFrame:
+        """One row per tile of the chip: place, layer, MVMs, busy share."""
+        return self._frame("tiles")
+
+    @property
+    def links(self) -> pd.DataFrame:
+        """One row per link and port that carried anything."""
+        return self._frame("links")
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """Amount x unit cost = joules, for every component, action and layer of both machines."""
+        return self._frame("ledger")
+
+    @property
+    def pipeline(self) -> pd.DataFrame:
+        """First start and last end of every layer for each of the first inputs."""
+        return self._frame("pipeline")
+
+    def json(self) -> str:
+        """The text of ``result.json``."""
+        return json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``result.json`` and one CSV per table into an existing folder.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        """
+        written = []
+        for name, records in self.tables.items():
+            if records:
+                path = folder / f"{name}.csv"
+                frame = self._frame(name)
+                write_atomically(path, lambda file, frame=frame: frame.to_csv(file, index=False))  # type: ignore[misc]
+                written.append(path)
+        path = folder / "result.json"
+        write_atomically(path, lambda file: file.write_text(self.json(), encoding="utf-8"))
+        return [*written, path]
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(self.tables.get(name, []))

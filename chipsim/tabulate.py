@@ -1,0 +1,143 @@
+"""`tables`: the rows of a result's CSV files, SI units in the column names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from chipsim.execution.accuracy import ValuesOutcome
+from chipsim.mapping.plan import Plan
+from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.result import Records
+from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.outcome import Outcome
+from chipsim.units import from_ps
+
+
+def tables(
+    plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None, baseline: Outcome | None
+) -> dict[str, Records]:
+    """All tables of a run; see ``docs/result.md`` for their columns."""
+    machines: list[tuple[str, Outcome]] = [("chip", chip)]
+    if baseline is not None:
+        machines.append(("baseline", baseline))
+    return {
+        "layers": _layers(plan, chip, values),
+        "tiles": _tiles(plan, chip),
+        "links": _links(plan, chip),
+        "ledger": [row for name, outcome in machines for row in _ledger(name, outcome)],
+        "pipeline": [row for name, outcome in machines for row in _pipeline(name, outcome)],
+        "trace": _trace(chip),
+    }
+
+
+def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Records:
+    joules: defaultdict[str, float] = defaultdict(float)
+    for line in chip.ledger.rows():
+        joules[line.layer] += line.joules
+    peaks: defaultdict[str, int] = defaultdict(int)
+    for peak in chip.buffer_peaks:
+        peaks[peak.consumer] = max(peaks[peak.consumer], peak.positions)
+    rows = {row.layer: row for row in plan.rows()}
+    stages = {span.layer: span for span in reversed(chip.timeline.stages) if span.input == 0}
+    found = []
+    for layer in plan.network.layers.values():
+        if not isinstance(layer, MatrixLayer | DigitalLayer):
+            continue
+        matrix = isinstance(layer, MatrixLayer)
+        row, stage = rows.get(layer.name), stages.get(layer.name)
+        found.append(
+            {
+                "layer": layer.name,
+                "operator": "matrix" if isinstance(layer, MatrixLayer) else layer.operator,
+                "runs_on": "tiles" if matrix else plan.digital_units[layer.name],
+                "output_shape": "x".join(map(str, layer.output_shape)),
+                "positions": layer.positions,
+                "rows": row.rows if row else None,
+                "columns": row.columns if row else None,
+                "matrices": len(plan.layers[layer.name].matrices) if matrix else None,
+                "tiles": len(plan.layers[layer.name].blocks) if matrix else None,
+                "cells_used": plan.layers[layer.name].cells_used if matrix else None,
+                "macs_per_input": layer.macs if isinstance(layer, MatrixLayer) else 0,
+                "element_operations_per_input": 0 if isinstance(layer, MatrixLayer) else layer.element_operations,
+                "first_input_start_s": from_ps(stage.start_ps) if stage else None,
+                "first_input_end_s": from_ps(stage.end_ps) if stage else None,
+                "energy_j": joules[layer.name],
+                "input_buffer_peak_positions": peaks[layer.name],
+                "signal_to_noise_db": values.signal_to_noise_db.get(layer.name) if values else None,
+            }
+        )
+    return found
+
+
+def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
+    placed = {block.tile: (name, block) for name, layer in plan.layers.items() for block in layer.blocks}
+    makespan = chip.makespan_ps
+    found = []
+    for tile in sorted(plan.chip.tiles, key=lambda name: plan.chip.position(name)[::-1]):
+        x, y = plan.chip.position(tile)
+        row: dict[str, Any] = {"tile": tile, "x": x, "y": y, "layer": "", "mvms": 0, "busy_s": 0.0, "utilisation": 0.0}
+        row |= {"matrix": "", "block_row": None, "block_column": None, "rows_used": 0, "columns_used": 0, "cells_used": 0}
+        if tile in placed:
+            name, block = placed[tile]
+            matrix = plan.layers[name].matrices[block.matrix]
+            busy = chip.timeline.busy_ps[tile]
+            row |= {
+                "layer": name,
+                "mvms": chip.tile_mvms[tile],
+                "busy_s": from_ps(busy),
+                "utilisation": busy / makespan,
+                "matrix": matrix.name,
+                "block_row": block.block.row,
+                "block_column": block.block.column,
+                "rows_used": block.block.rows,
+                "columns_used": block.block.columns,
+                "cells_used": matrix.cells_used(block.block),
+            }
+        found.append(row)
+    return found
+
+
+def _links(plan: Plan, chip: ChipOutcome) -> Records:
+    found = []
+    for name, source, target, packets, size, busy in chip.links:
+        (x0, y0), (x1, y1) = plan.chip.position(source), plan.chip.position(target)
+        found.append(
+            {
+                "link": name, "kind": plan.chip.graph.edges[source, target]["kind"], "source": source, "target": target,
+                "source_x": x0, "source_y": y0, "target_x": x1, "target_y": y1,
+                "packets": packets, "bytes": size, "busy_s": from_ps(busy), "utilisation": busy / chip.makespan_ps,
+            }
+        )  # fmt: skip
+    return found
+
+
+def _ledger(machine: str, outcome: Outcome) -> Records:
+    return [
+        {
+            "machine": machine, "component": row.component, "kind": row.kind, "action": row.action, "layer": row.layer,
+            "amount": row.amount, "unit": row.unit, "joules_per_unit": row.joules_per_unit, "energy_j": row.joules,
+            "level": row.level, "source": row.source,
+        }
+        for row in outcome.ledger.rows()
+    ]  # fmt: skip
+
+
+def _pipeline(machine: str, outcome: Outcome) -> Records:
+    return [
+        {
+            "machine": machine, "layer": span.layer, "input": span.input,
+            "start_s": from_ps(span.start_ps), "end_s": from_ps(span.end_ps),
+        }
+        for span in outcome.timeline.stages
+    ]  # fmt: skip
+
+
+def _trace(chip: ChipOutcome) -> Records:
+    return [
+        {
+            "component": span.component, "activity": span.activity, "layer": span.layer, "input": span.input,
+            "position": span.position, "start_ps": span.start_ps, "end_ps": span.end_ps,
+        }
+        for span in sorted(chip.timeline.spans, key=lambda span: (span.start_ps, span.component, span.end_ps))
+    ]  # fmt: skip
