@@ -1,4 +1,4 @@
-"""`Result`: what a run returns; its numbers, its tables, and nothing that changes between equal runs but ``simulator``."""
+"""`Result`: what a run returns. Nothing in it changes between equal runs but ``simulator``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Result:
     data : dict
         Exactly what ``result.json`` holds; see ``docs/result.md``.
     tables : dict of str to list of dict
-        ``layers``, ``tiles``, ``links``, ``ledger``, ``pipeline`` and ``trace``: one dict per row, SI units in the names.
+        ``layers``, ``tiles``, ``links``, ``ledger``, ``pipeline``, ``trace``: one dict per row, SI units in the names.
 
     Examples
     --------

@@ -114,7 +114,7 @@ def run(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
         batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
     )  # fmt: skip
-    return simulate(settings, threads=threads, chunk=chunk, progress=progress or (lambda what, done, total: None))
+    return simulate(settings, threads=threads, chunk=chunk, progress=progress or _silent)
 
 
 def simulate(settings: Settings, *, threads: int, chunk: int | None, progress: Progress) -> Result:
@@ -149,6 +149,10 @@ def simulate(settings: Settings, *, threads: int, chunk: int | None, progress: P
         )  # fmt: skip
     data = _data(settings, plan, split, dataset, values, chip, beside, spec, other, age_s)
     return Result(data, tables(plan, chip, values, beside))
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def _in_memory(settings: Settings) -> InMemorySpec:

@@ -14,9 +14,7 @@ from chipsim.simulation.outcome import Outcome
 from chipsim.units import from_ps
 
 
-def tables(
-    plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None, baseline: Outcome | None
-) -> dict[str, Records]:
+def tables(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None, baseline: Outcome | None) -> dict[str, Records]:
     """All tables of a run; see ``docs/result.md`` for their columns."""
     machines: list[tuple[str, Outcome]] = [("chip", chip)]
     if baseline is not None:
@@ -76,8 +74,10 @@ def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
     found = []
     for tile in sorted(plan.chip.tiles, key=lambda name: plan.chip.position(name)[::-1]):
         x, y = plan.chip.position(tile)
-        row: dict[str, Any] = {"tile": tile, "x": x, "y": y, "layer": "", "mvms": 0, "busy_s": 0.0, "utilisation": 0.0}
-        row |= {"matrix": "", "block_row": None, "block_column": None, "rows_used": 0, "columns_used": 0, "cells_used": 0}
+        row: dict[str, Any] = {
+            "tile": tile, "x": x, "y": y, "layer": "", "mvms": 0, "busy_s": 0.0, "utilisation": 0.0, "matrix": "",
+            "block_row": None, "block_column": None, "rows_used": 0, "columns_used": 0, "cells_used": 0,
+        }  # fmt: skip
         if tile in placed:
             name, block = placed[tile]
             matrix = plan.layers[name].matrices[block.matrix]

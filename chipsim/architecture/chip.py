@@ -7,6 +7,7 @@ one packet at a time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -70,7 +71,7 @@ def build_chip(spec: InMemorySpec) -> Chip:
     Examples
     --------
     >>> from chipsim.architecture.loader import load_spec
-    >>> chip = build_chip(load_spec("hermes64", ["grid.shape=[2,2]", "digital_unit.count=1"]))
+    >>> chip = build_chip(load_spec("hermes64", ["grid.shape=[2,2]"]))
     >>> chip.tiles
     ('tile(0,0)', 'tile(0,1)', 'tile(1,1)', 'tile(1,0)')
     >>> chip.path("tile(0,0)", "tile(0,1)")
@@ -85,7 +86,8 @@ def build_chip(spec: InMemorySpec) -> Chip:
     for source, target in topology.links():
         graph.add_edge(router_name(topology, source), router_name(topology, target), **_link(spec))
     tiles = [_add_site(graph, sites, topology, spec, site) for site in order]
-    digital = [f"digital({index})" for index in range(spec.digital_unit.count)]
+    units = math.ceil(topology.sites / spec.digital_unit.tiles_per_unit)
+    digital = [f"digital({index})" for index in range(units)]
     for name, site in zip(digital, topology.spread(len(digital)), strict=True):
         _add_beside(graph, sites, topology, name, "digital_unit", site, _port(spec))
     _add_beside(graph, sites, topology, "host", "host", topology.host_site, _host_port(spec))
@@ -116,9 +118,7 @@ def _add_beside(
     graph.add_edge(router, name, **port)
 
 
-def _add_site(
-    graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, spec: InMemorySpec, site: int
-) -> str:
+def _add_site(graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, spec: InMemorySpec, site: int) -> str:
     label = topology.label(site)
     tile, neuron, control, buffer = (f"{kind}({label})" for kind in ("tile", "neuron", "control", "buffer"))
     _add_beside(graph, sites, topology, tile, "tile", site, _port(spec))

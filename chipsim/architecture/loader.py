@@ -55,9 +55,7 @@ def find_architecture(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     names = list_architectures()
-    raise SpecError(
-        f"architecture {text!r} is neither a file nor one of {', '.join(names)}{nearest(text, names)}"
-    )
+    raise SpecError(f"architecture {text!r} is neither a file nor one of {', '.join(names)}{nearest(text, names)}")
 
 
 def load_spec(name_or_path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:

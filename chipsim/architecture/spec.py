@@ -165,7 +165,7 @@ class NeuronUnit(Section):
 class DigitalUnit(Section):
     """Executes every operator that is no MVM."""
 
-    count: Count = 1
+    tiles_per_unit: Count = Field(8, description="One unit for each so many tiles, spread over the chip.")
     rate: Rate = Field(description="Scalar operations per second of one unit.")
     latency: Time = Field(0.0, validate_default=False)
     buffer: Buffer = Buffer()

@@ -92,9 +92,7 @@ def _plain(node: yaml.Node, path: Path_, name: str, lines: dict[Path_, int]) -> 
         raise SpecError(f"{name}:{node.start_mark.line + 1}: {problem}") from None
 
 
-def _items(
-    node: yaml.MappingNode, path: Path_, name: str, lines: dict[Path_, int]
-) -> Iterator[tuple[str, Any]]:
+def _items(node: yaml.MappingNode, path: Path_, name: str, lines: dict[Path_, int]) -> Iterator[tuple[str, Any]]:
     first_seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1

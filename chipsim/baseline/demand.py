@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.baseline.plan import MemoryPlan, chunks_of
@@ -92,8 +91,7 @@ def _tiles(
         return (products.cycles_until(products.bands),), ()
     bits = spec.precision.weight_bits
     tiles = cut_weights(products, bits, plan.weight_half_bytes)
-    ends = [bytes_of(weights, bits) for weights in accumulate(tiles.weights(products), initial=0)]
-    return tuple(tiles.cycles(products)), tuple(after - before for before, after in pairwise(ends))
+    return tuple(tiles.cycles(products)), tuple(bytes_of(weights, bits) for weights in tiles.weights(products))
 
 
 def _array_reads(spec: VonNeumannSpec, products: LayerProducts) -> int:

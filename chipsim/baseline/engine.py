@@ -9,12 +9,12 @@ from functools import partial
 from simpy.events import Event
 
 from chipsim.architecture.spec import VonNeumannSpec
+from chipsim.baseline.host import HostLink
 from chipsim.baseline.memory import DramChannel, Halves, trigger
 from chipsim.baseline.program import Program, Segment
 from chipsim.errors import DeadlockError
 from chipsim.simulation.clock import COMPLETION, Clock
 from chipsim.simulation.timeline import StageSpan
-from chipsim.units import duration_ps, to_ps
 
 Process = Generator[Event, None, None]
 STAGED_BATCHES = 8
@@ -38,8 +38,9 @@ class BaselineEngine:
     ----------
     released_ps, done_ps : list of int
         Per input.
-    host_in_ps, host_out_ps : int
-        Busy time of the host link, each way.
+    stages : list of StageSpan
+    dram : DramChannel
+    host : HostLink
     """
 
     def __init__(
@@ -52,13 +53,11 @@ class BaselineEngine:
         self.spec, self.programs, self.in_flight = spec, programs, in_flight
         self.progress = progress if progress is not None else lambda _: None
         self.clock = Clock()
-        self.dram = DramChannel(self.clock, spec.dram)
+        self.dram = DramChannel(self.clock, spec.dram, any(program.spills for program in programs))
         self.released_ps: list[int] = []
         self.done_ps: list[int] = []
         self.stages: list[StageSpan] = []
-        self.host_in_ps = self.host_out_ps = 0
-        self._latency_ps = to_ps(spec.host.latency)
-        self._departures: dict[int, list[int]] = {}
+        self.host = HostLink(spec.host)
         self._weights, self._chunks = Halves(self.clock, 2), Halves(self.clock, 2)
         self._outputs, self._fetched = Halves(self.clock, 2), Halves(self.clock, 0)
         event: Callable[[], Event] = self.clock.event
@@ -67,7 +66,6 @@ class BaselineEngine:
         self._left = [event() for _ in programs]
         self._done = [event() for _ in programs]
         self._written: defaultdict[tuple[int, str], Event] = defaultdict(event)
-        self._out_free_ps = 0
         segments = max((len(program.segments) for program in programs), default=0)
         self._batch_key = 2 * (segments + 2)
 
@@ -101,19 +99,23 @@ class BaselineEngine:
             if self.in_flight is not None and batch >= self.in_flight:
                 yield self._done[batch - self.in_flight]
             self.released_ps += [int(clock.now)] * program.inputs
-            duration = duration_ps(program.inputs * program.input_bytes, self.spec.host.bandwidth)
-            self.host_in_ps += duration
-            yield clock.timeout(duration)
-            clock.at(int(clock.now) + self._latency_ps, COMPLETION, partial(self._stage_input, batch))
+            # an input that has no room on chip goes to DRAM as soon as it is here, without waiting for its batch
+            pieces = program.inputs if program.staged_input_bytes else 1
+            size = program.inputs // pieces * program.input_bytes
+            for piece, end in enumerate(self.host.receive(pieces, size), start=1):
+                yield clock.timeout(self.released_ps[-1] + end - int(clock.now))
+                arrive = partial(self._stage_input, batch, piece == pieces)
+                clock.at(int(clock.now) + self.host.latency_ps, COMPLETION, (arrive,))
 
-    def _stage_input(self, batch: int, _: Event) -> None:
-        """A batch is here; if it has no room on chip, it goes to DRAM first."""
+    def _stage_input(self, batch: int, last: bool, _: Event) -> None:
+        """Inputs are here: a whole batch, or one of those that go to DRAM."""
         program = self.programs[batch]
         if not program.staged_input_bytes:
             self._arrived[batch].succeed()
             return
-        written = self.dram.request(self._key(batch, -1, 1), program.input_layer, "write", program.staged_input_bytes)
-        written.callbacks.append(trigger(self._arrived[batch]))
+        written = self.dram.request(self._key(batch, -1, 1), program.input_layer, "write", program.input_bytes)
+        if last:
+            written.callbacks.append(trigger(self._arrived[batch]))
 
     def _fetch(self) -> Process:
         """Bring weights and spilled tensors from DRAM in the order of their use, as far ahead as the buffers allow."""
@@ -121,13 +123,13 @@ class BaselineEngine:
             yield self._arrived[batch]
             for index, segment in enumerate(program.segments):
                 if segment.weight_bytes:
-                    yield self._weights.take()
+                    yield from _wait(self._weights.take())
                     yield self._read(batch, index, segment, segment.weight_bytes)
                 if segment.input_bytes:
-                    yield self._chunks.take()
+                    yield from _wait(self._chunks.take())
                     for tensor in segment.awaits:
                         yield self._written[batch, tensor]
-                    yield self._read(batch, index, segment, segment.input_bytes)
+                    yield self._read(batch, index, segment, segment.input_bytes, segment.bursts)
                 if segment.fetches:
                     self._fetched.give()
 
@@ -140,9 +142,9 @@ class BaselineEngine:
             spans: dict[str, tuple[int, int]] = {}
             for index, segment in enumerate(program.segments):
                 if segment.fetches:
-                    yield self._fetched.take()
+                    yield from _wait(self._fetched.take())
                 if segment.output_bytes:
-                    yield self._outputs.take()
+                    yield from _wait(self._outputs.take())
                 if batch < STAGED_BATCHES:
                     self._mark(spans, segment)
                 yield self.clock.timeout(segment.duration_ps)
@@ -162,7 +164,8 @@ class BaselineEngine:
         if segment.input_bytes:
             self._chunks.give()
         if segment.output_bytes:
-            written = self.dram.request(self._key(batch, index, 1), segment.layer, "write", segment.output_bytes)
+            key, size = self._key(batch, index, 1), segment.output_bytes
+            written = self.dram.request(key, segment.layer, "write", size, segment.bursts)
             written.callbacks.append(partial(self._finish_write, batch, segment))
 
     def _finish_write(self, batch: int, segment: Segment, _: Event) -> None:
@@ -176,35 +179,22 @@ class BaselineEngine:
         for tensor in program.staged_outputs:
             yield self._written[batch, tensor]
         key = self._key(batch, len(program.segments), 0)
-        yield self.dram.request(key, program.staged_outputs[0], "read", program.staged_output_bytes)
+        yield self.dram.request(key, program.outputs[-1], "read", program.staged_output_bytes)
         self._send_outputs(batch)
 
     def _send_outputs(self, batch: int) -> None:
         """Outputs leave in the order of their inputs; the link is this flow's alone, so its end is known now."""
         program = self.programs[batch]
-        start = max(int(self.clock.now), self._out_free_ps)
-        ends = self._departures_of(program)
-        self._out_free_ps = start + ends[-1]
-        self.host_out_ps += ends[-1]
-        self.done_ps += [start + end + self._latency_ps for end in ends]
-        self.clock.at(self._out_free_ps, COMPLETION, trigger(self._left[batch]))
-        self.clock.at(self.done_ps[-1], COMPLETION, partial(self._finish, batch, len(self.done_ps)))
+        self.done_ps += self.host.send(int(self.clock.now), program.inputs, program.output_bytes)
+        self.clock.at(self.host.free_out_ps, COMPLETION, (trigger(self._left[batch]),))
+        self.clock.at(self.done_ps[-1], COMPLETION, (partial(self._finish, batch, len(self.done_ps)),))
 
     def _finish(self, batch: int, inputs: int, _: Event) -> None:
         self._done[batch].succeed()
         self.progress(inputs)
 
-    def _departures_of(self, program: Program) -> list[int]:
-        """End of each output's transfer after the first one's start, in picoseconds."""
-        if program.inputs not in self._departures:
-            rate = self.spec.host.bandwidth
-            self._departures[program.inputs] = [
-                duration_ps((index + 1) * program.output_bytes, rate) for index in range(program.inputs)
-            ]
-        return self._departures[program.inputs]
-
-    def _read(self, batch: int, index: int, segment: Segment, size: int) -> Event:
-        return self.dram.request(self._key(batch, index, 0), segment.layer, "read", size)
+    def _read(self, batch: int, index: int, segment: Segment, size: int, bursts: int = 1) -> Event:
+        return self.dram.request(self._key(batch, index, 0), segment.layer, "read", size, bursts)
 
     def _key(self, batch: int, index: int, kind: int) -> int:
         """Tie order: batch, place in the program (-1 for its inputs), reads before writes."""
@@ -215,3 +205,9 @@ class BaselineEngine:
         for layer, start, end in segment.marks:
             first, _ = spans.get(layer, (now + start, 0))
             spans[layer] = (first, now + end)
+
+
+def _wait(event: Event | None) -> Process:
+    """Wait where there is something to wait for."""
+    if event is not None:
+        yield event

@@ -18,7 +18,7 @@ from chipsim.simulation.timeline import Timeline
 
 LARGEST_BATCH = 256
 """Largest batch that `best_batch` tries (assumption)."""
-_TRIAL_BATCHES, _SETTLED = 6, 3
+_TRIAL_BATCHES, _SETTLED = 4, 2
 
 
 def simulate_baseline(
@@ -133,6 +133,6 @@ def _busy_ps(engine: BaselineEngine) -> dict[str, int]:
         "vector_unit": sum(part.vector_unit for part in parts),
         "on_chip_memory": sum(part.on_chip_memory for part in parts),
         "dram": engine.dram.busy_ps,
-        "host_in": engine.host_in_ps,
-        "host_out": engine.host_out_ps,
+        "host_in": engine.host.in_ps,
+        "host_out": engine.host.out_ps,
     }

@@ -30,6 +30,14 @@ def trigger(event: Event) -> Callable[[Event], None]:
 class DramChannel:
     """Serves one transfer at a time, in the order of requests; each holds it for latency + bytes / bandwidth.
 
+    Parameters
+    ----------
+    clock : Clock
+    dram : Dram
+    shared : bool
+        Whether requests can meet here: if one process makes them all, each waits for the one before, and its end is
+        known at once.
+
     Attributes
     ----------
     busy_ps : int
@@ -37,34 +45,37 @@ class DramChannel:
         By layer and direction.
     """
 
-    def __init__(self, clock: Clock, dram: Dram) -> None:
-        self.clock, self.dram = clock, dram
+    def __init__(self, clock: Clock, dram: Dram, shared: bool) -> None:
+        self.clock, self.dram, self.shared = clock, dram, shared
         self.latency_ps = to_ps(dram.latency)
         self.free_ps = self.busy_ps = 0
         self.bytes: Counter[tuple[str, Direction]] = Counter()
         self._durations: dict[int, int] = {}
 
-    def request(self, key: int, layer: str, direction: Direction, size: int) -> Event:
-        """Ask for a transfer of ``size`` > 0 bytes; the event happens when its last byte is there.
+    def request(self, key: int, layer: str, direction: Direction, size: int, bursts: int = 1) -> Event:
+        """Ask for ``size`` > 0 bytes in so many transfers; the event happens when the last byte is there.
 
         Requests of the same picosecond are served by ``key``, the lowest first.
         """
-        done = self.clock.event()
         self.bytes[(layer, direction)] += size
-        self.clock.at(int(self.clock.now), _REQUEST + key, partial(self._serve, done, size))
+        if size not in self._durations:
+            self._durations[size] = duration_ps(size, self.dram.bandwidth)
+        duration = bursts * self.latency_ps + self._durations[size]
+        if not self.shared:
+            return self.clock.timeout(self._occupy(duration))
+        done = self.clock.event()
+        self.clock.at(int(self.clock.now), _REQUEST + key, (partial(self._serve, done, duration),))
         return done
 
-    def duration_ps(self, size: int) -> int:
-        """Time that a transfer holds the channel."""
-        if size not in self._durations:
-            self._durations[size] = self.latency_ps + duration_ps(size, self.dram.bandwidth)
-        return self._durations[size]
-
-    def _serve(self, done: Event, size: int, _: Event) -> None:
-        duration = self.duration_ps(size)
-        self.free_ps = max(self.free_ps, int(self.clock.now)) + duration
+    def _occupy(self, duration: int) -> int:
+        """Hold the channel from when it is free; return the time until the end."""
+        now = int(self.clock.now)
+        self.free_ps = max(self.free_ps, now) + duration
         self.busy_ps += duration
-        self.clock.at(self.free_ps, COMPLETION, trigger(done))
+        return self.free_ps - now
+
+    def _serve(self, done: Event, duration: int, _: Event) -> None:
+        self.clock.at(int(self.clock.now) + self._occupy(duration), COMPLETION, (trigger(done),))
 
 
 class Halves:
@@ -74,8 +85,9 @@ class Halves:
     --------
     >>> clock = Clock()
     >>> halves = Halves(clock, 1)
-    >>> halves.take().triggered, (waiting := halves.take()).triggered
-    (True, False)
+    >>> halves.take() is None
+    True
+    >>> waiting = halves.take()
     >>> halves.give()
     >>> waiting.triggered
     True
@@ -85,15 +97,13 @@ class Halves:
         self.clock, self.free = clock, free
         self._waiting: Event | None = None
 
-    def take(self) -> Event:
-        """One of them; the event happens when there is one. Only one process may take."""
-        event = self.clock.event()
+    def take(self) -> Event | None:
+        """One of them: None if there is one, else the event to wait for. Only one process may take."""
         if self.free:
             self.free -= 1
-            event.succeed()
-        else:
-            self._waiting = event
-        return event
+            return None
+        self._waiting = self.clock.event()
+        return self._waiting
 
     def give(self) -> None:
         """Give one back."""

@@ -13,6 +13,9 @@ from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, MatrixLayer
 from chipsim.units import duration_ps
 
+MOST_STEPS = 32
+"""Chunks of a layer are simulated together so that it has about as many steps at most (assumption)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -26,6 +29,8 @@ class Segment:
         To be fetched from DRAM before it starts.
     awaits : tuple of str
         Tensors that must be complete in DRAM before the inputs are fetched.
+    bursts : int
+        Transfers that the inputs, and the outputs, take each.
     duration_ps : int
     frees_weights : bool
         Its weight tile is not needed any more when it ends.
@@ -41,6 +46,7 @@ class Segment:
     weight_bytes: int
     input_bytes: int
     awaits: tuple[str, ...]
+    bursts: int
     duration_ps: int
     frees_weights: bool
     output_bytes: int
@@ -82,7 +88,7 @@ class Program:
     staged_input_bytes, staged_output_bytes : int
         The part of them, for the whole batch, that waits in DRAM.
     staged_outputs : tuple of str
-        The outputs that do.
+        The outputs among them that a layer writes.
     """
 
     inputs: int
@@ -96,6 +102,11 @@ class Program:
     staged_input_bytes: int
     staged_output_bytes: int
     staged_outputs: tuple[str, ...]
+
+    @property
+    def spills(self) -> bool:
+        """Whether anything but the fetching process uses DRAM."""
+        return bool(self.staged_input_bytes) or any(segment.output_bytes for segment in self.segments)
 
 
 def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inputs: int) -> Program:
@@ -121,7 +132,7 @@ def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inpu
         inputs, tuple(segments), demands, stepper.busy, arriving.name, tensors.outputs, arriving.bytes_per_input,
         sum(tensor.bytes_per_input for tensor in leaving),
         arriving.bytes_per_input * inputs if arriving.name in plan.spilled else 0,
-        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(tensor.name for tensor in staged),
+        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(t.name for t in staged if t is not arriving),
     )  # fmt: skip
 
 
@@ -135,10 +146,12 @@ class _Stepper:
 
     def steps(self, demand: LayerDemand) -> Iterator[Segment]:
         """Segments of one step each, in order."""
-        count = len(demand.tile_cycles) * demand.chunks
+        tiles = len(demand.tile_cycles)
+        parts = min(demand.chunks, max(1, MOST_STEPS // tiles))
+        count = tiles * parts
         for index in range(count):
-            tile, chunk = divmod(index, demand.chunks)
-            cycles = _share(demand.tile_cycles[tile], chunk, demand.chunks)
+            tile, chunk = divmod(index, parts)
+            cycles = _share(demand.tile_cycles[tile], chunk, parts)
             duration = self._time(
                 cycles, _share(demand.operations, index, count), _share(demand.on_chip_bytes, index, count)
             )
@@ -149,8 +162,9 @@ class _Stepper:
                 demand.tile_bytes[tile] if streams and chunk == 0 else 0,
                 _share(demand.input_bytes, index, count),
                 demand.awaits,
+                _share(demand.chunks, chunk, parts),
                 duration,
-                streams and chunk == demand.chunks - 1,
+                streams and chunk == parts - 1,
                 _share(demand.output_bytes, index, count),
                 demand.layer if last and demand.output_bytes else "",
                 ((demand.layer, 0, duration),),

@@ -70,36 +70,37 @@ class WeightTiles:
 
     Attributes
     ----------
-    tiles : int
-    units : int
-        The weights in the smallest steps that a tile may end at.
-    units_per_band : int
-        1, or more where a band alone is larger than half the buffer.
+    cuts : tuple of int
+        Where the tiles begin and end, in parts of a band.
+    parts : int
+        Parts of a band: 1, or more where a band alone is larger than half the buffer.
     """
 
-    tiles: int
-    units: int
-    units_per_band: int
+    cuts: tuple[int, ...]
+    parts: int
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return len(self.cuts) - 1
 
     def weights(self, products: LayerProducts) -> list[int]:
         """Weights of each tile."""
-        return self._differences([self._at(products.weights_until, cut) for cut in self._cuts()])
+        return self._differences(products.weights_until)
 
     def cycles(self, products: LayerProducts) -> list[int]:
         """Cycles of each tile; their sum is the closed form."""
-        return self._differences([self._at(products.cycles_until, cut) for cut in self._cuts()])
+        return self._differences(products.cycles_until)
 
-    def _cuts(self) -> list[int]:
-        return [tile * self.units // self.tiles for tile in range(self.tiles + 1)]
+    def _differences(self, until: Callable[[int], int]) -> list[int]:
+        return [after - before for before, after in pairwise(_at(until, cut, self.parts) for cut in self.cuts)]
 
-    def _at(self, until: Callable[[int], int], cut: int) -> int:
-        band, part = divmod(cut, self.units_per_band)
-        begin = until(band)
-        return begin + ((until(band + 1) - begin) * part // self.units_per_band if part else 0)
 
-    @staticmethod
-    def _differences(totals: list[int]) -> list[int]:
-        return [after - before for before, after in pairwise(totals)]
+def _at(until: Callable[[int], int], cut: int, parts: int) -> int:
+    """A total up to a part of a band."""
+    band, part = divmod(cut, parts)
+    begin = until(band)
+    return begin + ((until(band + 1) - begin) * part // parts if part else 0)
 
 
 def cut_weights(products: LayerProducts, weight_bits: int, half_bytes: int) -> WeightTiles:
@@ -114,6 +115,11 @@ def cut_weights(products: LayerProducts, weight_bits: int, half_bytes: int) -> W
     """
     largest = max(products.dataflow.weights_until(gemm, 1) for gemm in products.gemms)
     room = max(1, half_bytes * 8 // weight_bits)
-    per_band = ceil_div(largest, room)
-    units = products.bands * per_band
-    return WeightTiles(ceil_div(units, max(1, room // largest)), units, per_band)
+    parts = ceil_div(largest, room)
+    units = products.bands * parts
+    tiles = ceil_div(units, max(1, room // largest))
+    cuts = [tile * units // tiles for tile in range(tiles + 1)]
+    # a small band at the edge of the matrix may not fill all of its parts
+    held = [_at(products.weights_until, cut, parts) for cut in cuts]
+    ends = [cut for cut, before, after in zip(cuts[1:], held, held[1:], strict=False) if after > before]
+    return WeightTiles((0, *ends), parts)

@@ -82,8 +82,8 @@ class ValuesOutcome:
 
 
 def compute_values(
-    plan: Plan, split: Split, seed: int, age_s: float, programmings: int, *, progress: Progress = lambda text: None,
-    threads: int = 2, chunk: int | None = None,
+    plan: Plan, split: Split, seed: int, age_s: float, programmings: int, *, progress: Progress, threads: int = 2,
+    chunk: int | None = None,
 ) -> ValuesOutcome:  # fmt: skip
     """Run the scored inputs through the plan at every fidelity.
 

@@ -134,9 +134,7 @@ class AnalogNetwork:
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(x), size):
                 part = x[start : start + size]
-                parts.append(
-                    forward(self.plan.network, part, lambda layer, v: self._multiply(layer, v, pool), keep)
-                )
+                parts.append(forward(self.plan.network, part, lambda layer, v: self._multiply(layer, v, pool), keep))
                 self._first_input += len(part)
         return {name: np.concatenate([part[name] for part in parts]) for name in keep}
 

@@ -31,9 +31,7 @@ def place(network: Network, chip: Chip) -> Plan:
     """
     rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
     packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
-    blocks = {
-        name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()
-    }
+    blocks = {name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()}
     _check_capacity(network, chip, {name: sum(map(len, parts)) for name, parts in blocks.items()})
     sites = iter(range(len(chip.tiles)))
     layers = {
@@ -75,13 +73,15 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
 
 
 def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan]) -> dict[str, str]:
-    """Each digital layer goes to the unit with the least work so far, the nearest to its producer among equals."""
+    """Each digital layer goes to the unit nearest to its producer that has less than its fair share of the work."""
     load = dict.fromkeys(chip.digital_units, 0)
+    work = sum(layer.element_operations for layer in network.layers.values() if isinstance(layer, DigitalLayer))
     placed: dict[str, str] = {}
     for layer in network.layers.values():
         if isinstance(layer, DigitalLayer):
             near = _source(network, layer.inputs[0], layers, placed)
-            unit = min(load, key=lambda u: (load[u], chip.hops(near, u), u))
+            free = [unit for unit in load if load[unit] * len(load) <= work]
+            unit = min(free, key=lambda u: (chip.hops(near, u), load[u], u))
             load[unit] += layer.element_operations
             placed[layer.name] = unit
     return placed

@@ -95,14 +95,14 @@ def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> No
         for name in ("write", "read")
     )
     for flow in interconnect.flows:
-        for branch in flow.branches:
-            amount, (source, target) = branch.packets * flow.bytes, branch.link.edge
+        for server, packets in ((link, hop.packets) for hop in flow.hops for link in (hop.link, *hop.followers)):
+            amount, (source, target) = packets * flow.bytes, server.edge
             kind, ends_at = graph.edges[source, target]["kind"], graph.nodes[target]["kind"]
             if kind == "link":
-                ledger.add(branch.link.name, "link", link, flow.layer, amount)
+                ledger.add(server.name, "link", link, flow.layer, amount)
                 ledger.add(source, "router", switch, flow.layer, amount)
             elif kind == "host":
-                ledger.add(branch.link.name, "host", host, flow.layer, amount)
+                ledger.add(server.name, "host", host, flow.layer, amount)
             elif ends_at == "tile":
                 ledger.add("buffer" + target[len("tile") :], "tile buffer", write, flow.layer, amount)
             elif ends_at == "digital_unit":
@@ -136,4 +136,3 @@ def _static_source(section: Section) -> str:
 
 def _per_byte(name: str, section: Section, joules: float, level: str) -> Action:
     return Action(name, "byte", joules, section.source_of("energy_per_byte"), level)
-

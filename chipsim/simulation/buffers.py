@@ -100,9 +100,7 @@ class _Demand:
                 self._peak[edge] = held
 
 
-def peak_occupancy(
-    arrivals: Arrivals, releases: Sequence[int], oldest: Sequence[int], producer_positions: int
-) -> int:
+def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: Sequence[int], producer_positions: int) -> int:
     """Greatest number of producer positions that a buffer held at once.
 
     Parameters

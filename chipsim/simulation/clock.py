@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule
 from simpy.events import Event
 
 COMPLETION = 0
@@ -13,13 +14,21 @@ COMPLETION = 0
 
 
 class Call(Event):
-    """A moment at which a function is called; lighter than a SimPy process."""
+    """A moment at which a function is called; lighter than a SimPy process.
 
-    def __init__(self, env: Clock, function: Callable[[Event], None]) -> None:
-        self.env = env
-        self.callbacks = [function]
-        self._ok = True
-        self._value = None
+    Attributes
+    ----------
+    callbacks : tuple of one callable
+        Called with this event.
+    payload : object
+        What the call is about.
+    """
+
+    _ok = True
+    payload: Any
+
+
+_new_call = Call.__new__
 
 
 class Clock(simpy.Environment):
@@ -28,10 +37,10 @@ class Clock(simpy.Environment):
     Examples
     --------
     >>> clock, seen = Clock(), []
-    >>> clock.at(7, COMPLETION, lambda _: seen.append(clock.now))
+    >>> clock.at(7, COMPLETION, lambda call: seen.append((clock.now, call.payload)), "done")
     >>> clock.run_all()
     >>> seen, clock.events
-    ([7], 1)
+    ([(7, 'done')], 1)
     """
 
     _now: int
@@ -40,18 +49,29 @@ class Clock(simpy.Environment):
         super().__init__(initial_time=0)
         self.events = 0
 
-    def at(self, time_ps: int, priority: int, function: Callable[[Event], None]) -> None:
-        """Call a function at a time; among equal times the lower priority first."""
-        self.schedule(Call(self, function), priority, time_ps - self._now)  # type: ignore[arg-type]
+    def at(self, time_ps: int, priority: int, function: Callable[[Any], None], payload: Any = None) -> None:
+        """Call a function, with the event, at a time; among equal times the lower priority first.
+
+        The environment's own queue is written to directly: its ``schedule`` takes a delay, which would be
+        added to a time that was subtracted a moment before.
+        """
+        call = _new_call(Call)
+        call.callbacks = (function,)  # type: ignore[assignment]
+        call.payload = payload
+        heappush(self._queue, (time_ps, priority, next(self._eid), call))  # type: ignore[misc]
 
     def run_all(self) -> None:
-        """Process every event there is."""
-        step, count = self.step, self.events
+        """Process every event there is: the environment's ``step``, without a call for each."""
+        queue, count = self._queue, self.events
         try:
-            while True:
-                step()
+            while queue:
+                self._now, _, _, event = heappop(queue)  # type: ignore[assignment]
                 count += 1
-        except EmptySchedule:
-            pass
+                callbacks = event.callbacks
+                event.callbacks = None  # type: ignore[assignment]
+                for callback in callbacks:
+                    callback(event)
+                if not event._ok and not hasattr(event, "_defused"):
+                    raise event._value
         finally:
             self.events = count

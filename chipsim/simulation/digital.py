@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from functools import partial
 
-from simpy.events import Event
-
-from chipsim.simulation.clock import COMPLETION, Clock
+from chipsim.simulation.clock import COMPLETION, Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.timeline import Span
@@ -29,8 +26,8 @@ class DigitalLayerServer:
     """One layer's positions at its digital unit, in raster order."""
 
     __slots__ = (
-        "_active", "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency", "layer", "on_end", "on_release",
-        "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs", "unit",
+        "_active", "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency", "layer",
+        "on_end", "on_release", "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +47,10 @@ class DigitalLayerServer:
         self.traced_inputs = 0
         gate.notify = self.advance
         unit.layers += 1
+
+    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
+        """Report every span of the first inputs."""
+        self.trace, self.traced_inputs = trace, count
 
     def advance(self) -> None:
         """Ask the unit for every position whose operands and space are known by now."""
@@ -75,10 +76,11 @@ class DigitalLayerServer:
             self._serve(input, position, max(time, self.unit.free))
         else:
             key = 1 + self.key + input * self.input_key + position * self.position_key
-            self.clock.at(time, key, partial(self._request, input, position))
+            self.clock.at(time, key, self._request, (input, position))
         return True
 
-    def _request(self, input: int, position: int, _: Event) -> None:
+    def _request(self, call: Call) -> None:
+        input, position = call.payload
         self._serve(input, position, max(self.clock._now, self.unit.free))
         for wake in self.on_release:
             wake()
@@ -99,7 +101,8 @@ class DigitalLayerServer:
             if self.unit.layers == 1:
                 for wake in self.on_release:
                     wake()
-        self.clock.at(end + self.latency, COMPLETION, partial(self._finish, input, position))
+        self.clock.at(end + self.latency, COMPLETION, self._finish, (input, position))
 
-    def _finish(self, input: int, position: int, _: Event) -> None:
+    def _finish(self, call: Call) -> None:
+        input, position = call.payload
         self.outlet.send(input, position, self.clock._now)

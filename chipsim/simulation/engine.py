@@ -91,9 +91,7 @@ def simulate_chip(
         in_flight, events = _auto_in_flight(plan, inputs, preloaded)
     run = _Run(plan, inputs, batch, drain, in_flight, trace_inputs, preloaded, progress)
     run.execute()
-    cost = SimulatorCost(
-        events + run.machine.clock.events, time.process_time() - cpu, time.perf_counter() - wall
-    )
+    cost = SimulatorCost(events + run.machine.clock.events, time.process_time() - cpu, time.perf_counter() - wall)
     return _outcome(plan, run, in_flight, cost)
 
 
@@ -150,7 +148,7 @@ class _Run:
             ender.on_end = self._ender(ender.layer)
         if trace_inputs:
             for traced in _traced(machine):
-                traced.trace, traced.traced_inputs = self.timeline.spans.append, trace_inputs
+                traced.trace_inputs(trace_inputs, self.timeline.spans.append)
 
     def _starter(self, layer: str) -> Callable[[int, int], None]:
         def note(input: int, time: int) -> None:
@@ -214,13 +212,9 @@ def _outcome(plan: Plan, run: _Run, in_flight: int, cost: SimulatorCost) -> Chip
         cost=cost,
         tile_mvms={tile.name: tile.drains for tile in machine.tiles},
         links=[
-            (link.name, *link.edge, link.packets, link.bytes, link.busy)
-            for link in machine.interconnect.links.values()
+            (link.name, *link.edge, link.packets, link.bytes, link.busy) for link in machine.interconnect.links.values()
         ],
-        buffer_peaks=[
-            _buffer_peak(plan, use)
-            for use in machine.buffers
-        ],
+        buffer_peaks=[_buffer_peak(plan, use) for use in machine.buffers],
         max_inputs_in_flight=in_flight,
     )
 

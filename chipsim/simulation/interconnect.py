@@ -1,16 +1,18 @@
-"""Links as servers, multicast trees over them, and packets on their way (rules T8 to T10)."""
+"""Links as servers, multicast trees over them, and packets on their way (rules T8 to T10).
+
+An event is needed only where ways merge. A link whose packets all come over one other link that is not faster sees them
+in that link's order and never makes one wait: it follows its leader with a constant delay. So a flow's tree is
+folded into hops, one for each link that can make a packet wait.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Protocol
 
-from simpy.events import Event
-
 from chipsim.architecture.chip import Chip, Edge
-from chipsim.simulation.clock import Clock
+from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.timeline import Span
 from chipsim.units import duration_ps, to_ps
 
@@ -25,33 +27,72 @@ class Sink(Protocol):
 class LinkServer:
     """A directed link or port: carries one packet at a time.
 
-    A link that only one source sends over sees its packets in the order in which they were sent: its "free at"
-    folds into the sender's arithmetic. ``shared`` links need an event for each packet.
+    Attributes
+    ----------
+    feeders : set of Edge or str
+        Links, or the source component, from which packets come.
+    merges : bool
+        Packets come from several: which is first is open until then, and each needs an event.
+    leader : LinkServer or None
+        The link that this one follows without ever making a packet wait.
     """
 
-    __slots__ = ("busy", "bytes", "delay", "edge", "free", "latency", "packets", "rate", "shared")
+    __slots__ = ("busy", "bytes", "delay", "edge", "feeders", "free", "latency", "leader", "packets", "rate")
 
     def __init__(self, edge: Edge, rate: float, latency: int, delay: int) -> None:
         self.edge, self.rate, self.latency, self.delay = edge, rate, latency, delay
         self.free = self.busy = self.bytes = self.packets = 0
-        self.shared = False
+        self.feeders: set[Edge | str] = set()
+        self.leader: LinkServer | None = None
 
     @property
     def name(self) -> str:
         """``a->b``."""
         return "->".join(self.edge)
 
+    @property
+    def merges(self) -> bool:
+        """Whether packets come from more than one place."""
+        return len(self.feeders) > 1
+
 
 class Branch:
-    """One link of a flow's multicast tree, the branches that follow it and the sinks at its end."""
+    """One link of a flow's multicast tree, the branches behind it and the sinks at its end."""
 
-    __slots__ = ("children", "link", "packets", "serialisation", "sinks")
+    __slots__ = ("children", "link", "sinks")
 
-    def __init__(self, link: LinkServer, serialisation: int) -> None:
-        self.link, self.serialisation = link, serialisation
+    def __init__(self, link: LinkServer) -> None:
+        self.link = link
         self.children: list[Branch] = []
         self.sinks: list[Sink] = []
-        self.packets = 0
+
+
+class Hop:
+    """A link that can make a packet of one flow wait, and all that follows it with a constant delay.
+
+    Attributes
+    ----------
+    serialisation : int
+        Of the flow's packets, ps.
+    sinks : list of (int, Sink)
+        Delay from the tail's leaving the link.
+    next : list of (int, Hop)
+        Delay from the head's (tail's) leaving to its asking for the next link.
+    followers : list of LinkServer
+        Links that are held exactly as long as this one.
+    packets, held : int
+        So far: number and total time.
+    """
+
+    __slots__ = ("followers", "held", "link", "merges", "next", "packets", "serialisation", "sinks", "trace_delays")
+
+    def __init__(self, link: LinkServer, serialisation: int) -> None:
+        self.link, self.serialisation, self.merges = link, serialisation, link.merges
+        self.sinks: list[tuple[int, Sink]] = []
+        self.next: list[tuple[int, Hop]] = []
+        self.followers: list[LinkServer] = []
+        self.trace_delays: list[int] = []
+        self.packets = self.held = 0
 
 
 class Flow:
@@ -61,21 +102,23 @@ class Flow:
     ----------
     source : str
         Component that sends.
-    bytes : int
-        Of one packet, header included.
-    root : Branch
-        First link of the tree.
-    key : int
-        Tie order of the packets apart from input and position (rule T3).
     layer : str
         The layer that sends.
+    bytes : int
+        Of one packet, header included.
+    key : int
+        Tie order of the packets apart from input and position (rule T3).
+    tree : Branch
+        First link of the tree.
+    hops : list of Hop
+        The tree folded, the first one first; there once the interconnect is closed.
     """
 
-    __slots__ = ("branches", "bytes", "key", "layer", "root", "source")
+    __slots__ = ("bytes", "hops", "key", "layer", "source", "tree")
 
-    def __init__(self, source: str, layer: str, size: int, key: int, root: Branch, branches: list[Branch]) -> None:
-        self.source, self.layer, self.bytes, self.key = source, layer, size, key
-        self.root, self.branches = root, branches
+    def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
+        self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
+        self.hops: list[Hop] = []
 
 
 class Interconnect:
@@ -96,11 +139,10 @@ class Interconnect:
         self.flows: list[Flow] = []
         self.trace: Callable[[Span], None] | None = None
         self.traced_inputs = 0
-        self._users: defaultdict[Edge, set[str]] = defaultdict(set)
+        self._on_merge = self._serve_merged  # bound once
+        self._durations: dict[tuple[int, float], int] = {}
 
-    def add_flow(
-        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink]]
-    ) -> Flow:
+    def add_flow(self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink]]) -> Flow:
         """Lay the tree of a new flow.
 
         Parameters
@@ -119,35 +161,41 @@ class Interconnect:
             for edge in self.chip.path(source, target):
                 branch = laid.get(edge)
                 if branch is None:
-                    link = self._link(edge)
-                    branch = laid[edge] = Branch(link, duration_ps(size, link.rate))
-                    self._users[edge].add(source)
+                    branch = laid[edge] = Branch(self._link(edge))
+                    branch.link.feeders.add(source if before is None else before.link.edge)
                     if before is not None:
                         before.children.append(branch)
                 before = branch
             assert before is not None
             before.sinks.append(sink)
-        branches = list(laid.values())
-        flow = Flow(source, layer, size, key, branches[0], branches)
+        flow = Flow(source, layer, size, key, next(iter(laid.values())))
         self.flows.append(flow)
         return flow
 
     def close(self) -> None:
-        """Call once all flows are laid: only now is it known which links are shared."""
-        for edge, sources in self._users.items():
-            self.links[edge].shared = len(sources) > 1
+        """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
+        for link in self.links.values():
+            link.leader = self._leader(link)
+        for flow in self.flows:
+            self._fold(flow, flow.tree, None, 0)
+
+    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
+        """Report every span of the first inputs."""
+        self.trace, self.traced_inputs = trace, count
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
         key = 1 + flow.key + input * self.input_key + position * self.position_key
-        self._travel(flow.root, input, position, key, time, time)
+        self._serve(flow.hops[0], input, position, key, time, time)
 
     def account(self) -> None:
-        """Add up bytes and packets per link; call at the end."""
+        """Add up packets, bytes and busy time per link; call at the end."""
         for flow in self.flows:
-            for branch in flow.branches:
-                branch.link.packets += branch.packets
-                branch.link.bytes += branch.packets * flow.bytes
+            for hop in flow.hops:
+                for link in (hop.link, *hop.followers):
+                    link.packets += hop.packets
+                    link.bytes += hop.packets * flow.bytes
+                    link.busy += hop.held
 
     def _link(self, edge: Edge) -> LinkServer:
         link = self.links.get(edge)
@@ -157,42 +205,77 @@ class Interconnect:
             self.links[edge] = link
         return link
 
-    def _travel(self, branch: Branch, input: int, position: int, key: int, head: int, tail: int) -> None:
-        """Follow a packet from a link that its head asks for, as far as no other source can interfere."""
-        if branch.link.shared:
-            self.clock.at(head, key, partial(self._serve_shared, branch, input, position, key, tail))
+    def _leader(self, link: LinkServer) -> LinkServer | None:
+        """The link whose order and pace this one follows; None where it can make a packet wait itself.
+
+        Packets leave the leader one after the other's tail. If all of them come here next, no slower, the tail of
+        one has left when the head of the next arrives.
+        """
+        feeder = next(iter(link.feeders))
+        if link.merges or isinstance(feeder, str):
+            return None
+        return self.links[feeder] if link.rate >= self.links[feeder].rate else None
+
+    def _fold(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
+        """Add a branch and all behind it to the flow's hops; ``delay`` counts from leaving the link of ``hop``."""
+        link = branch.link
+        if hop is None or link.leader is None:
+            behind = Hop(link, self._serialisation(flow.bytes, link.rate))
+            flow.hops.append(behind)
+            if hop is not None:
+                hop.next.append((delay, behind))
+            hop, delay = behind, link.latency
         else:
-            self._serve(branch, input, position, key, head, tail)
+            hop.followers.append(link)
+            hop.trace_delays.append(delay)
+            delay += link.latency
+        hop.sinks.extend((delay, sink) for sink in branch.sinks)
+        for child in branch.children:
+            self._fold(flow, child, hop, delay + child.link.delay)
 
-    def _serve_shared(self, branch: Branch, input: int, position: int, key: int, tail: int, _: Event) -> None:
-        self._serve(branch, input, position, key, self.clock._now, tail)
+    def _serialisation(self, size: int, rate: float) -> int:
+        known = self._durations.get((size, rate))
+        if known is None:
+            known = self._durations[size, rate] = duration_ps(size, rate)
+        return known
 
-    def _serve(self, branch: Branch, input: int, position: int, key: int, head: int, tail: int) -> None:
+    def _serve_merged(self, call: Call) -> None:
+        hop, input, position, key, tail = call.payload
+        self._serve(hop, input, position, key, self.clock._now, tail)
+
+    def _serve(self, hop: Hop, input: int, position: int, key: int, head: int, tail: int) -> None:
+        """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
         while True:
-            link = branch.link
+            link = hop.link
             start = link.free
             if head > start:
                 start = head
-            end = start + branch.serialisation
+            end = start + hop.serialisation
             if tail > end:
                 end = tail
             link.free = end
-            link.busy += end - start
-            branch.packets += 1
-            if input < self.traced_inputs and self.trace is not None:
-                self.trace(Span(link.name, "transfer", "", input, position, start, end))
-            head, tail = start + link.latency, end + link.latency
-            for sink in branch.sinks:
-                sink.arrive(input, position, tail)
-            children = branch.children
-            if len(children) != 1:
-                for child in children:
-                    delay = child.link.delay
-                    self._travel(child, input, position, key, head + delay, tail + delay)
+            hop.packets += 1
+            hop.held += end - start
+            if input < self.traced_inputs:
+                self._record(hop, input, position, start, end)
+            for delay, sink in hop.sinks:
+                sink.arrive(input, position, end + delay)
+            if not hop.next:
                 return
-            branch = children[0]
-            delay = branch.link.delay
-            head, tail = head + delay, tail + delay
-            if branch.link.shared:
-                self.clock.at(head, key, partial(self._serve_shared, branch, input, position, key, tail))
+            for delay, other in hop.next[1:]:
+                if other.merges:
+                    self.clock.at(start + delay, key, self._on_merge, (other, input, position, key, end + delay))
+                else:
+                    self._serve(other, input, position, key, start + delay, end + delay)
+            delay, hop = hop.next[0]
+            head, tail = start + delay, end + delay
+            if hop.merges:
+                self.clock.at(head, key, self._on_merge, (hop, input, position, key, tail))
                 return
+
+    def _record(self, hop: Hop, input: int, position: int, start: int, end: int) -> None:
+        if self.trace is None:
+            return
+        self.trace(Span(hop.link.name, "transfer", "", input, position, start, end))
+        for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
+            self.trace(Span(link.name, "transfer", "", input, position, start + delay, end + delay))

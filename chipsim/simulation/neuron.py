@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from simpy.events import Event
-
-from chipsim.simulation.clock import COMPLETION, Clock
+from chipsim.simulation.clock import COMPLETION, Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
@@ -28,8 +25,8 @@ class NeuronServer:
     """
 
     __slots__ = (
-        "_active", "_free", "busy", "clock", "columns", "done", "ends", "gate", "latency", "layer", "name", "on_end", "outlet",
-        "service", "slots", "tiles", "trace", "traced_inputs",
+        "_active", "_free", "busy", "clock", "columns", "done", "ends", "gate", "latency", "layer", "name", "on_end",
+        "outlet", "service", "slots", "tiles", "trace", "traced_inputs",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +44,10 @@ class NeuronServer:
         self.traced_inputs = 0
         gate.notify = self.advance
 
+    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
+        """Report every span of the first inputs."""
+        self.trace, self.traced_inputs = trace, count
+
     def advance(self) -> None:
         """Compute all that is known by now."""
         if self._active:
@@ -54,7 +55,8 @@ class NeuronServer:
         self._active = True
         while self._serve():
             for tile in self.tiles:
-                tile.advance()
+                if tile.waits_for_place:
+                    tile.advance()
         self._active = False
 
     def _serve(self) -> bool:
@@ -75,8 +77,9 @@ class NeuronServer:
             self.on_end(input, end)
         if input < self.traced_inputs and self.trace is not None:
             self.trace(Span(self.name, "neuron", self.layer, input, position, start, end))
-        self.clock.at(end + self.latency, COMPLETION, partial(self._finish, input, position))
+        self.clock.at(end + self.latency, COMPLETION, self._finish, (input, position))
         return True
 
-    def _finish(self, input: int, position: int, _: Event) -> None:
+    def _finish(self, call: Call) -> None:
+        input, position = call.payload
         self.outlet.send(input, position, self.clock._now)

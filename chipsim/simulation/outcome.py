@@ -110,9 +110,7 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
         "peak_tops": outcome.peak_tops,
         "tops_per_w": 2 * macs / (joules / inputs) / 1e12 if joules else None,
         "utilisation_mean": outcome.utilisation_mean,
-        "bytes_moved_per_input": {
-            level: amount / inputs for level, amount in outcome.ledger.bytes_by_level().items()
-        },
+        "bytes_moved_per_input": {level: amount / inputs for level, amount in outcome.ledger.bytes_by_level().items()},
     }
 
 

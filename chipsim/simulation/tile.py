@@ -31,16 +31,20 @@ class TileServer:
     """
 
     __slots__ = (
-        "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_drain_end", "_drain_free", "_integrate_end",
-        "_load_end", "_load_free", "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer", "loads", "name",
-        "neuron", "on_release", "on_start", "phases", "releases", "sample_and_hold", "slots", "trace", "traced_inputs",
+        "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
+        "_drain_ps", "_index", "_integrate_end", "_integrate_ps", "_load_end", "_load_free", "_load_ps", "_position",
+        "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer",
+        "loads", "name", "neuron", "on_release", "on_start", "releases", "sample_and_hold", "slots", "trace",
+        "waits_for_place",
     )  # fmt: skip
 
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect,
     ) -> None:  # fmt: skip
-        self.name, self.layer, self.gate, self.phases = name, layer, gate, phases
+        self.name, self.layer, self.gate = name, layer, gate
+        self._load_ps, self._integrate_ps = phases.load_ps, phases.integrate_ps
+        self._convert_ps, self._drain_ps = phases.convert_ps, phases.drain_ps
         self.sample_and_hold, self.interconnect = sample_and_hold, interconnect
         self._banks = banks
         self.neuron: NeuronServer | None = None
@@ -51,81 +55,99 @@ class TileServer:
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
         self._convert_end, self._drain_end = [0] * banks, [0] * banks
-        self._active = False
+        self._active = self.waits_for_place = False
         self.releases: array[int] | None = None
         self.on_release: list[Callable[[], None]] = []
         self.on_start: Callable[[int, int], None] | None = None
         self.trace: Callable[[Span], None] | None = None
-        self.traced_inputs = 0
+        self._traced_mvms = self._position = self._index = 0
         gate.notify = self.advance
+
+    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
+        """Report every span of the first inputs."""
+        self.trace, self._traced_mvms = trace, count * self.gate.positions
 
     def advance(self) -> None:
         """Compute all that is known by now."""
         if self._active:
             return
         self._active = True
-        while self._load() | self._integrate() | self._drain():
-            pass
+        remaining, banks = self.gate.remaining, self._banks
+        while True:
+            if self.loads - self.integrates < banks and not remaining[self._index]:
+                self._load()
+            elif self.integrates == self.loads or self.integrates - self.drains >= banks:
+                if self.drains == self.integrates or not self._drain():
+                    break
+                continue
+            if self.integrates < self.loads and self.integrates - self.drains < banks:
+                self._integrate()
+            if self.drains < self.integrates:
+                self._drain()
         self._active = False
 
-    def _load(self) -> bool:
-        m, banks, gate = self.loads, self._banks, self.gate
-        if m - self.integrates >= banks:
-            return False
-        positions = gate.positions
-        input, position = divmod(m, positions)
-        index = input % gate.window * positions + position
-        if gate.remaining[index]:
-            return False
-        start = max(gate.take(index, position), self._load_free, self._integrate_end[m % banks])
-        end = start + self.phases.load_ps
-        self._load_end[m % banks] = self._load_free = end
+    def _load(self) -> None:
+        gate, index, m = self.gate, self._index, self.loads
+        slot = m % self._banks
+        start, gate.latest[index] = gate.latest[index], 0  # Gate.take, without the call
+        gate.remaining[index] = gate.expected[self._position]
+        if self._load_free > start:
+            start = self._load_free
+        if self._integrate_end[slot] > start:
+            start = self._integrate_end[slot]
+        end = start + self._load_ps
+        self._load_end[slot] = self._load_free = end
         self.loads = m + 1
-        if not position and self.on_start is not None:
-            self.on_start(input, start)
-        if input < self.traced_inputs:
+        if not self._position and self.on_start is not None:
+            self.on_start(m // gate.positions, start)
+        if m < self._traced_mvms:
             self._record("load", m, start, end)
+        self._position += 1
+        self._index = index + 1
+        if self._position == gate.positions:
+            self._position = 0
+            if self._index == len(gate.remaining):
+                self._index = 0
         if self.releases is not None:
             self.releases.append(end)
             for wake in self.on_release:
                 wake()
-        return True
 
-    def _integrate(self) -> bool:
-        m, banks = self.integrates, self._banks
-        if m >= self.loads or m - self.drains >= banks:
-            return False
-        slot = m % banks
-        start = max(self._load_end[slot], self._array_free, self._drain_end[slot])
-        sampled = start + self.phases.integrate_ps
-        if self.phases.convert_ps:
-            convert = max(sampled, self._adc_free)
-            end = convert + self.phases.convert_ps
-        else:
-            convert = end = sampled
+    def _integrate(self) -> None:
+        m = self.integrates
+        slot = m % self._banks
+        start = self._load_end[slot]
+        if self._array_free > start:
+            start = self._array_free
+        if self._drain_end[slot] > start:
+            start = self._drain_end[slot]
+        sampled = end = start + self._integrate_ps
+        if self._convert_ps:
+            end = max(sampled, self._adc_free) + self._convert_ps
         self.busy += end - max(start, self._adc_free)
-        self._array_free = convert if self.sample_and_hold else end
+        self._array_free = end - self._convert_ps if self.sample_and_hold else end
         self._adc_free = self._convert_end[slot] = end
         self._integrate_end[slot] = sampled
         self.integrates = m + 1
-        if m < self.traced_inputs * self.gate.positions:
+        if m < self._traced_mvms:
             self._record("mvm", m, start, end)
-        return True
 
     def _drain(self) -> bool:
-        m, banks = self.drains, self._banks
-        if m >= self.integrates:
-            return False
-        slot, place, neuron = m % banks, 0, self.neuron
+        m, place, neuron = self.drains, 0, self.neuron
         if neuron is not None:
-            if m - neuron.done >= self.slots:
+            self.waits_for_place = m - neuron.done >= self.slots
+            if self.waits_for_place:
                 return False
             place = neuron.ends[m % self.slots]
-        start = max(self._convert_end[slot], self._drain_free, place)
-        end = start + self.phases.drain_ps
-        self._drain_end[slot] = self._drain_free = end
+        slot = m % self._banks
+        start = self._convert_end[slot]
+        if self._drain_free > start:
+            start = self._drain_free
+        if place > start:
+            start = place
+        end = self._drain_end[slot] = self._drain_free = start + self._drain_ps
         self.drains = m + 1
-        if m < self.traced_inputs * self.gate.positions:
+        if m < self._traced_mvms:
             self._record("drain", m, start, end)
         input, position = divmod(m, self.gate.positions)
         if self.flow is not None:

@@ -156,7 +156,7 @@ class Wiring:
         gate = self._gate(self.plan.network.layers[edge.producer].positions)
         self.machine.host_gates.append(gate)
         whole = ((0, self.plan.network.layers[edge.producer].channels),)
-        self._targets[HOST, edge.operand].append(Target("host", gate, lambda taps: whole))
+        self._targets[HOST, edge.operand].append(Target("host", gate, _all_if_read(whole)))
 
     def _add_digital(self, layer: DigitalLayer) -> None:
         name = self.plan.digital_units[layer.name]
@@ -212,8 +212,9 @@ class Wiring:
         gate.expected = [len(part.blocks)] * plan.layer.positions
         outlet = Outlet(self.machine.interconnect, plan.layer.positions)
         neuron = NeuronServer(
-            part.neuron_unit, plan.layer.name, gate, part.channels, neuron_service_ps(self.spec, len(part.blocks), part.channels),
-            to_ps(spec.latency), spec.partial_sum_slots, outlet, self.machine.clock,
+            part.neuron_unit, plan.layer.name, gate, part.channels,
+            neuron_service_ps(self.spec, len(part.blocks), part.channels), to_ps(spec.latency), spec.partial_sum_slots, outlet,
+            self.machine.clock,
         )  # fmt: skip
         self.machine.neurons.append(neuron)
         self._sources[plan.layer.name].append(
@@ -293,7 +294,8 @@ class Wiring:
         }
         for position in range(total):
             classes = tuple(
-                edge.taps(position) if completes[i][position] < len(edge.need) else () for i, edge in enumerate(outgoing)
+                edge.taps(position) if completed[position] < len(edge.need) else ()
+                for edge, completed in zip(outgoing, completes, strict=True)
             )
             flows = flows_of.get(classes)
             if flows is None:

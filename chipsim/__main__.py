@@ -1,0 +1,8 @@
+"""``python -m chipsim``."""
+
+import sys
+
+from chipsim.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

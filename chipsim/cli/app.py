@@ -1,0 +1,109 @@
+"""The commands and their options; each loads what it needs when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
+    help="Simulate analog in-memory-computing chips: accuracy, time and energy of a neural network from one run.",
+)  # fmt: skip
+
+Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="Architecture: a name or a YAML file.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Network: zoo:digits-cnn, onnx:resnet50 or an ONNX file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, e.g. grid.shape=[24,24].")
+]
+Seed = Annotated[int, typer.Option(help="Of every random draw.", min=0)]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from chipsim import __version__
+
+        typer.echo(f"chipsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Take the options of all commands."""
+
+
+@app.command()
+def run(
+    architecture: Architecture,
+    model: Model,
+    data: Annotated[
+        str | None, typer.Option(help="zoo:digits or an .npz file with x, and optionally y and x_calibration.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="ARCH", help="A von Neumann machine to compare with.")] = None,
+    batch: Annotated[int, typer.Option(help="Inputs that the host hands over together.", min=1)] = 1,
+    seed: Seed = 0,
+    age: Annotated[
+        str | None, typer.Option(help='Of the devices, e.g. "1 day"; the earliest known if not given.')
+    ] = None,
+    programmings: Annotated[int, typer.Option(help="Independent programmings for the noisy accuracy.", min=1)] = 5,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write results and figures here.")] = None,
+    overrides: Overrides = None,
+    baseline_set: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Override a field of the baseline.")
+    ] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Finish each batch before the next.")] = False,
+    timing_only: Annotated[bool, typer.Option("--timing-only", help="Skip values: times and energy only.")] = False,
+    trace: Annotated[int, typer.Option(help="Write every span of so many first inputs to trace.csv.", min=0)] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print what result.json holds, and nothing else.")] = False,
+) -> None:
+    """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
+    from chipsim.cli.run import Request, run_command
+    from chipsim.simulate import Settings
+
+    settings = Settings(
+        architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
+        tuple(baseline_set or ()), drain, timing_only, trace,
+    )  # fmt: skip
+    run_command(Request(settings, out, json))
+
+
+@app.command("map")
+def map_(architecture: Architecture, model: Model, overrides: Overrides = None, seed: Seed = 0) -> None:
+    """Show which part of a network goes to which tile."""
+    from chipsim.cli.map import map_command
+
+    map_command(architecture, model, tuple(overrides or ()), seed)
+
+
+@app.command()
+def check(architecture: Architecture, overrides: Overrides = None) -> None:
+    """Check an architecture file and say what it describes."""
+    from chipsim.cli.check import check_command
+
+    check_command(architecture, tuple(overrides or ()))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of architecture files, for completion in an editor."""
+    from chipsim.cli.check import schema_command
+
+    schema_command()
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[WHAT]", help="architectures, networks, data or devices; all if not given.")
+    ] = None,
+) -> None:
+    """List the architectures, networks, data and devices that come with chipsim."""
+    from chipsim.cli.listing import list_command
+
+    list_command(what)

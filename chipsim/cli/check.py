@@ -1,0 +1,75 @@
+"""``chipsim check`` and ``chipsim schema``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from chipsim.architecture.chip import build_chip
+from chipsim.architecture.loader import json_schema, load_spec
+from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
+from chipsim.device import get_device
+from chipsim.simulation.durations import mvm_phases, peak_interval_ps
+from chipsim.units import from_ps, human
+
+
+def check_command(architecture: str, overrides: tuple[str, ...]) -> None:
+    """Print what an architecture file describes, or raise what is wrong with it."""
+    spec = load_spec(architecture, overrides)
+    table = Table(title=f"{spec.name}: {spec.kind}", show_header=False, title_justify="left")
+    rows = _in_memory_rows(spec) if isinstance(spec, InMemorySpec) else _von_neumann_rows(spec)
+    for name, value in rows:
+        table.add_row(name, value)
+    console = Console()
+    console.print(table)
+    console.print("ok: no errors found")
+
+
+def schema_command() -> None:
+    """Print the JSON Schema."""
+    print(json.dumps(json_schema(), indent=2))
+
+
+def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
+    chip, tile = build_chip(spec), spec.tile
+    crossbar = tile.crossbar
+    device = get_device(crossbar.device_name, **crossbar.device_parameters)
+    phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
+    peak = 2 * crossbar.rows * crossbar.columns * len(chip.tiles) / peak_interval_ps(spec)
+    kinds = Counter(str(data["kind"]) for _, data in chip.graph.nodes(data=True))
+    return [
+        ("description", spec.description.strip()),
+        ("technology", spec.technology),
+        ("topology", f"{spec.grid.topology} {' x '.join(map(str, spec.grid.shape))}"),
+        ("components", ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.items())),
+        ("crossbar", f"{crossbar.rows} x {crossbar.columns} pairs of {crossbar.device_name} cells"),
+        (
+            "cell conductance",
+            f"{human(device.g_min_siemens, 'S')} to {human(device.g_max_siemens, 'S')}",
+        ),
+        ("DAC", f"{tile.dac.bits} bits"),
+        ("ADC", f"{tile.adc.bits} bits, {tile.adc.columns_per_adc} columns each"),
+        (
+            "one full MVM",
+            f"load {human(from_ps(phases.load_ps), 's')}, "
+            f"integrate and convert {human(from_ps(phases.integrate_ps + phases.convert_ps), 's')}, "
+            f"drain {human(from_ps(phases.drain_ps), 's')}",
+        ),
+        ("peak", f"{peak:.4g} TOPS"),
+        ("link", f"{human(spec.link.bandwidth, 'B/s')}, {human(spec.link.latency, 's')} a hop"),
+    ]
+
+
+def _von_neumann_rows(spec: VonNeumannSpec) -> list[tuple[str, str]]:
+    compute = spec.compute
+    return [
+        ("description", spec.description.strip()),
+        ("technology", spec.technology),
+        ("compute", f"{compute.kind} {compute.rows} x {compute.columns} at {human(compute.frequency, 'Hz')}"),
+        ("peak", f"{2 * compute.macs_per_cycle * compute.frequency / 1e12:.4g} TOPS"),
+        ("on-chip memory", f"{spec.on_chip_memory.capacity:,.0f} B, {human(spec.on_chip_memory.bandwidth, 'B/s')}"),
+        ("DRAM", f"{human(spec.dram.bandwidth, 'B/s')}, {human(spec.dram.latency, 's')}"),
+    ]

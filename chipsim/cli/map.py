@@ -1,0 +1,21 @@
+"""``chipsim map``."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from chipsim.architecture.chip import build_chip
+from chipsim.architecture.loader import load_spec
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import SpecError
+from chipsim.mapping.placement import place
+from chipsim.network.zoo import load_network
+from chipsim.report.tables import plan_table
+
+
+def map_command(architecture: str, model: str, overrides: tuple[str, ...], seed: int) -> None:
+    """Print the plan."""
+    spec = load_spec(architecture, overrides)
+    if not isinstance(spec, InMemorySpec):
+        raise SpecError(f"{architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
+    Console().print(plan_table(place(load_network(model, seed=seed), build_chip(spec))))

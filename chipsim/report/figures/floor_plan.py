@@ -1,0 +1,126 @@
+"""`draw_floor_plan`: every tile at its place, coloured by how busy it was, and the traffic between the sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter
+
+from chipsim.report.figures.canvas import INK, PALE, add_title, bare, new_figure, shorten
+from chipsim.report.figures.traffic import draw_traffic, traffic_colours
+from chipsim.result import Records, Result
+
+_SIDE = 0.72  # of a square, in steps between tiles
+_SMALLEST_LETTERS = 4.5
+_FAR_ABOVE = 30.0
+_BUSY = LinearSegmentedColormap.from_list("busy", ["#d6e6f4", "#5b9bd0", "#08478c", "#06294f"])
+
+
+def draw_floor_plan(result: Result) -> Figure | None:
+    """Draw the chip from above.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Figure or None
+        None without tiles.
+    """
+    tiles = list(result.tables.get("tiles", []))
+    if not tiles:
+        return None
+    xs, ys = [tile["x"] for tile in tiles], [tile["y"] for tile in tiles]
+    across, down = max(xs) - min(xs) + 1, max(ys) - min(ys) + 1
+    step = min(1.05, 13.5 / max(across, down))
+    wide, high = max(3.0, step * (across + 1.1)), max(1.6, step * (down + 0.3))
+    figure = new_figure(wide + 2.3, high + 1.2)
+    axes, *bars = figure.subplots(1, 3, width_ratios=[wide, 0.16, 0.16])
+    bare(axes)
+    axes.set_xlim(min(xs) - 1.45, max(xs) + 0.65)
+    axes.set_ylim(max(ys) + 0.65, min(ys) - 0.65)
+    axes.set_aspect("equal")
+    points = step * 72 * _SIDE
+    scale = _scale([tile["utilisation"] for tile in tiles if tile["layer"]])
+    _draw_tiles(axes, tiles, scale)
+    _write_labels(axes, [tile for tile in tiles if tile["layer"]], points, scale)
+    links = draw_traffic(axes, result.tables.get("links", []), result.tables.get("ledger", []), points)
+    _bar(figure, bars[0], scale, _BUSY, "tile: busy share of the run")
+    _bar(figure, bars[1], links, traffic_colours(), "link: busy share of the run")
+    used = sum(1 for tile in tiles if tile["layer"])
+    add_title(figure, f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights", result, int(9 * wide + 20))
+    return figure
+
+
+def _scale(shares: Sequence[float]) -> Normalize:
+    """Linear, or logarithmic where the busiest tile is far above the least busy one."""
+    top, least = max(shares, default=0.0), min((share for share in shares if share > 0), default=1.0)
+    if top > _FAR_ABOVE * least:
+        return LogNorm(max(least, top * 1e-4), top, clip=True)
+    return Normalize(0, nice_top(top))
+
+
+def nice_top(largest: float) -> float:
+    """The end of a colour scale: 100 % unless everything is far below.
+
+    Examples
+    --------
+    >>> nice_top(0.54), nice_top(0.032), nice_top(0.0)
+    (1.0, 0.05, 1.0)
+    """
+    if largest > 0.3 or largest <= 0:
+        return 1.0
+    return next(top for decade in range(-12, 1) for top in (1 * 10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
+                if top >= largest)  # fmt: skip
+
+
+def short(share: float) -> str:
+    """A share in as few letters as say something.
+
+    Examples
+    --------
+    >>> short(0.998745), short(0.0156), short(0.000422), short(3e-6), short(0.0)
+    ('100%', '1.6%', '0.042%', '<0.01%', '0%')
+    """
+    if 0 < share < 1e-4:
+        return "<0.01%"
+    return f"{100 * share:.0f}%" if share >= 0.0995 or share == 0 else f"{100 * share:.2g}%"
+
+
+def _draw_tiles(axes: Axes, tiles: Records, scale: Normalize) -> None:
+    squares = [Rectangle((tile["x"] - _SIDE / 2, tile["y"] - _SIDE / 2), _SIDE, _SIDE) for tile in tiles]
+    faces: Sequence[object] = [_BUSY(scale(tile["utilisation"])) if tile["layer"] else PALE for tile in tiles]
+    axes.add_collection(
+        PatchCollection(squares, facecolors=faces, edgecolors="white", linewidths=0.4, zorder=3), autolim=False
+    )
+
+
+def _write_labels(axes: Axes, tiles: Records, points: float, scale: Normalize) -> None:
+    """Layer and percent inside each square of so many points, or nothing where letters would be too small."""
+    size = min(8.0, points / 5.2)
+    if size < _SMALLEST_LETTERS:
+        return
+    most = int(points / (0.62 * size))
+    for tile in tiles:
+        share = tile["utilisation"]
+        text = f"{shorten(tile['layer'], most)}\n{short(share)}"
+        colour = "white" if scale(share) > 0.4 else INK
+        axes.text(tile["x"], tile["y"], text, ha="center", va="center", size=size, color=colour, zorder=4)
+
+
+def _bar(figure: Figure, axes: Axes, scale: Normalize | None, colours: Colormap, label: str) -> None:
+    if scale is None:
+        axes.set_axis_off()
+        return
+    logarithmic = ", logarithmic" if isinstance(scale, LogNorm) else ""
+    bar = figure.colorbar(ScalarMappable(scale, colours), cax=axes, format=FuncFormatter(lambda share, _: short(share)))
+    bar.set_label(f"{label}{logarithmic}")
+    bar.minorticks_off()
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,29 @@
+"""How every table looks: no frame, one line under the head, nothing ever cut off."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+from rich import box
+
+
+def new_table(title: str = "", *, show_head: bool = True, footer: bool = False) -> Table:
+    """An empty table in the common style.
+
+    Parameters
+    ----------
+    title : str
+        Taken literally, not as rich's markup.
+    show_head, footer : bool
+    """
+    return Table(
+        title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
+        pad_edge=False, padding=(0, 0, 0, 1), show_header=show_head, show_footer=footer, header_style="bold",
+    )  # fmt: skip
+
+
+def add_column(table: Table, head: str, *, right: bool = False, footer: str = "") -> None:
+    """A column that wraps where there is no room, and never replaces characters by an ellipsis."""
+    table.add_column(
+        Text(head), justify="right" if right else "left", overflow="fold", footer=Text(footer, style="bold")
+    )

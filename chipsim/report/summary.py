@@ -1,0 +1,130 @@
+"""`result_table`: the whole answer of a run on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from chipsim.report.accuracy_rows import accuracy_table
+from chipsim.report.grid import add_column, new_table
+from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, scaled
+from chipsim.result import Result
+from chipsim.units import human
+
+_COLOURS = {"better": "green", "worse": "red", "": ""}
+
+
+def result_table(result: Result) -> Group:
+    """What a run found, for a terminal of 80 columns or more.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Group
+        The run, the accuracies, the numbers of the chip (beside the baseline's, with their ratio), and notes.
+    """
+    parts: list[RenderableType] = [_run(result), accuracy_table(result.data), _numbers(result), *_notes(result.data)]
+    return Group(*(Padding(part, (0, 0, 1, 0)) if isinstance(part, Table) else part for part in parts))
+
+
+def _run(result: Result) -> Table:
+    data = result.data
+    network, settings = data["network"], data["settings"]
+    table = new_table(f"{network['name']} on {data['chip']['name']}", show_head=False)
+    add_column(table, "")
+    add_column(table, "")
+    weights = "" if data["weights"] == "file" else f", {data['weights']} weights"
+    handed = "each batch finished before the next" if settings["drain"] else "batches follow without a drain"
+    rows = {
+        "network": f"{network['layers']} layers, {network['macs']:,} multiply-accumulates per input{weights}",
+        "inputs": f"{settings['inputs']:,} from {settings['data']}; batch {settings['batch']}, {handed}",
+        "calibration": settings["calibration"],
+        "age of the cells": settings["age"],
+        "seed": str(data["seed"]),
+    }
+    for name, text in rows.items():
+        table.add_row(name, Text(text))
+    for name in ("set", "baseline_set"):
+        if settings[name]:
+            table.add_row(name.replace("_", " "), Text(", ".join(settings[name])))
+    return table
+
+
+def _numbers(result: Result) -> Table:
+    data = result.data
+    chip, baseline, ratio = data["chip"], data["baseline"], data["ratio"] or {}
+    table = new_table()
+    add_column(table, "")
+    add_column(table, chip["name"], right=True)
+    if baseline is not None:
+        add_column(table, baseline["name"], right=True)
+        add_column(table, "chip / baseline")
+    for row in _facts(result):
+        _add(table, baseline, *row)
+    for key, metric in METRICS.items():
+        if key in chip:
+            mine, theirs = metric.value(chip), metric.value(baseline or {})
+            _add(table, baseline, metric.label, metric.show(mine), metric.show(theirs), _ratio(metric, ratio.get(key)))
+    _add_levels(table, chip, baseline)
+    return table
+
+
+def _facts(result: Result) -> list[tuple[str, str, str]]:
+    """What both machines are, rather than what they did."""
+    data = result.data
+    chip, other = data["chip"], data["baseline"] or {}
+    batch = str(data["settings"]["batch"])
+    rows = [("Technology", str(chip["technology"]), str(other.get("technology", "-")))]
+    if "precision" in chip:
+        rows.append(("Precision", str(chip["precision"]), str(other.get("precision", "-"))))
+    rows.append(("Batch", batch, batch))
+    if other.get("best_batch") is not None:
+        rows.append(("Best batch", "-", str(other["best_batch"])))
+    rows.append(("Tiles used", f"{chip['tiles_used']:,} of {len(result.tables.get('tiles', [])):,}", "-"))
+    rows.append(("Tile MVMs per input", f"{chip['tile_mvms']:,}", "-"))
+    return rows
+
+
+def _add_levels(table: Table, chip: dict[str, Any], baseline: dict[str, Any] | None) -> None:
+    show, metric = scaled("B"), METRICS[BYTES_MOVED]
+    for level, mine in chip[BYTES_MOVED].items():
+        theirs = baseline[BYTES_MOVED].get(level) if baseline else None
+        words = _ratio(metric, divide(mine, theirs))
+        _add(table, baseline, LEVELS.get(level, f"  {level}"), show(mine), show(theirs), words)
+
+
+def _add(table: Table, baseline: object, label: str, mine: str, theirs: str, ratio: Text | str = "") -> None:
+    cells: list[Text | str] = [Text(label), Text(mine)]
+    table.add_row(*(cells if baseline is None else [*cells, Text(theirs), ratio]))
+
+
+def _ratio(metric: Metric, ratio: float | None) -> Text:
+    if ratio is None:
+        return Text("-")
+    verdict = metric.verdict(ratio)
+    return Text(f"{in_words(ratio)}{', ' if verdict else ''}{verdict}", style=_COLOURS[verdict])
+
+
+def _notes(data: dict[str, Any]) -> list[Text]:
+    chip, baseline = data["chip"], data["baseline"]
+    notes = []
+    cost = chip["drift_compensation"]
+    if cost is not None:
+        notes.append(
+            f"Drift compensation: {cost['reads_per_tile']} reference reads per tile before the first input, "
+            f"{human(cost['time_s'], 's')} (in no latency) and {human(cost['energy_j'], 'J')} (in the energy above)."
+        )
+    if baseline is not None and baseline["technology"] != chip["technology"]:
+        notes.append(f"Technologies differ ({chip['technology']}, {baseline['technology']}); nothing is rescaled.")
+    if chip["throughput_inputs_per_s"] is None:
+        notes.append("No steady throughput below 4 inputs; TOPS are over the makespan.")
+    if data["settings"]["timing_only"]:
+        notes.append("Timing only: no values were computed, and energy that depends on them is not included.")
+    return [Text(note) for note in notes]

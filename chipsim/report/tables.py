@@ -1,0 +1,9 @@
+"""Tables for the terminal: `result_table`, `plan_table` and `file_table`."""
+
+from __future__ import annotations
+
+from chipsim.report.file_list import file_table
+from chipsim.report.plan_rows import plan_table
+from chipsim.report.summary import result_table
+
+__all__ = ["file_table", "plan_table", "result_table"]

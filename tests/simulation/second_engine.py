@@ -1,0 +1,481 @@
+"""A second engine, written from docs/timing.md alone: slow, without look-ahead, one event for everything.
+
+Every server only acts on what has happened by now. Completions of a picosecond come first, then everything that can
+start is started, then the requests of that picosecond are served in tie order (T3). Windows, channels and packets
+are worked out tap by tap and row by row. Nothing is taken from chipsim.simulation but the durations of phases.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import count, product
+from typing import Any
+
+from chipsim.mapping.plan import Plan
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.simulation.durations import MvmPhases, mvm_phases
+from chipsim.units import exact, to_ps
+
+Key = tuple[Any, ...]
+INFINITE = 10**9
+
+
+@dataclass
+class Reader:
+    """A consumer of one operand: a tile, a digital layer or the host; what it needs and what arrived."""
+
+    component: str
+    consumer: str
+    producer: str
+    operand: int
+    need: list[int]
+    oldest: list[int]
+    reads: Callable[[int], frozenset[int]]
+    per_input: int
+    capacity: int = INFINITE
+    arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    expected: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    done: int = 0
+    held: set[int] = field(default_factory=set)
+    peak: int = 0
+
+    def ready(self, input: int, position: int) -> bool:
+        first = input * self.per_input
+        return all(
+            self.arrived[g] == self.expected[g % self.per_input] for g in range(first, first + self.need[position])
+        )
+
+    def has_space(self, g: int) -> bool:
+        """T20: the consumer has got to where oldest > g - capacity."""
+        return self.got_to() > g - self.capacity
+
+    def got_to(self) -> int:
+        input, position = divmod(self.done, len(self.need))
+        return input * self.per_input + self.oldest[position]
+
+    def arrive(self, g: int) -> None:
+        self.arrived[g] += 1
+        self.held.add(g)
+
+    def measure(self) -> None:
+        self.held = {g for g in self.held if g >= self.got_to()}
+        self.peak = max(self.peak, len(self.held))
+
+
+@dataclass
+class Emitter:
+    """A producer of positions: its component, its channels and where they are read."""
+
+    component: str
+    layer: str
+    channels: range
+    readers: list[Reader] = field(default_factory=list)
+
+    def has_space(self, g: int) -> bool:
+        return all(reader.has_space(g) for reader in self.readers)
+
+
+@dataclass
+class Queue:
+    """A link or a digital unit: free-at time and counts."""
+
+    free: int = 0
+    busy: int = 0
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass
+class Tile:
+    name: str
+    layer: MatrixLayer
+    block: int
+    phases: MvmPhases
+    reader: Reader
+    slice: Any = None
+    started: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
+    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
+    busy: int = 0
+    working_since: int | None = None
+
+
+@dataclass
+class NeuronSlice:
+    name: str
+    layer: MatrixLayer
+    emitter: Emitter
+    tiles: list[Tile] = field(default_factory=list)
+    sums: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    started: int = 0
+    ended: int = 0
+    busy: int = 0
+    service: int = 0
+
+
+@dataclass
+class Digital:
+    unit: str
+    layer: DigitalLayer
+    emitter: Emitter
+    readers: list[Reader]
+    service: int
+    asked: int = 0
+
+
+class SecondEngine:
+    """Runs a plan; see the module. ``done``, ``released``, ``links``, ``busy``, ``peaks`` are the results."""
+
+    def __init__(self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False) -> None:
+        self.plan, self.spec, self.inputs, self.in_flight = plan, plan.chip.spec, inputs, in_flight
+        self.batch, self.drain = batch, drain
+        self.now = 0
+        self._heap: list[tuple[int, int, Key, int, Callable[[], None]]] = []
+        self._number = count()
+        self.rank = {name: index for index, name in enumerate(plan.network.layers)}
+        self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
+        self.units: dict[str, Queue] = defaultdict(Queue)
+        self.released: list[int] = []
+        self.done: list[int] = []
+        self.sent = 0
+        self._packets: dict[tuple[str, int], list[tuple[int, list[Reader]]]] = {}
+        self._build()
+
+    # ---- what there is ------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        layers = self.plan.network.layers
+        self.tiles: list[Tile] = []
+        self.neurons: list[NeuronSlice] = []
+        self.digital: list[Digital] = []
+        self.readers: list[Reader] = []
+        emitters: dict[str, list[Emitter]] = defaultdict(list)
+        for layer in layers.values():
+            if isinstance(layer, InputLayer):
+                self.host = Emitter("host", layer.name, range(layer.channels))
+                emitters[layer.name].append(self.host)
+            elif isinstance(layer, DigitalLayer):
+                self._add_digital(layer, emitters)
+            elif isinstance(layer, MatrixLayer):
+                self._add_matrix(layer, emitters)
+        self.outputs = [self._host_reader(name, i) for i, name in enumerate(dict.fromkeys(self.plan.network.outputs))]
+        self.readers += self.outputs
+        for reader in self.readers:
+            for emitter in emitters[reader.producer]:
+                emitter.readers.append(reader)
+        for emitter in (e for found in emitters.values() for e in found):
+            for position in range(layers[emitter.layer].positions):
+                self._packets[emitter.component + emitter.layer, position] = self._packets_of(emitter, position)
+
+    def _add_matrix(self, layer: MatrixLayer, emitters: dict[str, list[Emitter]]) -> None:
+        plan, block = self.plan.layers[layer.name], 0
+        for part in plan.slices:
+            emitter = Emitter(part.neuron_unit, layer.name, range(part.first_channel, part.first_channel + part.channels))
+            neuron = NeuronSlice(part.neuron_unit, layer, emitter)
+            work = len(part.blocks) * part.channels
+            neuron.service = math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
+            for placed in part.blocks:
+                matrix = plan.matrices[placed.matrix]
+                rows = range(placed.block.first_row, placed.block.first_row + placed.block.rows)
+                reader = self._reader(layer, 0, placed.tile, self._rows_read(layer, matrix.matrices, rows))
+                self._bound(reader, self.spec.tile.buffer.capacity)
+                phases = mvm_phases(self.spec, placed.block.rows, placed.block.columns)
+                tile = Tile(placed.tile, layer, block, phases, reader, neuron)
+                neuron.tiles.append(tile)
+                self.tiles.append(tile)
+                self.readers.append(reader)
+                block += 1
+            self.neurons.append(neuron)
+            emitters[layer.name].append(emitter)
+
+    def _add_digital(self, layer: DigitalLayer, emitters: dict[str, list[Emitter]]) -> None:
+        unit = self.plan.digital_units[layer.name]
+        readers = [self._reader(layer, operand, unit, None) for operand in range(len(layer.inputs))]
+        for reader in readers:
+            self._bound(reader, self.spec.digital_unit.buffer.capacity)
+        share = Fraction(layer.element_operations, layer.positions) * 10**12 / exact(self.spec.digital_unit.rate)
+        emitter = Emitter(unit, layer.name, range(layer.channels))
+        emitters[layer.name].append(emitter)
+        self.digital.append(Digital(unit, layer, emitter, readers, max(1, math.ceil(share))))
+        self.readers += readers
+
+    def _reader(
+        self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any
+    ) -> Reader:
+        """T5 by explicit windows: which producer positions each position reads, with which kernel taps."""
+        producer, mixed = self._behind_views(layer.inputs[operand])
+        total, everything = producer.positions, frozenset(range(producer.channels))
+        taps: list[dict[int, set[int]]] = []
+        window = layer.window
+        if window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):
+            size = layer.input_shape[1:] if isinstance(layer, MatrixLayer) else _map_size(producer.output_shape)
+            taps = _explicit_taps(window, _map_size(layer.output_shape), size)
+        elif isinstance(layer, DigitalLayer) and layer.pattern == "elementwise" and total == layer.positions and not mixed:
+            taps = [{p: {0}} for p in range(total)]
+        if not taps:
+            taps = [dict.fromkeys(range(total), {0}) for _ in range(layer.positions)]
+            rows = None
+        met: dict[int, set[int]] = defaultdict(set)
+        for found in taps:
+            for g, which in found.items():
+                met[g] |= which
+        need = [max((max(t) + 1 for t in taps[: p + 1] if t), default=0) for p in range(len(taps))]
+        oldest = [min((min(t) for t in taps[p:] if t), default=total) for p in range(len(taps))]
+
+        def reads(g: int) -> frozenset[int]:
+            if g not in met:
+                return frozenset()
+            return everything if rows is None else frozenset(c for t in met[g] for c in rows[t])
+
+        return Reader(component, layer.name, producer.name, operand, need, oldest, reads, total)
+
+    def _rows_read(self, layer: MatrixLayer, matrices: Any, rows: range) -> dict[int, set[int]]:
+        """Kernel tap -> channels that a block's rows read, walking the packed matrix row by row."""
+        kernel, found, row = layer.window.kernel, defaultdict(set), 0
+        for matrix in matrices:
+            channels = matrix.rows // (kernel[0] * kernel[1])
+            for tap, channel in product(range(kernel[0] * kernel[1]), range(channels)):
+                if row in rows:
+                    found[tap].add(matrix.first_input_channel + channel)
+                row += 1
+        return found
+
+    def _host_reader(self, name: str, operand: int) -> Reader:
+        producer, _ = self._behind_views(name)
+        steps, everything = list(range(producer.positions)), frozenset(range(producer.channels))
+        return Reader("host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps))
+
+    def _behind_views(self, name: str) -> tuple[AnyLayer, bool]:
+        layers, mixed = self.plan.network.layers, False
+        layer = layers[name]
+        while isinstance(layer, ViewLayer):
+            mixed |= layers[layer.inputs[0]].positions != layer.positions
+            layer = layers[layer.inputs[0]]
+        return layer, mixed
+
+    def _bound(self, reader: Reader, capacity: Any) -> None:
+        if capacity != "unbounded":
+            channels = set().union(*(reader.reads(g) for g in range(reader.per_input)))
+            reader.capacity = int(capacity) // math.ceil(len(channels) * self.spec.widths.activation_bits / 8)
+
+    def _packets_of(self, emitter: Emitter, position: int) -> list[tuple[int, list[Reader]]]:
+        """T6: one multicast packet for each distinct set of channels."""
+        groups: dict[frozenset[int], list[Reader]] = {}
+        for reader in emitter.readers:
+            wanted = reader.reads(position) & frozenset(emitter.channels)
+            if wanted and any(position < n for n in reader.need):
+                groups.setdefault(wanted, []).append(reader)
+        widths, packets = self.spec.widths, []
+        for wanted, readers in groups.items():
+            size = math.ceil(len(wanted) * widths.activation_bits / 8) + widths.packet_header_bytes
+            packets.append((size, readers))
+            for reader in readers:
+                reader.expected[position] += 1
+        return packets
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    def run(self) -> SecondEngine:
+        self._admit()
+        self._start_all()
+        while self._heap:
+            self.now = self._heap[0][0]
+            while self._heap and self._heap[0][:2] == (self.now, 0):
+                heapq.heappop(self._heap)[4]()
+            self._start_all()
+            while self._heap and self._heap[0][:2] == (self.now, 1):
+                heapq.heappop(self._heap)[4]()
+            if not self._heap or self._heap[0][0] > self.now:
+                for reader in self.readers:
+                    reader.measure()
+        return self
+
+    def _at(self, time: int, phase: int, key: Key, function: Callable[[], None]) -> None:
+        assert time >= self.now
+        heapq.heappush(self._heap, (time, phase, key, next(self._number), function))
+
+    def _ends(self, time: int, function: Callable[[], None]) -> None:
+        self._at(time, 0, (), function)
+
+    def _start_all(self) -> None:
+        while any([self._finish(), self._start_host(), *map(self._start_tile, self.tiles), *map(self._start_neuron, self.neurons),
+                   *map(self._ask, self.digital)]):  # fmt: skip
+            pass
+
+    def _admit(self) -> None:
+        while len(self.released) < self.inputs:
+            i = len(self.released)
+            if len(self.done) < i - self.in_flight + 1 or (self.drain and len(self.done) < i // self.batch * self.batch):
+                return
+            self.released.append(self.now if i % self.batch == 0 else self.released[-1])
+
+    def _finish(self) -> bool:
+        i = len(self.done)
+        if i >= len(self.released) or not all(r.ready(i, r.per_input - 1) for r in self.outputs):
+            return False
+        self.done.append(self.now)
+        self._admit()
+        return True
+
+    def _start_host(self) -> bool:
+        positions = self.plan.network.input_layer.positions
+        if self.sent // positions >= len(self.released) or not self.host.has_space(self.sent):
+            return False
+        self._emit(self.host, self.sent)
+        self.sent += 1
+        return True
+
+    def _emit(self, emitter: Emitter, g: int) -> None:
+        positions = self.plan.network.layers[emitter.layer].positions
+        input, position = divmod(g, positions)
+        for block, (size, readers) in enumerate(self._packets[emitter.component + emitter.layer, position]):
+            key = (input, self.rank[emitter.layer], position, block, emitter.component)
+            self._send(key, size, emitter.component, [(r.component, lambda r=r: r.arrive(g)) for r in readers])
+
+    def _send(self, key: Key, size: int, start: str, ends: list[tuple[str, Callable[[], None]]]) -> None:
+        """T8: the union of the routes is a tree."""
+        tree: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        arrivals: dict[tuple[str, str], list[Callable[[], None]]] = defaultdict(list)
+        for target, function in ends:
+            path = self.plan.chip.path(start, target)
+            for before, after in zip(path, [*path[1:], None], strict=True):
+                children = tree.setdefault(before, [])
+                if after is not None and after not in children:
+                    children.append(after)
+            arrivals[path[-1]].append(function)
+        first = self.plan.chip.path(start, ends[0][0])[0]
+        self._ask_link(first, key, size, self.now, self.now, tree, arrivals)
+
+    def _ask_link(self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any) -> None:
+        def serve() -> None:
+            link, data = self.links[edge], self.plan.chip.graph.edges[edge]
+            start = max(self.now, link.free)
+            end = max(start + math.ceil(Fraction(size * 10**12) / exact(data["bandwidth_bytes_per_s"])), tail)
+            link.free, link.busy = end, link.busy + end - start
+            link.packets, link.bytes = link.packets + 1, link.bytes + size
+            latency = to_ps(data["latency_s"])
+            for function in arrivals[edge]:
+                self._ends(end + latency, function)
+            for child in tree[edge]:
+                delay = latency + to_ps(self.plan.chip.graph.edges[child]["delay_s"])
+                self._ask_link(child, key, size, start + delay, end + delay, tree, arrivals)
+
+        self._at(head, 1, key, serve)
+
+    def _start_tile(self, tile: Tile) -> bool:
+        """T12, T13, T14: start whichever phases can start now."""
+        banks, started, ended, phases = self.spec.tile.register_banks, tile.started, tile.ended, tile.phases
+        before, any_started = tile.layer.positions, False
+        m = started["load"]
+        input, position = divmod(m, before)
+        if input < len(self.released) and m == ended["load"] and m - ended["integrate"] < banks and tile.reader.ready(input, position):
+            any_started = self._begin(tile, "load", phases.load_ps)
+        m = started["integrate"]
+        hold = started if self.spec.tile.sample_and_hold else ended  # the array is let go when a convert starts, or ends
+        if m < ended["load"] and m == hold["convert"] and m == ended["integrate"] and m - ended["drain"] < banks:
+            any_started = self._begin(tile, "integrate", phases.integrate_ps)
+        m = started["convert"]
+        if m < ended["integrate"] and m == ended["convert"] and phases.convert_ps:
+            any_started = self._begin(tile, "convert", phases.convert_ps)
+        m = started["drain"]
+        if m < ended["convert"] and m == ended["drain"] and m - tile.slice.ended < self.spec.neuron_unit.partial_sum_slots:
+            any_started = self._begin(tile, "drain", phases.drain_ps)
+        return any_started
+
+    def _begin(self, tile: Tile, phase: str, duration: int) -> bool:
+        m = tile.started[phase]
+        tile.started[phase] += 1
+        if phase == "integrate" and tile.working_since is None:
+            tile.working_since = self.now
+        self._ends(self.now + duration, lambda: self._phase_ends(tile, phase, m))
+        return True
+
+    def _phase_ends(self, tile: Tile, phase: str, m: int) -> None:
+        tile.ended[phase] += 1
+        if phase == "load":
+            tile.reader.done += 1
+        if phase == "integrate" and not tile.phases.convert_ps:
+            tile.started["convert"] += 1
+            tile.ended["convert"] += 1
+        if phase in ("integrate", "convert"):
+            idle = tile.started["integrate"] == tile.ended["integrate"] == tile.ended["convert"]
+            if idle and tile.working_since is not None:
+                tile.busy += self.now - tile.working_since
+                tile.working_since = None
+        if phase == "drain":
+            self._hand_over(tile, m)
+
+    def _hand_over(self, tile: Tile, m: int) -> None:
+        neuron = tile.slice
+
+        def arrive() -> None:
+            neuron.sums[m] += 1
+
+        if tile is neuron.tiles[-1]:
+            return arrive()
+        input, position = divmod(m, tile.layer.positions)
+        widths = self.spec.widths
+        size = math.ceil(len(neuron.emitter.channels) * widths.partial_sum_bits / 8) + widths.packet_header_bytes
+        key = (input, self.rank[tile.layer.name], position, tile.block, tile.name)
+        return self._send(key, size, tile.name, [(neuron.name, arrive)])
+
+    def _start_neuron(self, neuron: NeuronSlice) -> bool:
+        m = neuron.started
+        if m > neuron.ended or neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(m):
+            return False
+        neuron.started += 1
+        neuron.busy += neuron.service
+        end = self.now + neuron.service
+
+        def free() -> None:
+            neuron.ended += 1
+
+        self._ends(end, free)
+        self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(neuron.emitter, m))
+        return True
+
+    def _ask(self, digital: Digital) -> bool:
+        m = digital.asked
+        input, position = divmod(m, digital.layer.positions)
+        if input >= len(self.released) or not all(r.ready(input, position) for r in digital.readers):
+            return False
+        if not digital.emitter.has_space(m):
+            return False
+        digital.asked += 1
+        key = (input, self.rank[digital.layer.name], position, 0, digital.unit)
+        self._at(self.now, 1, key, lambda: self._serve_digital(digital, m))
+        return True
+
+    def _serve_digital(self, digital: Digital, m: int) -> None:
+        unit = self.units[digital.unit]
+        end = unit.free = max(self.now, unit.free) + digital.service
+        unit.busy += digital.service
+
+        def finish() -> None:
+            for reader in digital.readers:
+                reader.done += 1
+
+        self._ends(end, finish)
+        self._ends(end + to_ps(self.spec.digital_unit.latency), lambda: self._emit(digital.emitter, m))
+
+
+def _map_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    return (shape[-2], shape[-1]) if len(shape) >= 3 else (1, shape[1] if len(shape) == 2 else 1)
+
+
+def _explicit_taps(window: Window, out: tuple[int, int], size: tuple[int, int]) -> list[dict[int, set[int]]]:
+    """For each output position: producer position -> kernel taps (ky x kernel width + kx)."""
+    found: list[dict[int, set[int]]] = []
+    for oy, ox in product(range(out[0]), range(out[1])):
+        taps: dict[int, set[int]] = defaultdict(set)
+        for ky, kx in product(range(window.kernel[0]), range(window.kernel[1])):
+            y = oy * window.strides[0] - window.pads[0] + ky * window.dilations[0]
+            x = ox * window.strides[1] - window.pads[1] + kx * window.dilations[1]
+            if 0 <= y < size[0] and 0 <= x < size[1]:
+                taps[y * size[1] + x].add(ky * window.kernel[1] + kx)
+        found.append(taps)
+    return found
