@@ -105,7 +105,7 @@ class BaselineEngine:
             for piece, end in enumerate(self.host.receive(pieces, size), start=1):
                 yield clock.timeout(self.released_ps[-1] + end - int(clock.now))
                 arrive = partial(self._stage_input, batch, piece == pieces)
-                clock.at(int(clock.now) + self.host.latency_ps, COMPLETION, (arrive,))
+                clock.at(int(clock.now) + self.host.latency_ps, COMPLETION, arrive)
 
     def _stage_input(self, batch: int, last: bool, _: Event) -> None:
         """Inputs are here: a whole batch, or one of those that go to DRAM."""
@@ -186,8 +186,8 @@ class BaselineEngine:
         """Outputs leave in the order of their inputs; the link is this flow's alone, so its end is known now."""
         program = self.programs[batch]
         self.done_ps += self.host.send(int(self.clock.now), program.inputs, program.output_bytes)
-        self.clock.at(self.host.free_out_ps, COMPLETION, (trigger(self._left[batch]),))
-        self.clock.at(self.done_ps[-1], COMPLETION, (partial(self._finish, batch, len(self.done_ps)),))
+        self.clock.at(self.host.free_out_ps, COMPLETION, trigger(self._left[batch]))
+        self.clock.at(self.done_ps[-1], COMPLETION, partial(self._finish, batch, len(self.done_ps)))
 
     def _finish(self, batch: int, inputs: int, _: Event) -> None:
         self._done[batch].succeed()

@@ -64,7 +64,7 @@ class DramChannel:
         if not self.shared:
             return self.clock.timeout(self._occupy(duration))
         done = self.clock.event()
-        self.clock.at(int(self.clock.now), _REQUEST + key, (partial(self._serve, done, duration),))
+        self.clock.at(int(self.clock.now), _REQUEST + key, partial(self._serve, done, duration))
         return done
 
     def _occupy(self, duration: int) -> int:
@@ -75,7 +75,7 @@ class DramChannel:
         return self.free_ps - now
 
     def _serve(self, done: Event, duration: int, _: Event) -> None:
-        self.clock.at(int(self.clock.now) + self._occupy(duration), COMPLETION, (trigger(done),))
+        self.clock.at(int(self.clock.now) + self._occupy(duration), COMPLETION, trigger(done))
 
 
 class Halves:

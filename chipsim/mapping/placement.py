@@ -53,7 +53,7 @@ def _slices(
             yield Slice(
                 matrix.first_output_channel + mine[0].first_column,
                 mine[0].columns,
-                chip.neuron_units[indices[-1]],
+                chip.neuron_units[indices[0]],
                 tuple(PlacedBlock(index, b, chip.tiles[site]) for b, site in zip(mine, indices, strict=True)),
             )
 

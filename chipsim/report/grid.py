@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
-from rich import box
 
 
 def new_table(title: str = "", *, show_head: bool = True, footer: bool = False) -> Table:

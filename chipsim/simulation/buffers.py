@@ -120,8 +120,8 @@ def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: Sequence
     order = np.lexsort((all_times, all_positions))
     positions, first = np.unique(all_positions[order], return_index=True)
     arrived = all_times[order][first]
-    before, rest = np.divmod(positions + 1, producer_positions)
-    done = before * len(oldest) + np.searchsorted(np.asarray(oldest), rest, side="left")
+    before, last = np.divmod(positions, producer_positions)
+    done = before * len(oldest) + np.searchsorted(np.asarray(oldest), last + 1, side="left")
     freed_at = np.array(releases, np.int64)
     freed = np.where(done <= len(freed_at), freed_at[np.minimum(done, len(freed_at)) - 1], np.iinfo(np.int64).max)
     times = np.concatenate([freed, arrived])

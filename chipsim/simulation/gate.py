@@ -114,9 +114,9 @@ class Credit:
         wanted = input * self.producer_positions + position - self.capacity + 1
         if wanted <= 0:
             return 0
-        before, rest = divmod(wanted, self.producer_positions)
+        before, last = divmod(wanted - 1, self.producer_positions)
         # consumer positions that must be done, so that nothing older than `wanted` is needed
-        done = before * len(self.oldest) + bisect_left(self.oldest, rest)
+        done = before * len(self.oldest) + bisect_left(self.oldest, last + 1)
         if done == 0:
             return 0
         return self.releases[done - 1] if done <= len(self.releases) else None

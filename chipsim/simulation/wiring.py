@@ -225,7 +225,7 @@ class Wiring:
     def _feed(self, tile: TileServer, neuron: NeuronServer, part: Slice, row: int, block: int) -> None:
         tile.neuron, tile.slots = neuron, neuron.slots
         neuron.tiles.append(tile)
-        if row == len(part.blocks) - 1:
+        if row == 0:
             tile.done_gate = neuron.gate  # beside the neuron unit: no link in between
             return
         size = bytes_of(part.channels, self.spec.widths.partial_sum_bits) + self.spec.widths.packet_header_bytes

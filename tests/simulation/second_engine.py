@@ -415,7 +415,7 @@ class SecondEngine:
         def arrive() -> None:
             neuron.sums[m] += 1
 
-        if tile is neuron.tiles[-1]:
+        if self.plan.chip.site(tile.name) == self.plan.chip.site(neuron.name):
             return arrive()
         input, position = divmod(m, tile.layer.positions)
         widths = self.spec.widths

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ DPI = 150
 INK, GREY, PALE = "#222222", "#767676", "#e9e9e6"
 # Eight hues that stay apart for the common kinds of colour blindness (Okabe and Ito 2008), the palest last.
 HUES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#404040", "#d9cb1e")
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans", "font.size": 9.0, "text.color": INK, "text.parse_math": False,
     "axes.edgecolor": GREY, "axes.labelcolor": INK, "axes.linewidth": 0.6, "axes.spines.top": False,
     "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#dddddd", "grid.linewidth": 0.5,
@@ -52,7 +53,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.clear()
 
 
-def add_title(figure: Figure, what: str, result: Result, most: int = 84) -> None:
+def add_title(figure: Figure, what: str, result: Result, most: int = 84, baseline: bool = True) -> None:
     """What is shown, and below it of which machine, network and inputs.
 
     Parameters
@@ -62,12 +63,15 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84) -> None
     result : Result
     most : int
         Characters that a line has room for.
+    baseline : bool
+        Whether the baseline, if there is one, is in the figure.
     """
     data = result.data
     settings = data["settings"]
     several = "s" if settings["inputs"] != 1 else ""
     rest = f"{settings['inputs']:,} input{several}, batch {settings['batch']}"
-    machines = " and ".join(shorten(data[key]["name"], 24) for key in ("chip", "baseline") if data[key] is not None)
+    shown = ["chip", "baseline"] if baseline and data["baseline"] is not None else ["chip"]
+    machines = " and ".join(shorten(data[key]["name"], 24) for key in shown)
     network = shorten(data["network"]["name"], max(16, most - len(rest) - len(machines) - 6))
     figure.suptitle(f"{what}\n{network} on {machines}, {rest}", fontsize=10.5, color=INK)
 
@@ -100,6 +104,20 @@ def unit_of(largest: float, unit: str) -> tuple[float, str]:
              (1e-15, "f")]  # fmt: skip
     scale, prefix = next((step for step in steps if largest >= step[0]), steps[-1] if largest > 0 else (1.0, ""))
     return scale, f"{prefix}{unit}"
+
+
+def nice_top(largest: float) -> float:
+    """The end of a colour scale: 100 % unless everything is far below.
+
+    Examples
+    --------
+    >>> nice_top(0.54), nice_top(0.032), nice_top(0.0)
+    (1.0, 0.05, 1.0)
+    """
+    if largest > 0.3 or largest <= 0:
+        return 1.0
+    return next(top for decade in range(-12, 1) for top in (1 * 10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
+                if top >= largest)  # fmt: skip
 
 
 def bare(axes: Axes) -> None:

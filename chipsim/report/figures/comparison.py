@@ -11,7 +11,8 @@ from chipsim.report.metrics import BYTES_MOVED, METRICS, Metric, in_words
 from chipsim.result import Result
 
 _SHOWN = (
-    "latency_first_input_s", "latency_p50_s", "throughput_inputs_per_s", "energy_per_input_j", "tops_per_w", BYTES_MOVED,
+    "latency_first_input_s", "latency_p50_s", "throughput_inputs_per_s",
+    "energy_per_input_j", "tops_per_w", BYTES_MOVED,
 )  # fmt: skip
 _COLOURS = {"better": HUES[0], "worse": HUES[3], "": GREY}
 
@@ -58,6 +59,8 @@ def _limits(ratios: list[float]) -> tuple[float, float]:
 
 
 def _label(metric: Metric, chip: dict[str, object], baseline: dict[str, object]) -> str:
+    if metric.value(chip) is None and metric.value(baseline) is None:
+        return metric.label
     return f"{metric.label}\n{metric.show(metric.value(chip))} against {metric.show(metric.value(baseline))}"
 
 
@@ -65,7 +68,7 @@ def _draw_row(axes: Axes, row: int, metric: Metric, ratio: float | None) -> None
     verdict = metric.verdict(ratio)
     at = ratio or 1.0
     axes.barh(row, at - 1, left=1, height=0.5, color=_COLOURS[verdict])
-    words = "not known for both" if ratio is None else f"{in_words(ratio)}{': ' if verdict else ''}{verdict}"
+    words = "not known" if ratio is None else f"{in_words(ratio)}{': ' if verdict else ''}{verdict}"
     leftwards = at < 1
     axes.annotate(
         words, (at, row), (-5 if leftwards else 5, 0), textcoords="offset points", va="center",

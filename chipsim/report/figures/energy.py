@@ -86,14 +86,17 @@ def _budget(result: Result, machine: str) -> Budget:
         if row["machine"] == machine:
             sums[row["kind"], row["action"] == "static"] += row["energy_j"]
     inputs = result.data["settings"]["inputs"]
-    parts = [
-        Part(f"{_words(kind)}, static" if static else _words(kind), _role("static" if static else kind), joules / inputs)
-        for (kind, static), joules in sums.items()
-        if joules > 0
-    ]
-    free = sorted({_words(kind) for kind, _ in sums} - {_words(kind) for (kind, _), joules in sums.items() if joules > 0})
+    parts = [_part(kind, static, joules / inputs) for (kind, static), joules in sums.items() if joules > 0]
+    paid = {kind for (kind, _), joules in sums.items() if joules > 0}
+    free = sorted({_words(kind) for kind, _ in sums if kind not in paid})
     name = f"{shorten(result.data[machine]['name'], 40)} ({machine})" if sums else machine
     return Budget(name, sorted(parts, key=lambda part: (-part.joules, part.label)), free)
+
+
+def _part(kind: str, static: bool, joules: float) -> Part:
+    if static:
+        return Part(f"{_words(kind)}, static", _role("static"), joules)
+    return Part(_words(kind), _role(kind), joules)
 
 
 def _words(kind: str) -> str:

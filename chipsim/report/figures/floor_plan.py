@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from chipsim.report.figures.canvas import INK, PALE, add_title, bare, new_figure, shorten
+from chipsim.report.figures.canvas import INK, PALE, add_title, bare, new_figure, nice_top, shorten
 from chipsim.report.figures.traffic import draw_traffic, traffic_colours
 from chipsim.result import Records, Result
 
 _SIDE = 0.72  # of a square, in steps between tiles
 _SMALLEST_LETTERS = 4.5
-_FAR_ABOVE = 30.0
+_FAR_ABOVE = 300.0
 _BUSY = LinearSegmentedColormap.from_list("busy", ["#d6e6f4", "#5b9bd0", "#08478c", "#06294f"])
 
 
@@ -55,7 +55,9 @@ def draw_floor_plan(result: Result) -> Figure | None:
     _bar(figure, bars[0], scale, _BUSY, "tile: busy share of the run")
     _bar(figure, bars[1], links, traffic_colours(), "link: busy share of the run")
     used = sum(1 for tile in tiles if tile["layer"])
-    add_title(figure, f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights", result, int(9 * wide + 20))
+    add_title(
+        figure, f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights", result, int(9 * wide + 20), False
+    )
     return figure
 
 
@@ -67,31 +69,23 @@ def _scale(shares: Sequence[float]) -> Normalize:
     return Normalize(0, nice_top(top))
 
 
-def nice_top(largest: float) -> float:
-    """The end of a colour scale: 100 % unless everything is far below.
-
-    Examples
-    --------
-    >>> nice_top(0.54), nice_top(0.032), nice_top(0.0)
-    (1.0, 0.05, 1.0)
-    """
-    if largest > 0.3 or largest <= 0:
-        return 1.0
-    return next(top for decade in range(-12, 1) for top in (1 * 10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
-                if top >= largest)  # fmt: skip
-
-
 def short(share: float) -> str:
     """A share in as few letters as say something.
 
     Examples
     --------
     >>> short(0.998745), short(0.0156), short(0.000422), short(3e-6), short(0.0)
-    ('100%', '1.6%', '0.042%', '<0.01%', '0%')
+    ('99.9%', '1.6%', '0.042%', '<0.01%', '0%')
     """
     if 0 < share < 1e-4:
         return "<0.01%"
+    if 0.995 <= share < 1:
+        return f"{100 * share:.1f}%"
     return f"{100 * share:.0f}%" if share >= 0.0995 or share == 0 else f"{100 * share:.2g}%"
+
+
+def _tick(share: float, _: int | None) -> str:
+    return f"{100 * share:.4g}%"
 
 
 def _draw_tiles(axes: Axes, tiles: Records, scale: Normalize) -> None:
@@ -120,7 +114,7 @@ def _bar(figure: Figure, axes: Axes, scale: Normalize | None, colours: Colormap,
         axes.set_axis_off()
         return
     logarithmic = ", logarithmic" if isinstance(scale, LogNorm) else ""
-    bar = figure.colorbar(ScalarMappable(scale, colours), cax=axes, format=FuncFormatter(lambda share, _: short(share)))
+    bar = figure.colorbar(ScalarMappable(scale, colours), cax=axes, format=FuncFormatter(_tick))
     bar.set_label(f"{label}{logarithmic}")
     bar.minorticks_off()
     axes.spines[:].set_visible(False)

@@ -16,6 +16,7 @@ from chipsim.result import Records, Result
 _MANY_LAYERS = 40
 _LABEL_INCHES = 0.125
 _FAR_APART = 8.0
+_THINNEST = 0.0012  # of the time axis: still visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Panel:
     @property
     def inches(self) -> float:
         """Height of the rows: less for each where there are many."""
-        return max(0.9, min(0.36 * len(self.layers), 2.2 + 0.16 * len(self.layers), 5.2 + 0.06 * len(self.layers)))
+        return max(
+            0.9, min(12.0, 0.36 * len(self.layers), 2.2 + 0.16 * len(self.layers), 5.2 + 0.06 * len(self.layers))
+        )
 
 
 def draw_pipeline(result: Result) -> Figure | None:
@@ -121,7 +124,7 @@ def _draw_panel(axes: Axes, panel: Panel, inputs: Sequence[int], end_s: float) -
         mine = [span for span in panel.spans if span["input"] == number]
         axes.barh(
             [rows[span["layer"]] - 0.42 + (place % lanes + 0.5) * lane for span in mine],
-            [(span["end_s"] - span["start_s"]) / scale for span in mine],
+            [max(span["end_s"] - span["start_s"], _THINNEST * end_s) / scale for span in mine],
             left=[span["start_s"] / scale for span in mine],
             height=lane, color=HUES[place % len(HUES)], linewidth=0.4,
         )  # fmt: skip

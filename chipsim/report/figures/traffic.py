@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 
-from chipsim.report.figures.canvas import INK
+from chipsim.report.figures.canvas import INK, nice_top
 
 _WARM = LinearSegmentedColormap.from_list("traffic", ["#f6d3a8", "#e8862b", "#a63603"])
 _APART = 0.055
@@ -45,7 +45,7 @@ def draw_traffic(
     if not moving:
         return None
     moving.sort(key=lambda link: float(link["utilisation"]))
-    top = 1.0 if moving[-1]["utilisation"] > 0.3 else max(moving[-1]["utilisation"], 1e-12)
+    top = nice_top(moving[-1]["utilisation"])
     scale = Normalize(0, top)
     widest = min(6.0, points * 0.1)
     axes.add_collection(
