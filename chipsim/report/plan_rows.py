@@ -41,7 +41,8 @@ def plan_table(plan: Plan) -> Table:
 
 def _cells(row: PlanRow, named: bool) -> list[str]:
     first, last = (tile.removeprefix("tile") for tile in (row.first_tile, row.last_tile))
+    places = first if first == last else f"{first} - {last}"
     return [
         row.layer, *([row.matrix] if named else []), f"{row.rows} x {row.columns}", str(row.tiles),
-        f"{row.cells_used:.1%}", str(row.replicas), f"{row.positions:,}", first if first == last else f"{first} - {last}",
+        f"{row.cells_used:.1%}", str(row.replicas), f"{row.positions:,}", places,
     ]  # fmt: skip

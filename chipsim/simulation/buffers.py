@@ -56,7 +56,7 @@ class _Demand:
                 self._sinks.append((index, len(edge.need)))
             else:
                 self._into.setdefault(edge.consumer, []).append(index)
-        self._made = dict.fromkeys(positions, 0)
+        self._positions, self._made = positions, dict.fromkeys(positions, 0)
         self._held_from = [0] * len(edges)  # oldest position that the edge's consumer still needs
         self._peak = [0] * len(edges)
 
@@ -65,12 +65,14 @@ class _Demand:
         for step in range(longest):
             for index, count in self._sinks:
                 if step < count:
-                    self._ask(index, self._need[index][step])
+                    self._ask(self._producer[index], self._need[index][step])
                     self._held_from[index] = step + 1
+        for layer in reversed(self._positions):  # positions that nobody reads are computed too
+            self._ask(layer, self._positions[layer])
         return self._peak
 
-    def _ask(self, edge: int, count: int) -> None:
-        stack = [(self._producer[edge], count)]
+    def _ask(self, producer: str, count: int) -> None:
+        stack = [(producer, count)]
         while stack:
             layer, wanted = stack[-1]
             made = self._made[layer]

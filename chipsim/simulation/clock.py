@@ -13,22 +13,28 @@ COMPLETION = 0
 """Priority of things that end: before every request of the same picosecond (rule T3)."""
 
 
-class Call(Event):
-    """A moment at which a function is called; lighter than a SimPy process.
+Callbacks = tuple[Callable[[Any], None]]
+
+
+class Moment(Event):
+    """An event without the parts that a SimPy process needs: made cheaply, and usable again once it has happened."""
+
+    _ok = True
+
+    def __init__(self) -> None:
+        """Leave everything to `Clock.push`."""
+
+
+class Call(Moment):
+    """A moment at which a function is called.
 
     Attributes
     ----------
-    callbacks : tuple of one callable
-        Called with this event.
     payload : object
         What the call is about.
     """
 
-    _ok = True
     payload: Any
-
-
-_new_call = Call.__new__
 
 
 class Clock(simpy.Environment):
@@ -50,15 +56,19 @@ class Clock(simpy.Environment):
         self.events = 0
 
     def at(self, time_ps: int, priority: int, function: Callable[[Any], None], payload: Any = None) -> None:
-        """Call a function, with the event, at a time; among equal times the lower priority first.
+        """Call a function, with the event, at a time; among equal times the lower priority first."""
+        call = Call()
+        call.payload = payload
+        self.push(time_ps, priority, (function,), call)
+
+    def push(self, time_ps: int, priority: int, callbacks: Callbacks, moment: Moment) -> None:
+        """Let a moment happen at a time.
 
         The environment's own queue is written to directly: its ``schedule`` takes a delay, which would be
         added to a time that was subtracted a moment before.
         """
-        call = _new_call(Call)
-        call.callbacks = (function,)  # type: ignore[assignment]
-        call.payload = payload
-        heappush(self._queue, (time_ps, priority, next(self._eid), call))  # type: ignore[misc]
+        moment.callbacks = callbacks  # type: ignore[assignment]
+        heappush(self._queue, (time_ps, priority, next(self._eid), moment))  # type: ignore[misc]
 
     def run_all(self) -> None:
         """Process every event there is: the environment's ``step``, without a call for each."""

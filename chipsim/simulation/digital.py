@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from chipsim.simulation.clock import COMPLETION, Call, Clock
+from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.timeline import Span
@@ -101,8 +101,4 @@ class DigitalLayerServer:
             if self.unit.layers == 1:
                 for wake in self.on_release:
                     wake()
-        self.clock.at(end + self.latency, COMPLETION, self._finish, (input, position))
-
-    def _finish(self, call: Call) -> None:
-        input, position = call.payload
-        self.outlet.send(input, position, self.clock._now)
+        self.outlet.dispatch(input, position, end + self.latency)

@@ -6,6 +6,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Gate:
     """Arrivals at one consumer.
@@ -23,18 +26,24 @@ class Gate:
         For each position (a ring over inputs): packets still to come, and when the last one so far arrived.
     """
 
-    __slots__ = ("admitted", "expected", "latest", "notify", "positions", "remaining", "window")
+    __slots__ = ("_counts", "admitted", "expected", "latest", "notify", "positions", "remaining", "window")
 
     def __init__(self, positions: int, window: int) -> None:
         self.positions, self.window = positions, window
-        self.expected = [0] * positions
+        self._counts = np.zeros(positions, np.int64)
+        self.expected: list[int] = []
         self.remaining: list[int] = []
         self.latest: list[int] = []
         self.notify: Callable[[], None] = lambda: None
         self.admitted = False
 
+    def expect(self, completed: NDArray[np.int64]) -> None:
+        """Expect one more packet for each of these positions (one may be named several times)."""
+        np.add.at(self._counts, completed, 1)
+
     def open(self) -> None:
         """Call once all expectations are known; a first position that expects nothing waits for the admission."""
+        self.expected = self._counts.tolist()
         if not self.expected[0]:
             self.expected[0], self.admitted = 1, True
         self.remaining = self.expected * self.window

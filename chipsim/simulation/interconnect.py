@@ -8,11 +8,11 @@ folded into hops, one for each link that can make a packet wait.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from chipsim.architecture.chip import Chip, Edge
-from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.clock import Clock, Moment
 from chipsim.simulation.timeline import Span
 from chipsim.units import duration_ps, to_ps
 
@@ -120,6 +120,42 @@ class Flow:
         self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
         self.hops: list[Hop] = []
 
+    @property
+    def meets_event(self) -> bool:
+        """Whether ways merge before every sink, so that each packet meets an event."""
+        return not any(hop.sinks for hop in _reached(self.hops[0]))
+
+
+def _reached(hop: Hop) -> Iterator[Hop]:
+    """Hops from this one on, up to where ways merge."""
+    if not hop.merges:
+        yield hop
+        for _, other in hop.next:
+            yield from _reached(other)
+
+
+class Packet(Moment):
+    """A packet on its way, and the event at the next place where ways merge.
+
+    Attributes
+    ----------
+    input, position : int
+        What it carries.
+    key : int
+        Tie order (rule T3).
+    hop : Hop
+        The link that it asks for next.
+    head, tail : int
+        When its head asks for that link, and when its tail is there.
+    """
+
+    head: int
+    tail: int
+    input: int
+    position: int
+    key: int
+    hop: Hop
+
 
 class Interconnect:
     """The links of a chip and everything that travels over them.
@@ -139,7 +175,7 @@ class Interconnect:
         self.flows: list[Flow] = []
         self.trace: Callable[[Span], None] | None = None
         self.traced_inputs = 0
-        self._on_merge = self._serve_merged  # bound once
+        self._on_packet = (self._pass,)
         self._durations: dict[tuple[int, float], int] = {}
 
     def add_flow(self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink]]) -> Flow:
@@ -185,8 +221,11 @@ class Interconnect:
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
-        key = 1 + flow.key + input * self.input_key + position * self.position_key
-        self._serve(flow.hops[0], input, position, key, time, time)
+        packet = Packet()
+        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
+        packet.input, packet.position = input, position
+        packet.hop, packet.head, packet.tail = flow.hops[0], time, time
+        self._pass(packet)
 
     def account(self) -> None:
         """Add up packets, bytes and busy time per link; call at the end."""
@@ -239,12 +278,10 @@ class Interconnect:
             known = self._durations[size, rate] = duration_ps(size, rate)
         return known
 
-    def _serve_merged(self, call: Call) -> None:
-        hop, input, position, key, tail = call.payload
-        self._serve(hop, input, position, key, self.clock._now, tail)
-
-    def _serve(self, hop: Hop, input: int, position: int, key: int, head: int, tail: int) -> None:
+    def _pass(self, packet: Packet) -> None:
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
+        hop, head, tail = packet.hop, packet.head, packet.tail
+        input, position = packet.input, packet.position
         while True:
             link = hop.link
             start = link.free
@@ -263,15 +300,23 @@ class Interconnect:
             if not hop.next:
                 return
             for delay, other in hop.next[1:]:
-                if other.merges:
-                    self.clock.at(start + delay, key, self._on_merge, (other, input, position, key, end + delay))
-                else:
-                    self._serve(other, input, position, key, start + delay, end + delay)
+                self._copy(packet, other, start + delay, end + delay)
             delay, hop = hop.next[0]
             head, tail = start + delay, end + delay
             if hop.merges:
-                self.clock.at(head, key, self._on_merge, (hop, input, position, key, tail))
+                packet.hop, packet.head, packet.tail = hop, head, tail
+                self.clock.push(head, packet.key, self._on_packet, packet)
                 return
+
+    def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
+        """Send a copy of a packet down another branch of its tree."""
+        copy = Packet()
+        copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
+        copy.hop, copy.head, copy.tail = hop, head, tail
+        if hop.merges:
+            self.clock.push(head, copy.key, self._on_packet, copy)
+        else:
+            self._pass(copy)
 
     def _record(self, hop: Hop, input: int, position: int, start: int, end: int) -> None:
         if self.trace is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chipsim.simulation.clock import COMPLETION, Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
@@ -25,15 +24,14 @@ class NeuronServer:
     """
 
     __slots__ = (
-        "_active", "_free", "busy", "clock", "columns", "done", "ends", "gate", "latency", "layer", "name", "on_end",
+        "_active", "_free", "busy", "columns", "done", "ends", "gate", "latency", "layer", "name", "on_end",
         "outlet", "service", "slots", "tiles", "trace", "traced_inputs",
     )  # fmt: skip
 
     def __init__(
         self, name: str, layer: str, gate: Gate, columns: int, service: int, latency: int, slots: int, outlet: Outlet,
-        clock: Clock,
     ) -> None:  # fmt: skip
-        self.name, self.layer, self.gate, self.outlet, self.clock = name, layer, gate, outlet, clock
+        self.name, self.layer, self.gate, self.outlet = name, layer, gate, outlet
         self.columns, self.service, self.latency, self.slots = columns, service, latency, slots
         self.ends = [0] * slots
         self.done = self.busy = self._free = 0
@@ -68,7 +66,11 @@ class NeuronServer:
         space = self.outlet.space(input, position)
         if space is None:
             return False
-        start = max(gate.take(index, position), self._free, space)
+        start = gate.take(index, position)
+        if self._free > start:
+            start = self._free
+        if space > start:
+            start = space
         end = self._free = start + self.service
         self.ends[m % self.slots] = end
         self.busy += self.service
@@ -77,9 +79,5 @@ class NeuronServer:
             self.on_end(input, end)
         if input < self.traced_inputs and self.trace is not None:
             self.trace(Span(self.name, "neuron", self.layer, input, position, start, end))
-        self.clock.at(end + self.latency, COMPLETION, self._finish, (input, position))
+        self.outlet.dispatch(input, position, end + self.latency)
         return True
-
-    def _finish(self, call: Call) -> None:
-        input, position = call.payload
-        self.outlet.send(input, position, self.clock._now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chipsim.simulation.clock import COMPLETION, Call
 from chipsim.simulation.gate import Credit
 from chipsim.simulation.interconnect import Flow, Interconnect
 
@@ -19,15 +20,26 @@ class Outlet:
         One for each bounded buffer at a destination.
     """
 
-    __slots__ = ("credits", "flows", "interconnect")
+    __slots__ = ("credits", "flows", "guarded", "interconnect")
 
     def __init__(self, interconnect: Interconnect, positions: int) -> None:
         self.interconnect = interconnect
         self.flows: list[Sequence[Flow]] = [()] * positions
         self.credits: list[Credit] = []
+        self.guarded = False
+
+    def close(self) -> None:
+        """Call once all flows are laid.
+
+        Where ways merge before every sink, a packet meets an event there, and handing it over needs none of its own.
+        """
+        flows = {flow for flows in self.flows for flow in flows}
+        self.guarded = all(flow.meets_event for flow in flows)
 
     def space(self, input: int, position: int) -> int | None:
         """When space is reserved at every destination; None while not known."""
+        if not self.credits:
+            return 0
         latest = 0
         for credit in self.credits:
             time = credit.time(input, position)
@@ -36,6 +48,16 @@ class Outlet:
             if time > latest:
                 latest = time
         return latest
+
+    def dispatch(self, input: int, position: int, time: int) -> None:
+        """Send the packets of a position when its result is there, now or later."""
+        if self.guarded:
+            self.send(input, position, time)
+        else:
+            self.interconnect.clock.at(time, COMPLETION, self._send_now, (input, position, time))
+
+    def _send_now(self, call: Call) -> None:
+        self.send(*call.payload)
 
     def send(self, input: int, position: int, time: int) -> None:
         """Hand the packets of a position to the interconnect, at a time that is not in the past."""

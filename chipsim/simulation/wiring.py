@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chipsim.architecture.spec import Buffer
 from chipsim.errors import CapacityError
@@ -28,6 +29,8 @@ from chipsim.simulation.tile import TileServer
 from chipsim.units import to_ps
 
 Wake = Callable[[], None]
+Taps = tuple[tuple[int, ...], ...] | None
+Classes = tuple[Taps, ...]
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Target:
 
     component: str
     gate: Gate
-    channels: Callable[[tuple[tuple[int, ...], ...] | None], Ranges]
+    channels: Callable[[Taps], Ranges]
     buffer: Buffer | None = None
     server: TileServer | DigitalLayerServer | None = None
     arrivals: Arrivals | None = None
@@ -133,6 +136,9 @@ class Wiring:
             for source in self._sources[name]:
                 self._join(source, found)
         self.machine.interconnect.close()
+        for sources in self._sources.values():
+            for source in sources:
+                source.outlet.close()
         for gate in self.machine.gates:
             gate.open()
         return self.machine
@@ -209,12 +215,11 @@ class Wiring:
     def _add_neuron(self, plan: LayerPlan, part: Slice) -> NeuronServer:
         spec = self.spec.neuron_unit
         gate = self._gate(plan.layer.positions)
-        gate.expected = [len(part.blocks)] * plan.layer.positions
+        gate.expect(np.repeat(np.arange(plan.layer.positions), len(part.blocks)))
         outlet = Outlet(self.machine.interconnect, plan.layer.positions)
         neuron = NeuronServer(
             part.neuron_unit, plan.layer.name, gate, part.channels,
             neuron_service_ps(self.spec, len(part.blocks), part.channels), to_ps(spec.latency), spec.partial_sum_slots, outlet,
-            self.machine.clock,
         )  # fmt: skip
         self.machine.neurons.append(neuron)
         self._sources[plan.layer.name].append(
@@ -237,7 +242,7 @@ class Wiring:
         """Without traffic an input is done when the last MVM of every tile is."""
         for tile in self.machine.tiles:
             gate = self._gate(tile.gate.positions)
-            gate.expected = [1] * tile.gate.positions
+            gate.expect(np.arange(tile.gate.positions))
             tile.done_gate = gate
             self.machine.host_gates.append(gate)
 
@@ -283,33 +288,25 @@ class Wiring:
     def _join(self, source: Source, outgoing: list[Edge]) -> None:
         """Lay the flows of one source to all consumers of its layer."""
         total = len(source.outlet.flows)
-        completes = [np.searchsorted(edge.need, np.arange(total), side="right").tolist() for edge in outgoing]
-        flows_of: dict[tuple[object, ...], tuple[Flow, ...]] = {}
-        members: dict[Flow, list[tuple[Gate, list[int]]]] = {}
+        completes = [np.searchsorted(edge.need, np.arange(total), side="right") for edge in outgoing]
+        lists = [completed.tolist() for completed in completes]
         known: dict[tuple[Ranges, tuple[int, ...]], Flow] = {}
         sinks = {
-            (index, number): EdgeSink(target.gate, completes[index], target.arrivals)
+            (index, number): EdgeSink(target.gate, lists[index], target.arrivals)
             for index, edge in enumerate(outgoing)
             for number, target in enumerate(self._targets[edge.consumer, edge.operand])
         }
-        for position in range(total):
-            classes = tuple(
-                edge.taps(position) if completed[position] < len(edge.need) else ()
-                for edge, completed in zip(outgoing, completes, strict=True)
-            )
-            flows = flows_of.get(classes)
-            if flows is None:
-                groups = self._groups(source, outgoing, classes)
-                flows = flows_of[classes] = tuple(
-                    self._flow(source, ranges, targets, sinks, known, members) for ranges, targets in groups
-                )
-            source.outlet.flows[position] = flows
-            for flow in flows:
-                for gate, complete in members[flow]:
-                    gate.expected[complete[position]] += 1
+        for classes, positions in _classes(outgoing, completes):
+            flows = []
+            for ranges, targets in self._groups(source, outgoing, classes):
+                flows.append(self._flow(source, ranges, targets, sinks, known))
+                for index, _, target in targets:
+                    target.gate.expect(completes[index][positions])
+            for position in positions.tolist():
+                source.outlet.flows[position] = flows
 
     def _groups(
-        self, source: Source, outgoing: list[Edge], classes: tuple[object, ...]
+        self, source: Source, outgoing: list[Edge], classes: Classes
     ) -> Iterator[tuple[Ranges, list[tuple[int, int, Target]]]]:
         """Targets that read the same channels of a position, by channels."""
         groups: dict[Ranges, list[tuple[int, int, Target]]] = {}
@@ -317,7 +314,7 @@ class Wiring:
             if taps == ():
                 continue
             for number, target in enumerate(self._targets[edge.consumer, edge.operand]):
-                ranges = _within(target.channels(taps), source)  # type: ignore[arg-type]
+                ranges = _within(target.channels(taps), source)
                 if ranges:
                     groups.setdefault(ranges, []).append((index, number, target))
         yield from groups.items()
@@ -325,7 +322,6 @@ class Wiring:
     def _flow(
         self, source: Source, ranges: Ranges, targets: list[tuple[int, int, Target]],
         sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[Ranges, tuple[int, ...]], Flow],
-        members: dict[Flow, list[tuple[Gate, list[int]]]],
     ) -> Flow:  # fmt: skip
         identity = (ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
         flow = known.get(identity)
@@ -337,11 +333,40 @@ class Wiring:
             ends = [(target.component, sinks[index, number]) for index, number, target in targets]
             flow = self.machine.interconnect.add_flow(source.component, source.layer, size, key, ends)
             known[identity] = flow
-            members[flow] = [(sinks[i, n].gate, sinks[i, n].completes) for i, n, _ in targets]  # type: ignore[misc]
         return flow
 
 
-def _all_if_read(whole: Ranges) -> Callable[[tuple[tuple[int, ...], ...] | None], Ranges]:
+def _classes(outgoing: list[Edge], completes: list[NDArray[np.int64]]) -> Iterator[tuple[Classes, NDArray[np.int64]]]:
+    """Positions that are alike for every edge: read at the same kernel rows and columns, or not read at all."""
+    total = len(completes[0])
+    label = np.zeros(total, np.intp)
+    for edge, completed in zip(outgoing, completes, strict=True):
+        unread = completed >= len(edge.need)
+        for part in (unread, *_tap_labels(edge, total)):
+            label = label * (int(part.max()) + 1) + part
+    order = np.argsort(label, kind="stable")
+    for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
+        first = int(positions[0])
+        yield (
+            tuple(
+                edge.taps(first) if completed[first] < len(edge.need) else ()
+                for edge, completed in zip(outgoing, completes, strict=True)
+            ),
+            positions,
+        )
+
+
+def _tap_labels(edge: Edge, total: int) -> Iterator[NDArray[np.intp]]:
+    """Numbers that are equal for positions with equal kernel rows, then columns."""
+    if edge.taps_y is None or edge.taps_x is None:
+        return
+    y, x = np.divmod(np.arange(total), len(edge.taps_x))
+    for taps, index in ((edge.taps_y, y), (edge.taps_x, x)):
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(taps))}
+        yield np.array([numbers[kind] for kind in taps], np.intp)[index]
+
+
+def _all_if_read(whole: Ranges) -> Callable[[Taps], Ranges]:
     """A digital layer reads every channel of a position that any of its windows touches."""
     return lambda taps: whole if taps is None or all(taps) else ()
 

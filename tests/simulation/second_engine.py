@@ -130,7 +130,9 @@ class Digital:
 class SecondEngine:
     """Runs a plan; see the module. ``done``, ``released``, ``links``, ``busy``, ``peaks`` are the results."""
 
-    def __init__(self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False, least: bool = False
+    ) -> None:
         self.plan, self.spec, self.inputs, self.in_flight = plan, plan.chip.spec, inputs, in_flight
         self.batch, self.drain = batch, drain
         self.now = 0
@@ -144,6 +146,11 @@ class SecondEngine:
         self.sent = 0
         self._packets: dict[tuple[str, int], list[tuple[int, list[Reader]]]] = {}
         self._build()
+        if least:
+            for name, positions in self.least().items():
+                for reader in self.readers:
+                    if name == (reader.consumer, reader.operand) and reader not in self.outputs:
+                        reader.capacity = positions
 
     # ---- what there is ------------------------------------------------------------------------------------------
 
@@ -276,6 +283,33 @@ class SecondEngine:
             for reader in readers:
                 reader.expected[position] += 1
         return packets
+
+    def least(self) -> dict[tuple[str, int], int]:
+        """T21: greatest occupancy of each (consumer, operand) when positions are only computed on demand."""
+        layers = self.plan.network.layers
+        edges = {(r.consumer, r.operand): r for r in self.readers}
+        made, got, peak = dict.fromkeys(layers, 0), dict.fromkeys(edges, 0), dict.fromkeys(edges, 0)
+
+        def produce(layer: str, wanted: int) -> None:
+            while made[layer] < wanted:
+                into = [reader for (consumer, _), reader in edges.items() if consumer == layer]
+                for reader in into:
+                    produce(reader.producer, reader.need[made[layer]])
+                made[layer] += 1
+                for reader in into:
+                    got[layer, reader.operand] = [*reader.oldest, reader.per_input][made[layer]]
+                for name, reader in edges.items():
+                    if reader.producer == layer:
+                        peak[name] = max(peak[name], made[layer] - got[name])
+
+        for step in range(max(r.per_input for r in self.outputs)):
+            for reader in self.outputs:
+                if step < reader.per_input:
+                    produce(reader.producer, step + 1)
+                    got["host", reader.operand] = step + 1
+        for name in reversed(layers):
+            produce(name, 0 if isinstance(layers[name], ViewLayer) else layers[name].positions)
+        return peak
 
     # ---- what happens -------------------------------------------------------------------------------------------
 

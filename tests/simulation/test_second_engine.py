@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from second_engine import SecondEngine
 from small_machines import add, chip, conv, dense, global_pool, network, pool, relu, source, view
 
+from chipsim.architecture.spec import Buffer
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
+from chipsim.network.edges import Edge, edges
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, MatrixLayer
+from chipsim.network.layers import AnyLayer
+from chipsim.simulation.buffers import least_capacities
+from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.wiring import Target, Wiring
 
 
 @st.composite
@@ -121,3 +129,53 @@ def test_two_engines_agree(net: Network, changes: dict[str, Any], inputs: int, b
     in_flight = int(changes["host.max_inputs_in_flight"])
     second = SecondEngine(plan, inputs, in_flight, batch, drain).run()
     compare(plan, outcome, second, inputs)
+
+
+@contextmanager
+def least_buffers() -> Iterator[None]:
+    """Give every bounded buffer exactly the positions that the design computes for its edge."""
+    original = Wiring._watch_buffer
+
+    def watch(self: Wiring, edge: Edge, target: Target, buffer: Buffer, needed: int, producer_positions: int) -> None:
+        channels = sum(high - low for low, high in target.channels(None))
+        each = bytes_of(channels, self.spec.widths.activation_bits)
+        exact = buffer.model_copy(update={"capacity": float(needed * each)})
+        original(self, edge, target, exact, needed, producer_positions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Wiring, "_watch_buffer", watch)
+        yield
+
+
+BOUNDED = {"tile.buffer.capacity": "1 MB", "digital_unit.buffer.capacity": "1 MB"}
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(networks(), CHIPS, st.integers(1, 4))
+def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(
+    net: Network, changes: dict[str, Any], inputs: int
+) -> None:
+    plan = small_enough(net, {**changes, **BOUNDED})
+    if plan is None:
+        return
+    with least_buffers():
+        outcome = simulate_chip(plan, inputs)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), least=True).run()
+    compare(plan, outcome, second, inputs)
+    capacity = {(r.producer, r.consumer, r.component): r.capacity for r in second.readers}
+    assert all(p.positions <= capacity[p.producer, p.consumer, p.component] for p in outcome.buffer_peaks)
+
+
+@settings(max_examples=100)
+@given(networks())
+def test_least_capacities_equal_a_recursive_execution_on_demand(net: Network) -> None:
+    """T21, and its closed form for edges of a chain."""
+    plan = place(net, chip({"grid.shape": "[40, 40]"}))
+    found = edges(net)
+    least = least_capacities(found, {name: layer.positions for name, layer in net.layers.items()})
+    again = SecondEngine(plan, 1, 1).least()
+    assert {(e.consumer, e.operand): c for e, c in zip(found, least, strict=True)} == again
+    for edge, capacity in zip(found, least, strict=True):
+        assert capacity >= int((edge.need - edge.oldest).max())
+        if len(net.outputs) == 1 and all(len(layer.inputs) < 2 for layer in net.layers.values()):
+            assert capacity == int((edge.need - edge.oldest).max())

@@ -53,7 +53,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.clear()
 
 
-def add_title(figure: Figure, what: str, result: Result, most: int = 84, baseline: bool = True) -> None:
+def add_title(figure: Figure, what: str, result: Result, most: int = 84, *, baseline: bool = True) -> None:
     """What is shown, and below it of which machine, network and inputs.
 
     Parameters
@@ -73,7 +73,8 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84, baselin
     shown = ["chip", "baseline"] if baseline and data["baseline"] is not None else ["chip"]
     machines = " and ".join(shorten(data[key]["name"], 24) for key in shown)
     network = shorten(data["network"]["name"], max(16, most - len(rest) - len(machines) - 6))
-    figure.suptitle(f"{what}\n{network} on {machines}, {rest}", fontsize=10.5, color=INK)
+    size = 10.5 * max(1.0, figure.get_figwidth() / 12)
+    figure.suptitle(f"{what}\n{network} on {machines}, {rest}", fontsize=size, color=INK)
 
 
 def shorten(name: str, most: int) -> str:

@@ -55,9 +55,8 @@ def draw_floor_plan(result: Result) -> Figure | None:
     _bar(figure, bars[0], scale, _BUSY, "tile: busy share of the run")
     _bar(figure, bars[1], links, traffic_colours(), "link: busy share of the run")
     used = sum(1 for tile in tiles if tile["layer"])
-    add_title(
-        figure, f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights", result, int(9 * wide + 20), False
-    )
+    what = f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights"
+    add_title(figure, what, result, int(9 * wide + 20), baseline=False)
     return figure
 
 

@@ -54,9 +54,8 @@ class Panel:
     @property
     def inches(self) -> float:
         """Height of the rows: less for each where there are many."""
-        return max(
-            0.9, min(12.0, 0.36 * len(self.layers), 2.2 + 0.16 * len(self.layers), 5.2 + 0.06 * len(self.layers))
-        )
+        count = len(self.layers)
+        return max(0.9, min(12.0, 0.36 * count, 2.2 + 0.16 * count, 5.2 + 0.06 * count))
 
 
 def draw_pipeline(result: Result) -> Figure | None:

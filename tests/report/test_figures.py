@@ -1,0 +1,128 @@
+import struct
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+from matplotlib.figure import Figure
+
+from chipsim.errors import OutputError
+from chipsim.report.figures import save_figures
+from chipsim.report.figures.canvas import house_style
+from chipsim.report.figures.floor_plan import draw_floor_plan
+
+ALL = ["utilisation.png", "pipeline.png", "energy.png", "comparison.png"]
+
+
+def size_of(path) -> tuple[int, int]:
+    head = path.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", head[16:24])
+
+
+def names(paths) -> list[str]:
+    return [path.name for path in paths]
+
+
+def test_a_comparison_gives_four_figures_of_sensible_size(compared, tmp_path):
+    paths = save_figures(compared, tmp_path)
+    assert names(paths) == ALL
+    for path in paths:
+        width, height = size_of(path)
+        assert 500 < width < 4000
+        assert 300 < height < 4000
+        assert path.stat().st_size > 10_000
+
+
+def test_without_a_baseline_there_is_no_comparison(mlp, tmp_path):
+    assert names(save_figures(mlp, tmp_path)) == ALL[:3]
+    assert not (tmp_path / "comparison.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["timing_only", "single"])
+def test_missing_numbers_leave_no_figure_out(kind, request, tmp_path):
+    assert names(save_figures(request.getfixturevalue(kind), tmp_path)) == ALL
+
+
+def test_equal_results_give_equal_bytes(compared, altered, tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    for folder, result in ((first, compared), (second, altered())):
+        folder.mkdir()
+        save_figures(result, folder)
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in ALL)
+
+
+def test_the_users_own_style_changes_nothing_and_is_left_alone(mlp, tmp_path):
+    plain, styled = tmp_path / "a", tmp_path / "b"
+    plain.mkdir()
+    styled.mkdir()
+    save_figures(mlp, plain)
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 30.0}):
+        save_figures(mlp, styled)
+        assert mpl.rcParams["font.size"] == 30.0
+    assert all((plain / name).read_bytes() == (styled / name).read_bytes() for name in ALL[:3])
+
+
+def test_no_date_or_version_is_written(mlp, tmp_path):
+    for path in save_figures(mlp, tmp_path):
+        assert b"tEXt" not in path.read_bytes()
+
+
+def test_one_layer_on_one_tile_works(altered, tmp_path):
+    result = altered()
+    for name in ("tiles", "layers"):
+        result.tables[name][1:] = []
+    layer = result.tables["layers"][0]["layer"]
+    for name in ("pipeline", "ledger"):
+        result.tables[name][:] = [row for row in result.tables[name] if row["layer"] in (layer, "")]
+    result.tables["links"].clear()
+    assert names(save_figures(result, tmp_path)) == ALL
+
+
+def test_large_grids_and_strange_names_work(altered, tmp_path):
+    result = altered()
+    tile = result.tables["tiles"][0]
+    result.tables["tiles"][:] = [tile | {"x": float(x), "y": float(y)} for y in range(40) for x in range(70)]
+    result.data["network"]["name"] = "/models/" + "long/" * 40 + "$x_1$ [bold] \u6a21.onnx"
+    for row in result.tables["layers"]:
+        row["layer"] = "$\\frac{" + row["layer"]
+    for row in result.tables["pipeline"]:
+        row["layer"] = "$\\frac{" + row["layer"]
+    assert names(save_figures(result, tmp_path)) == ALL
+    assert max(size_of(tmp_path / "utilisation.png")) < 4000
+
+
+def test_empty_tables_give_no_figures(altered, tmp_path):
+    result = altered()
+    for name in ("tiles", "pipeline", "ledger"):
+        result.tables[name].clear()
+    result.data["baseline"] = None
+    assert save_figures(result, tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), ValueError("broken")])
+def test_nothing_half_written_is_left_when_saving_fails(mlp, tmp_path, monkeypatch, fault):
+    def fail(self, file, **options):
+        file.write_bytes(b"half")
+        raise fault
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(OutputError if isinstance(fault, OSError) else ValueError):
+        save_figures(mlp, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_used_tile_is_labelled_with_layer_and_share(compared):
+    with house_style():
+        figure = draw_floor_plan(compared)
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        used = [tile for tile in compared.tables["tiles"] if tile["layer"]]
+        assert sum(text.startswith(used[0]["layer"] + "\n") for text in texts) == 1
+        assert sum("%" in text for text in texts) == len(used)
+        assert "host" in texts
+        figure.clear()
+
+
+def test_pyplot_is_never_imported():
+    code = "import sys, chipsim.report.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

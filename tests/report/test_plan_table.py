@@ -1,0 +1,47 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from chipsim.architecture.chip import build_chip
+from chipsim.architecture.loader import load_spec
+from chipsim.mapping.placement import place
+from chipsim.network.zoo import load_network
+from chipsim.report.tables import file_table, plan_table
+
+
+def rendered(table, width) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(table)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return place(load_network("zoo:digits-cnn", seed=0), build_chip(load_spec("hermes64", [])))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_matrix_has_a_row_and_the_end_has_totals(plan, width):
+    text = rendered(plan_table(plan), width)
+    for row in plan.rows():
+        line = next(line for line in text.splitlines() if line.startswith(row.layer))
+        assert f"{row.rows} x {row.columns}" in line
+        assert f"{row.cells_used:.1%}" in line
+        assert row.last_tile.removeprefix("tile") in line
+    last = text.rstrip().splitlines()[-1]
+    assert last.startswith("total")
+    assert f"{plan.tiles_used} of 64" in last
+    assert f"{plan.utilisation_cells:.1%}" in last
+    assert "…" not in text
+
+
+def test_files_are_listed_with_size_and_meaning(tmp_path):
+    inside, outside = tmp_path / "run" / "tiles.csv", tmp_path / "other.txt"
+    inside.parent.mkdir()
+    inside.write_text("x" * 2500)
+    outside.write_text("y")
+    text = rendered(file_table([inside, outside], inside.parent), 200)
+    assert "tiles.csv    " in text
+    assert "2.5 kB  one row per tile" in text
+    assert str(outside) in text

@@ -1,0 +1,121 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from chipsim.report.tables import result_table
+from chipsim.units import human
+
+
+def rendered(table, width=100, **options) -> str:
+    console = Console(width=width, file=io.StringIO(), **options)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def line(text: str, start: str) -> str:
+    return next(row for row in text.splitlines() if row.startswith(start))
+
+
+def test_accuracies_stand_as_in_the_data(mlp):
+    text = rendered(result_table(mlp))
+    accuracy = mlp.data["accuracy"]
+    for name in ("reference", "ideal", "quantised", "noisy"):
+        assert f"{100 * accuracy[name]:.2f} %" in line(text, name)
+    assert f"± {100 * accuracy['noisy_std']:.2f} %" in line(text, "noisy")
+    assert f"lowest {100 * accuracy['noisy_min']:.2f} % of 2 programmings" in line(text, "noisy")
+
+
+def test_each_row_has_chip_baseline_and_their_ratio(compared):
+    text = rendered(result_table(compared))
+    chip, baseline, ratio = (compared.data[key] for key in ("chip", "baseline", "ratio"))
+    row = line(text, "Energy per input")
+    assert human(chip["energy_per_input_j"], "J") in row
+    assert human(baseline["energy_per_input_j"], "J") in row
+    factor = ratio["energy_per_input_j"]
+    assert f"{max(factor, 1 / factor):.3g}x {'more, worse' if factor > 1 else 'less, better'}" in row
+
+
+def test_data_moved_is_shown_per_level_and_in_total(compared):
+    text = rendered(result_table(compared))
+    levels = compared.data["chip"]["bytes_moved_per_input"]
+    assert human(sum(levels.values()), "B") in line(text, "Data moved per input")
+    assert human(levels["link_hop"], "B") in line(text, "  links, each hop")
+
+
+def test_what_was_run_is_stated(compared):
+    text = rendered(result_table(compared))
+    assert text.startswith("zoo:digits-cnn on hermes64")
+    assert "1 day" in line(text, "age of the cells")
+    assert compared.data["settings"]["calibration"] in text
+    assert line(text, "Technology").split() == ["Technology", "14", "nm", "45", "nm"]
+    assert line(text, "Batch").split() == ["Batch", "2", "2"]
+    assert str(compared.data["baseline"]["best_batch"]) in line(text, "Best batch")
+    assert f"{compared.data['chip']['tiles_used']} of 64" in line(text, "Tiles used")
+
+
+def test_drift_compensation_says_what_it_cost(compared):
+    text = " ".join(rendered(result_table(compared)).split())
+    cost = compared.data["chip"]["drift_compensation"]
+    assert f"{human(cost['time_s'], 's')} (in no latency) and {human(cost['energy_j'], 'J')}" in text
+    assert "uncompensated" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_number_is_cut_off_at_any_width(compared, width):
+    text = rendered(result_table(compared), width)
+    assert "…" not in text
+    assert all(len(row) <= width for row in text.splitlines())
+
+
+def test_at_80_columns_every_row_of_numbers_is_one_line(compared):
+    text = rendered(result_table(compared), 80)
+    for row in text.splitlines():
+        if row.startswith(("Latency", "Energy", "Throughput", "Useful")):
+            assert re.search(r"(more|less|same|better|worse|-)\s*$", row)
+
+
+def test_the_verdict_is_readable_without_colour(compared):
+    plain = rendered(result_table(compared))
+    coloured = rendered(result_table(compared), force_terminal=True, color_system="standard")
+    assert "\x1b[3" in coloured
+    assert "\x1b" not in plain
+    assert ", worse" in plain or ", better" in plain
+
+
+def test_synthetic_weights_show_signal_to_noise_instead_of_accuracy(altered):
+    result = altered()
+    result.data["weights"] = "synthetic"
+    result.data["accuracy"] = dict.fromkeys(result.data["accuracy"])
+    text = rendered(result_table(result))
+    layers = result.data["signal_to_noise_db"]
+    assert "weights are synthetic" in text
+    assert "reference" not in text.split("Technology")[0]
+    assert f"{min(layers.values()):.1f} dB" in line(text, "  worst layer")
+    assert f"{max(layers.values()):.1f} dB" in line(text, "  best layer")
+
+
+def test_timing_only_and_few_inputs_are_said(timing_only):
+    text = rendered(result_table(timing_only))
+    assert "timing only: no values were computed" in text
+    assert "No steady throughput below 4 inputs" in text
+    assert line(text, "Throughput").split()[1:] == ["-", "-", "-"]
+
+
+def test_a_single_unlabelled_input_works(single):
+    text = rendered(result_table(single))
+    assert "the data have no labels" in text
+
+
+def test_names_are_text_and_not_markup(altered):
+    result = altered()
+    result.data["network"]["name"] = "[red]net[/red]"
+    result.data["chip"]["name"] = "[bold]chip[/]"
+    assert "[red]net[/red] on [bold]chip[/]" in rendered(result_table(result))
+
+
+def test_precision_is_shown_where_the_result_has_it(altered):
+    result = altered()
+    result.data["chip"]["precision"] = "8 bit"
+    assert "8 bit" in line(rendered(result_table(result)), "Precision")
