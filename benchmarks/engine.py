@@ -58,7 +58,8 @@ def measure() -> dict[str, float]:
         yardstick, (plain, events) = timeout_s(), simulate(plan)
         traced, _ = simulate(plan, trace_inputs=1)
         rows.append((yardstick, plain, traced, events, plain / yardstick, traced / yardstick))
-    yardstick, plain, traced, events, ratio, traced_ratio = (statistics.median(column) for column in zip(*rows, strict=True))
+    medians = [statistics.median(column) for column in zip(*rows, strict=True)]
+    yardstick, plain, traced, events, ratio, traced_ratio = medians
     return {
         "timeouts_per_tile_mvm": ratio / plan.tile_mvms,
         "timeouts_per_tile_mvm_traced": traced_ratio / plan.tile_mvms,

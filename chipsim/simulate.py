@@ -29,8 +29,8 @@ from chipsim.tabulate import tables
 from chipsim.units import from_ps, human, parse_age
 from chipsim.versions import software_versions
 
-SYNTHETIC_INPUTS = 4
-"""Inputs made up where no data is given: the fewest that have a steady interval."""
+SYNTHETIC_INPUTS = 6
+"""Inputs made up where no data is given: one calibrates, and five are enough for a steady interval."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -224,6 +224,8 @@ def _data(
     network = plan.network
     chip_numbers = headline(chip, network.macs) | {
         "technology": spec.technology,
+        "precision": _chip_precision(spec),
+        "tiles": len(plan.chip.tiles),
         "tiles_used": plan.tiles_used,
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
@@ -236,7 +238,10 @@ def _data(
     if beside is not None and other is not None:
         numbers = headline(beside, network.macs) | {
             "technology": other.technology,
-            "best_batch": best_batch(other, network, chip.inputs),
+            "precision": _baseline_precision(other),
+            "loading_s": beside.loading_s,
+            "loading_j": beside.loading_j,
+            "best_batch": _at_best_batch(other, network, chip.inputs),
         }
     return {
         "schema_version": SCHEMA_VERSION,
@@ -281,6 +286,7 @@ def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> di
         "age_s": age_s,
         "programmings": settings.programmings,
         "timing_only": settings.timing_only,
+        "trace": settings.trace,
     }
 
 
@@ -308,8 +314,30 @@ def _ratio(chip: dict[str, Any], baseline: dict[str, Any]) -> dict[str, float | 
 
     shared = [key for key in baseline if key in chip and isinstance(chip[key], int | float | None)]
     ratio = {key: divided(chip[key], baseline[key]) for key in shared}
-    moved = (sum(machine["bytes_moved_per_input"].values()) for machine in (chip, baseline))
-    return ratio | {"bytes_moved_per_input": divided(*moved)}
+    return ratio | {"bytes_moved_per_input": divided(_moved(chip), _moved(baseline))}
+
+
+def _moved(machine: dict[str, Any]) -> float:
+    """Bytes of memories, links and host; what goes into the cells has no counterpart in the other machine."""
+    levels: dict[str, float] = machine["bytes_moved_per_input"]
+    return sum(amount for level, amount in levels.items() if level != "cell_array")
+
+
+def _chip_precision(spec: InMemorySpec) -> str:
+    tile = spec.tile
+    return f"{tile.crossbar.device_name} cells, {tile.dac.bits}-bit in, {tile.adc.bits}-bit out"
+
+
+def _baseline_precision(spec: VonNeumannSpec) -> str:
+    return f"{spec.precision.weight_bits}-bit weights, {spec.precision.activation_bits}-bit activations"
+
+
+def _at_best_batch(spec: VonNeumannSpec, network: Network, inputs: int) -> dict[str, Any]:
+    """The baseline with the batch that gives it the highest throughput, four batches of it."""
+    batch = best_batch(spec, network, inputs)
+    numbers = headline(simulate_baseline(spec, network, 4 * batch, batch), network.macs)
+    kept = ("latency_p50_s", "throughput_inputs_per_s", "energy_per_input_j")
+    return {"batch": batch, **{key: numbers[key] for key in kept}}
 
 
 __all__ = ["AnySpec", "Settings", "run", "simulate"]

@@ -118,7 +118,11 @@ def _override(source: YamlSource, text: str) -> YamlSource:
         value = yaml.safe_load(value_text)
     except yaml.YAMLError:
         raise SpecError(f"override {text!r}: the value {value_text!r} is not valid YAML") from None
-    return replace(source, values=_with(source.values, keys, value, text))
+    return replace(
+        source,
+        values=_with(source.values, keys, value, text),
+        overrides={**source.overrides, tuple(keys): text},
+    )
 
 
 def _with(values: Any, keys: list[str], value: Any, text: str) -> Any:
@@ -135,7 +139,7 @@ def _with(values: Any, keys: list[str], value: Any, text: str) -> Any:
 def _explain(item: Any, source: YamlSource) -> str:
     kind = item["type"]
     location = tuple(part for part in item["loc"] if not _is_union_tag(part))
-    where = f"{source.name}:{source.line_of(location)}: {'.'.join(map(str, location)) or 'file'}"
+    where = f"{source.where(location)}: {'.'.join(map(str, location)) or 'file'}"
     if kind == "extra_forbidden":
         allowed = sorted(_fields_at(source, location[:-1]))
         return f"{where}: unknown field; allowed here: {', '.join(allowed)}{nearest(str(location[-1]), allowed)}"
@@ -144,9 +148,7 @@ def _explain(item: Any, source: YamlSource) -> str:
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         given = source.values.get("kind")
         shown = "missing" if given is None else f"{given!r} is not a kind of machine"
-        return f"{source.name}:{source.line_of(('kind',))}: kind: {shown}; allowed: {', '.join(_KINDS)}" + nearest(
-            str(given), _KINDS
-        )
+        return f"{source.where(('kind',))}: kind: {shown}; allowed: {', '.join(_KINDS)}" + nearest(str(given), _KINDS)
     message = str(item["msg"]).removeprefix("Value error, ")
     shown = "" if repr(item["input"]) in message or isinstance(item["input"], dict) else f"{item['input']!r}: "
     return f"{where}: {shown}{message}{_nearest_literal(item)}"

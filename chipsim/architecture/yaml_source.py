@@ -27,18 +27,23 @@ class YamlSource:
         Mappings, lists and scalars only.
     lines : dict of path to int
         Line (from 1) of each dotted path, as a tuple of keys.
+    overrides : dict of path to str
+        Paths that were set from outside the file, with the text that set them.
     """
 
     name: str
     values: dict[str, Any]
     lines: dict[Path_, int] = field(default_factory=dict)
+    overrides: dict[Path_, str] = field(default_factory=dict)
 
-    def line_of(self, path: Path_) -> int:
-        """Line of a path, or of its nearest parent that stands in the file."""
+    def where(self, path: Path_) -> str:
+        """``file:line`` of a path, or of its nearest parent that stands in the file; the override that set it."""
         for length in range(len(path), -1, -1):
+            if path[:length] in self.overrides:
+                return f"{self.name}, with --set {self.overrides[path[:length]]}"
             if path[:length] in self.lines:
-                return self.lines[path[:length]]
-        return 1
+                return f"{self.name}:{self.lines[path[:length]]}"
+        return f"{self.name}:1"
 
 
 def read_yaml(path: Path) -> YamlSource:

@@ -68,6 +68,7 @@ def simulate_baseline(
         name=spec.name,
         released_ps=engine.released_ps,
         done_ps=engine.done_ps,
+        batch=batch,
         ledger=count_actions(spec, engine),
         timeline=Timeline(stages=engine.stages, busy_ps=busy),
         peak_tops=2 * spec.compute.macs_per_cycle * spec.compute.frequency / 1e12,

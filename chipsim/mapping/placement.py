@@ -8,8 +8,9 @@ from chipsim.architecture.chip import Chip
 from chipsim.errors import CapacityError
 from chipsim.mapping.partition import Block, PackedMatrix, pack, partition
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Slice
+from chipsim.network.edges import HOST, Edge, edges
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, MatrixLayer, ViewLayer
+from chipsim.network.layers import DigitalLayer
 
 
 def place(network: Network, chip: Chip) -> Plan:
@@ -73,24 +74,27 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
 
 
 def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan]) -> dict[str, str]:
-    """Each digital layer goes to the unit nearest to its producer that has less than its fair share of the work."""
+    """Put each digital layer on the unit nearest to who feeds and who reads it that has less than its fair share."""
     load = dict.fromkeys(chip.digital_units, 0)
-    work = sum(layer.element_operations for layer in network.layers.values() if isinstance(layer, DigitalLayer))
+    digital = [layer for layer in network.layers.values() if isinstance(layer, DigitalLayer)]
+    work = sum(layer.element_operations for layer in digital)
+    joined = edges(network)
     placed: dict[str, str] = {}
-    for layer in network.layers.values():
-        if isinstance(layer, DigitalLayer):
-            near = _source(network, layer.inputs[0], layers, placed)
-            free = [unit for unit in load if load[unit] * len(load) <= work]
-            unit = min(free, key=lambda u: (chip.hops(near, u), load[u], u))
-            load[unit] += layer.element_operations
-            placed[layer.name] = unit
+    for layer in digital:
+        near = [at for edge in joined for at in _beside(edge, layer.name, layers, placed)]
+        free = [unit for unit in load if load[unit] * len(load) <= work]
+        unit = min(free, key=lambda u: (sum(chip.hops(at, u) for at in near), load[u], u))
+        load[unit] += layer.element_operations
+        placed[layer.name] = unit
     return placed
 
 
-def _source(network: Network, name: str, layers: dict[str, LayerPlan], placed: dict[str, str]) -> str:
-    layer = network.layers[name]
-    while isinstance(layer, ViewLayer):
-        layer = network.layers[layer.inputs[0]]
-    if isinstance(layer, MatrixLayer):
-        return layers[layer.name].slices[0].neuron_unit
-    return placed.get(layer.name, "host")
+def _beside(edge: Edge, name: str, layers: dict[str, LayerPlan], placed: dict[str, str]) -> list[str]:
+    """Components that send to or receive from a digital layer over an edge, as far as they have a place."""
+    if edge.consumer == name:
+        if edge.producer in layers:
+            return [part.neuron_unit for part in layers[edge.producer].slices]
+        return [placed.get(edge.producer, HOST)]
+    if edge.producer == name and edge.consumer in layers:
+        return [layers[edge.consumer].blocks[0].tile]
+    return [HOST] if edge.producer == name and edge.consumer == HOST else []

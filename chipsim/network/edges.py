@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, Shape, ViewLayer, Window, positions_of
-from chipsim.network.windows import need, oldest
+from chipsim.network.windows import map_size, need, oldest
 
 HOST = "host"
 Taps = tuple[int, ...]
@@ -30,6 +30,8 @@ class Edge:
     taps_y, taps_x : tuple of tuple of int, or None
         For each producer row (column), the kernel rows (columns) that it meets in some window; an empty one is
         never read. None: every position is read whole.
+    mixed : bool
+        A view in between mixes positions and channels: the consumer's parts each read every channel of the producer.
     """
 
     producer: str
@@ -39,6 +41,7 @@ class Edge:
     oldest: NDArray[np.int64]
     taps_y: tuple[Taps, ...] | None = None
     taps_x: tuple[Taps, ...] | None = None
+    mixed: bool = False
 
     def taps(self, position: int) -> tuple[Taps, Taps] | None:
         """Kernel rows and columns that a producer position meets; None where it is read whole."""
@@ -76,13 +79,14 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
     total = network.layers[producer_name].positions
     if shape is None:  # a view in between mixes positions: all must be there
         count = consumer.positions
-        return Edge(producer_name, consumer_name, operand, np.full(count, total, np.int64), np.zeros(count, np.int64))
+        all_of_it, none = np.full(count, total, np.int64), np.zeros(count, np.int64)
+        return Edge(producer_name, consumer_name, operand, all_of_it, none, mixed=True)
     wanted, first = need(shape, consumer), oldest(shape, consumer)
     window = consumer.window if isinstance(consumer, MatrixLayer | DigitalLayer) else None
-    size = consumer.input_shape[1:] if isinstance(consumer, MatrixLayer) else shape[-2:]
-    if window is None or len(size) != 2 or size[0] * size[1] != total:
+    size = consumer.input_shape[1:] if isinstance(consumer, MatrixLayer) else map_size(shape)
+    if window is None or size[0] * size[1] != total:
         return Edge(producer_name, consumer_name, operand, wanted, first)
-    outputs = consumer.output_shape[-2:] if len(consumer.output_shape) >= 3 else (1, 1)
+    outputs = map_size(consumer.output_shape)
     taps_y, taps_x = (_taps(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
     return Edge(producer_name, consumer_name, operand, wanted, first, taps_y, taps_x)
 

@@ -107,12 +107,12 @@ def _window_grid(producer_shape: Shape, consumer: AnyLayer) -> tuple[Axis, Axis]
     if isinstance(consumer, MatrixLayer):
         window, size = consumer.window, consumer.input_shape[1:]
     elif isinstance(consumer, DigitalLayer) and consumer.pattern == "window" and consumer.window is not None:
-        window, size = consumer.window, _map_size(producer_shape)
+        window, size = consumer.window, map_size(producer_shape)
     else:
         return None
     if size[0] * size[1] != positions_of(producer_shape):
         return None
-    outputs = _map_size(consumer.output_shape)
+    outputs = map_size(consumer.output_shape)
     return _axis(window, outputs, size, 0), _axis(window, outputs, size, 1)
 
 
@@ -121,7 +121,7 @@ def _axis(window: Window, outputs: tuple[int, int], inputs: tuple[int, int], axi
     return outputs[axis], inputs[axis], window.kernel[axis], window.strides[axis], before, window.dilations[axis]
 
 
-def _map_size(shape: Shape) -> tuple[int, int]:
+def map_size(shape: Shape) -> tuple[int, int]:
     """Height and width of a shape; a sequence (C, L) is one row, a vector one point."""
     if len(shape) >= 3:
         return shape[-2], shape[-1]

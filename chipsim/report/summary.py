@@ -85,9 +85,7 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if "precision" in chip:
         rows.append(("Precision", str(chip["precision"]), str(other.get("precision", "-"))))
     rows.append(("Batch", batch, batch))
-    if other.get("best_batch") is not None:
-        rows.append(("Best batch", "-", str(other["best_batch"])))
-    rows.append(("Tiles used", f"{chip['tiles_used']:,} of {len(result.tables.get('tiles', [])):,}", "-"))
+    rows.append(("Tiles used", f"{chip['tiles_used']:,} of {chip['tiles']:,}", "-"))
     rows.append(("Tile MVMs per input", f"{chip['tile_mvms']:,}", "-"))
     return rows
 
@@ -123,6 +121,12 @@ def _notes(data: dict[str, Any]) -> list[Text]:
         )
     if baseline is not None and baseline["technology"] != chip["technology"]:
         notes.append(f"Technologies differ ({chip['technology']}, {baseline['technology']}); nothing is rescaled.")
+    if baseline is not None:
+        best = baseline["best_batch"]
+        notes.append(
+            f"{baseline['name']} is fastest with batches of {best['batch']}: "
+            f"{human(best['throughput_inputs_per_s'], 'inputs/s')}, {human(best['energy_per_input_j'], 'J')} per input."
+        )
     if chip["throughput_inputs_per_s"] is None:
         notes.append("No steady throughput below 4 inputs; TOPS are over the makespan.")
     if data["settings"]["timing_only"]:

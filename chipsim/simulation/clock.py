@@ -19,6 +19,8 @@ Callbacks = tuple[Callable[[Any], None]]
 class Moment(Event):
     """An event without the parts that a SimPy process needs: made cheaply, and usable again once it has happened."""
 
+    __slots__ = ("callbacks",)
+
     _ok = True
 
     def __init__(self) -> None:

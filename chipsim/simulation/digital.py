@@ -27,7 +27,8 @@ class DigitalLayerServer:
 
     __slots__ = (
         "_active", "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency", "layer",
-        "on_end", "on_release", "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs", "unit",
+        "on_end", "on_release", "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs",
+        "unit",
     )  # fmt: skip
 
     def __init__(

@@ -110,7 +110,7 @@ def _no_cycle_search() -> Iterator[None]:
 
 
 def _in_flight(plan: Plan, inputs: int, preloaded: bool) -> tuple[int, int]:
-    """Inputs in flight (rule T22): given, or the fewest that keep the busiest server busy; events that finding out took."""
+    """Inputs in flight (rule T22), given or the fewest that keep the busiest server busy; events spent on that."""
     given = plan.chip.spec.host.max_inputs_in_flight
     if given != "auto":
         return given, 0
@@ -129,7 +129,7 @@ class _Run:
         self, plan: Plan, inputs: int, batch: int, drain: bool, in_flight: int, trace_inputs: int, preloaded: bool,
         progress: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
-        self.inputs = inputs
+        self.inputs, self.batch = inputs, batch
         self.machine = machine = Wiring(plan, in_flight + 1, preloaded=preloaded).build()
         assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
@@ -222,6 +222,7 @@ def _outcome(plan: Plan, run: _Run, in_flight: int, cost: SimulatorCost) -> Chip
         name=spec.name,
         released_ps=run.sink.released,
         done_ps=run.sink.done,
+        batch=run.batch,
         ledger=count_actions(plan, machine, makespan),
         timeline=run.timeline,
         peak_tops=2 * cells * len(plan.chip.tiles) / peak_interval_ps(spec),

@@ -69,16 +69,18 @@ class Gate:
 class EdgeSink:
     """Maps a producer's positions to the consumer's position that each completes."""
 
-    __slots__ = ("arrivals", "completes", "gate")
+    __slots__ = ("_note_position", "_note_time", "completes", "gate")
 
     def __init__(self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None) -> None:
-        self.gate, self.completes, self.arrivals = gate, completes, arrivals
+        self.gate, self.completes = gate, completes
+        self._note_position = None if arrivals is None else arrivals.positions.append
+        self._note_time = None if arrivals is None else arrivals.times.append
 
     def arrive(self, input: int, position: int, time: int) -> None:
         """See `Sink`."""
-        if self.arrivals is not None:
-            self.arrivals.positions.append(input * len(self.completes) + position)
-            self.arrivals.times.append(time)
+        if self._note_position is not None and self._note_time is not None:
+            self._note_position(input * len(self.completes) + position)
+            self._note_time(time)
         gate = self.gate  # Gate.receive, without the call
         index = input % gate.window * gate.positions + self.completes[position]
         if time > gate.latest[index]:

@@ -56,8 +56,8 @@ class HostSink:
     """
 
     __slots__ = (
-        "_active", "_batch", "_drain", "_gates", "_in_flight", "_inputs", "_on_admit", "_on_done", "_source", "done",
-        "released",
+        "_active", "_batch", "_drain", "_gate", "_gates", "_in_flight", "_inputs", "_latest", "_on_admit", "_on_done",
+        "_position", "_source", "done", "released",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,7 @@ class HostSink:
         self._batch, self._drain = batch, drain
         self._on_admit, self._on_done = on_admit, on_done
         self._gates: list[Gate] = []
+        self._gate = self._position = self._latest = 0  # seen so far of the next input
         self._active = False
         self.released: list[int] = []
         self.done: list[int] = []
@@ -94,16 +95,16 @@ class HostSink:
         input = len(self.done)
         if input >= len(self.released):
             return False
-        latest = 0
-        for gate in self._gates:
+        while self._gate < len(self._gates):
+            gate = self._gates[self._gate]
             first = input % gate.window * gate.positions
-            if any(gate.remaining[first : first + gate.positions]):
-                return False
-            latest = max(latest, *gate.latest[first : first + gate.positions])
-        for gate in self._gates:
-            first = input % gate.window * gate.positions
-            for position in range(gate.positions):
-                gate.take(first + position, position)
+            while self._position < gate.positions:
+                if gate.remaining[first + self._position]:
+                    return False
+                self._latest = max(self._latest, gate.take(first + self._position, self._position))
+                self._position += 1
+            self._gate, self._position = self._gate + 1, 0
+        latest, self._latest, self._gate = self._latest, 0, 0
         self.done.append(latest)
         if self._on_done is not None:
             self._on_done(len(self.done))

@@ -7,9 +7,8 @@ folded into hops, one for each link that can make a packet wait.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.simulation.clock import Clock, Moment
@@ -76,23 +75,36 @@ class Hop:
         Of the flow's packets, ps.
     sinks : list of (int, Sink)
         Delay from the tail's leaving the link.
-    next : list of (int, Hop)
-        Delay from the head's (tail's) leaving to its asking for the next link.
+    onward : Hop or None
+        The hop that follows, and ``delay``, from the head's (tail's) leaving to its asking for that link.
+    others : list of (int, Hop)
+        Delay and first hop of every further branch.
     followers : list of LinkServer
         Links that are held exactly as long as this one.
-    packets, held : int
-        So far: number and total time.
+    packets, waited : int
+        So far: number, and how much longer than their serialisation they held the link, waiting for tails.
     """
 
-    __slots__ = ("followers", "held", "link", "merges", "next", "packets", "serialisation", "sinks", "trace_delays")
+    __slots__ = (
+        "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks",
+        "trace_delays", "waited",
+    )  # fmt: skip
 
     def __init__(self, link: LinkServer, serialisation: int) -> None:
         self.link, self.serialisation, self.merges = link, serialisation, link.merges
         self.sinks: list[tuple[int, Sink]] = []
-        self.next: list[tuple[int, Hop]] = []
+        self.delay, self.onward = 0, cast("Hop | None", None)
+        self.others: list[tuple[int, Hop]] = []
         self.followers: list[LinkServer] = []
         self.trace_delays: list[int] = []
-        self.packets = self.held = 0
+        self.packets = self.waited = 0
+
+    def lead_to(self, hop: Hop, delay: int) -> None:
+        """Let packets go on to another hop, too."""
+        if self.onward is None:
+            self.onward, self.delay = hop, delay
+        else:
+            self.others.append((delay, hop))
 
 
 class Flow:
@@ -130,8 +142,9 @@ def _reached(hop: Hop) -> Iterator[Hop]:
     """Hops from this one on, up to where ways merge."""
     if not hop.merges:
         yield hop
-        for _, other in hop.next:
-            yield from _reached(other)
+        for other in (hop.onward, *(other for _, other in hop.others)):
+            if other is not None:
+                yield from _reached(other)
 
 
 class Packet(Moment):
@@ -148,6 +161,8 @@ class Packet(Moment):
     head, tail : int
         When its head asks for that link, and when its tail is there.
     """
+
+    __slots__ = ("head", "hop", "input", "key", "position", "tail")
 
     head: int
     tail: int
@@ -175,7 +190,7 @@ class Interconnect:
         self.flows: list[Flow] = []
         self.trace: Callable[[Span], None] | None = None
         self.traced_inputs = 0
-        self._on_packet = (self._pass,)
+        self._on_packet, self._push = (self._pass,), clock.push
         self._durations: dict[tuple[int, float], int] = {}
 
     def add_flow(self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink]]) -> Flow:
@@ -221,10 +236,14 @@ class Interconnect:
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
+        hop = flow.hops[0]
+        if hop.onward is None and not self.traced_inputs:
+            self._deliver(hop, input, position, time)
+            return
         packet = Packet()
         packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
         packet.input, packet.position = input, position
-        packet.hop, packet.head, packet.tail = flow.hops[0], time, time
+        packet.hop, packet.head, packet.tail = hop, time, time
         self._pass(packet)
 
     def account(self) -> None:
@@ -234,7 +253,7 @@ class Interconnect:
                 for link in (hop.link, *hop.followers):
                     link.packets += hop.packets
                     link.bytes += hop.packets * flow.bytes
-                    link.busy += hop.held
+                    link.busy += hop.packets * hop.serialisation + hop.waited
 
     def _link(self, edge: Edge) -> LinkServer:
         link = self.links.get(edge)
@@ -262,7 +281,7 @@ class Interconnect:
             behind = Hop(link, self._serialisation(flow.bytes, link.rate))
             flow.hops.append(behind)
             if hop is not None:
-                hop.next.append((delay, behind))
+                hop.lead_to(behind, delay)
             hop, delay = behind, link.latency
         else:
             hop.followers.append(link)
@@ -278,6 +297,15 @@ class Interconnect:
             known = self._durations[size, rate] = duration_ps(size, rate)
         return known
 
+    def _deliver(self, hop: Hop, input: int, position: int, time: int) -> None:
+        """What `_pass` does, where nothing can make the packet wait but its source's own port."""
+        link = hop.link
+        start = link.free if link.free > time else time
+        end = link.free = start + hop.serialisation
+        hop.packets += 1
+        for delay, sink in hop.sinks:
+            sink.arrive(input, position, end + delay)
+
     def _pass(self, packet: Packet) -> None:
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
         hop, head, tail = packet.hop, packet.head, packet.tail
@@ -289,23 +317,24 @@ class Interconnect:
                 start = head
             end = start + hop.serialisation
             if tail > end:
+                hop.waited += tail - end
                 end = tail
             link.free = end
             hop.packets += 1
-            hop.held += end - start
             if input < self.traced_inputs:
                 self._record(hop, input, position, start, end)
-            for delay, sink in hop.sinks:
-                sink.arrive(input, position, end + delay)
-            if not hop.next:
+            if hop.sinks or hop.others:
+                for delay, sink in hop.sinks:
+                    sink.arrive(input, position, end + delay)
+                for delay, other in hop.others:
+                    self._copy(packet, other, start + delay, end + delay)
+            if hop.onward is None:
                 return
-            for delay, other in hop.next[1:]:
-                self._copy(packet, other, start + delay, end + delay)
-            delay, hop = hop.next[0]
-            head, tail = start + delay, end + delay
+            head, tail = start + hop.delay, end + hop.delay
+            hop = hop.onward
             if hop.merges:
                 packet.hop, packet.head, packet.tail = hop, head, tail
-                self.clock.push(head, packet.key, self._on_packet, packet)
+                self._push(head, packet.key, self._on_packet, packet)
                 return
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
@@ -314,7 +343,7 @@ class Interconnect:
         copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
         copy.hop, copy.head, copy.tail = hop, head, tail
         if hop.merges:
-            self.clock.push(head, copy.key, self._on_packet, copy)
+            self._push(head, copy.key, self._on_packet, copy)
         else:
             self._pass(copy)
 

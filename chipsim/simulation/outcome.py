@@ -38,6 +38,8 @@ class Outcome:
     utilisation_mean : float
         Mean busy share of the compute parts that hold work.
     cost : SimulatorCost
+    batch : int
+        Inputs that the host hands over together.
     loading_s, loading_j : float or None
         Loading of weights before the run, in no other number; None where it was not worked out.
     """
@@ -50,6 +52,7 @@ class Outcome:
     peak_tops: float
     utilisation_mean: float
     cost: SimulatorCost
+    batch: int = 1
     loading_s: float | None = None
     loading_j: float | None = None
 
@@ -64,19 +67,26 @@ class Outcome:
         return max(self.done_ps)
 
 
-def steady_interval_ps(done_ps: list[int]) -> float | None:
-    """Mean time between outputs over their last half; None below four inputs.
+def steady_interval_ps(done_ps: list[int], batch: int = 1) -> float | None:
+    """Mean time between outputs over their last half, rounded up to whole batches; None below four inputs.
+
+    Outputs of one batch may leave in a burst, so a batch counts from the end of the one before; the first one from time
+    zero.
 
     Examples
     --------
     >>> steady_interval_ps([10, 15, 20, 25])
     5.0
+    >>> steady_interval_ps([10, 11, 30, 31], batch=2)
+    10.0
     """
-    if len(done_ps) < 4:
+    count = len(done_ps)
+    if count < 4:
         return None
+    before = (count - count // 2) // batch * batch  # outputs of whole batches that are not counted
     ordered = sorted(done_ps)
-    half = len(ordered) // 2
-    return (ordered[-1] - ordered[-1 - half]) / half
+    start = ordered[before - 1] if before else 0
+    return (ordered[-1] - start) / (count - before)
 
 
 def headline(outcome: Outcome, macs: int) -> dict[str, object]:
@@ -90,7 +100,7 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
     """
     inputs, seconds = outcome.inputs, outcome.makespan_ps / PS_PER_S
     latencies = np.array(outcome.done_ps, dtype=np.int64) - np.array(outcome.released_ps, dtype=np.int64)
-    interval_ps = steady_interval_ps(outcome.done_ps)
+    interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
     throughput = None if interval_ps is None or interval_ps == 0 else PS_PER_S / interval_ps
     joules = outcome.ledger.total_joules()
     static = outcome.ledger.joules_of(["static"])

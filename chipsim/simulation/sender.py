@@ -28,14 +28,6 @@ class Outlet:
         self.credits: list[Credit] = []
         self.guarded = False
 
-    def close(self) -> None:
-        """Call once all flows are laid.
-
-        Where ways merge before every sink, a packet meets an event there, and handing it over needs none of its own.
-        """
-        flows = {flow for flows in self.flows for flow in flows}
-        self.guarded = all(flow.meets_event for flow in flows)
-
     def space(self, input: int, position: int) -> int | None:
         """When space is reserved at every destination; None while not known."""
         if not self.credits:
@@ -52,7 +44,8 @@ class Outlet:
     def dispatch(self, input: int, position: int, time: int) -> None:
         """Send the packets of a position when its result is there, now or later."""
         if self.guarded:
-            self.send(input, position, time)
+            for flow in self.flows[position]:
+                self.interconnect.send(flow, input, position, time)
         else:
             self.interconnect.clock.at(time, COMPLETION, self._send_now, (input, position, time))
 
@@ -63,3 +56,15 @@ class Outlet:
         """Hand the packets of a position to the interconnect, at a time that is not in the past."""
         for flow in self.flows[position]:
             self.interconnect.send(flow, input, position, time)
+
+
+def close_together(outlets: Sequence[Outlet]) -> None:
+    """Call for the outlets of one component, which share its port, once all flows are laid.
+
+    Where ways merge before every sink, a packet meets an event there, and handing it over needs none of its own. All
+    outlets of a port do so or none does: packets must come to the port in the order of their times.
+    """
+    flows = {flow for outlet in outlets for flows in outlet.flows for flow in flows}
+    guarded = all(flow.meets_event for flow in flows)
+    for outlet in outlets:
+        outlet.guarded = guarded

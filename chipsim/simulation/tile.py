@@ -122,9 +122,14 @@ class TileServer:
         if self._drain_end[slot] > start:
             start = self._drain_end[slot]
         sampled = end = start + self._integrate_ps
+        busy_from = start
         if self._convert_ps:
-            end = max(sampled, self._adc_free) + self._convert_ps
-        self.busy += end - max(start, self._adc_free)
+            if self._adc_free > end:
+                end = self._adc_free
+            if self._adc_free > start:
+                busy_from = self._adc_free
+            end += self._convert_ps
+        self.busy += end - busy_from
         self._array_free = end - self._convert_ps if self.sample_and_hold else end
         self._adc_free = self._convert_end[slot] = end
         self._integrate_end[slot] = sampled

@@ -24,7 +24,7 @@ from chipsim.simulation.gate import Arrivals, Credit, EdgeSink, Gate
 from chipsim.simulation.host import HostSource
 from chipsim.simulation.interconnect import Flow, Interconnect
 from chipsim.simulation.neuron import NeuronServer
-from chipsim.simulation.sender import Outlet
+from chipsim.simulation.sender import Outlet, close_together
 from chipsim.simulation.tile import TileServer
 from chipsim.units import to_ps
 
@@ -129,6 +129,13 @@ class Wiring:
         if self.preloaded:
             self._watch_tiles()
         self._bound_buffers(network_edges)
+        self._join_all(network_edges)
+        for gate in self.machine.gates:
+            gate.open()
+        return self.machine
+
+    def _join_all(self, network_edges: list[Edge]) -> None:
+        """Lay all flows; only then is it known where packets meet."""
         outgoing: defaultdict[str, list[Edge]] = defaultdict(list)
         for edge in network_edges:
             outgoing[edge.producer].append(edge)
@@ -136,12 +143,11 @@ class Wiring:
             for source in self._sources[name]:
                 self._join(source, found)
         self.machine.interconnect.close()
-        for sources in self._sources.values():
-            for source in sources:
-                source.outlet.close()
-        for gate in self.machine.gates:
-            gate.open()
-        return self.machine
+        beside: defaultdict[str, list[Outlet]] = defaultdict(list)
+        for source in (source for sources in self._sources.values() for source in sources):
+            beside[source.component].append(source.outlet)
+        for outlets in beside.values():
+            close_together(outlets)
 
     def _key(self, layer: str, block: int, component: str) -> int:
         rank = self._rank[layer] * self._layer_key
@@ -219,7 +225,8 @@ class Wiring:
         outlet = Outlet(self.machine.interconnect, plan.layer.positions)
         neuron = NeuronServer(
             part.neuron_unit, plan.layer.name, gate, part.channels,
-            neuron_service_ps(self.spec, len(part.blocks), part.channels), to_ps(spec.latency), spec.partial_sum_slots, outlet,
+            neuron_service_ps(self.spec, len(part.blocks), part.channels), to_ps(spec.latency),
+            spec.partial_sum_slots, outlet,
         )  # fmt: skip
         self.machine.neurons.append(neuron)
         self._sources[plan.layer.name].append(
@@ -270,7 +277,7 @@ class Wiring:
         self.machine.buffers.append(BufferUse(edge, target.component, target.arrivals, server.releases))
         if buffer.capacity == "unbounded":
             return
-        channels = sum(high - low for low, high in target.channels(None))
+        channels = sum(high - low for low, high in self._read(edge, target, None))
         each = bytes_of(channels, self.spec.widths.activation_bits)
         capacity = int(buffer.capacity // each)
         if capacity < needed:
@@ -314,10 +321,14 @@ class Wiring:
             if taps == ():
                 continue
             for number, target in enumerate(self._targets[edge.consumer, edge.operand]):
-                ranges = _within(target.channels(taps), source)
+                ranges = _within(self._read(edge, target, taps), source)
                 if ranges:
                     groups.setdefault(ranges, []).append((index, number, target))
         yield from groups.items()
+
+    def _read(self, edge: Edge, target: Target, taps: Taps) -> Ranges:
+        """Channels of a producer position that a target reads: all of them behind a view that mixes positions."""
+        return ((0, self.plan.network.layers[edge.producer].channels),) if edge.mixed else target.channels(taps)
 
     def _flow(
         self, source: Source, ranges: Ranges, targets: list[tuple[int, int, Target]],
@@ -343,7 +354,7 @@ def _classes(outgoing: list[Edge], completes: list[NDArray[np.int64]]) -> Iterat
     for edge, completed in zip(outgoing, completes, strict=True):
         unread = completed >= len(edge.need)
         for part in (unread, *_tap_labels(edge, total)):
-            label = label * (int(part.max()) + 1) + part
+            label = label * (int(part.max()) + 1) + part.astype(np.intp)
     order = np.argsort(label, kind="stable")
     for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
         first = int(positions[0])

@@ -28,7 +28,7 @@ def compared(tmp_path_factory) -> Result:
 
 @pytest.fixture(scope="session")
 def timing_only() -> Result:
-    """No values, three inputs."""
+    """No values, made-up inputs."""
     return chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, baseline="edge_npu")
 
 

@@ -145,6 +145,7 @@ class SecondEngine:
         self.done: list[int] = []
         self.sent = 0
         self._packets: dict[tuple[str, int], list[tuple[int, list[Reader]]]] = {}
+        self._bounded = not least
         self._build()
         if least:
             for name, positions in self.least().items():
@@ -265,7 +266,7 @@ class SecondEngine:
         return layer, mixed
 
     def _bound(self, reader: Reader, capacity: Any) -> None:
-        if capacity != "unbounded":
+        if self._bounded and capacity != "unbounded":
             channels = set().union(*(reader.reads(g) for g in range(reader.per_input)))
             reader.capacity = int(capacity) // math.ceil(len(channels) * self.spec.widths.activation_bits / 8)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,11 +41,14 @@ def _layer(draw: st.DrawFn, name: str, made: list[AnyLayer]) -> AnyLayer:
     before = made[-1] if draw(st.booleans()) else draw(st.sampled_from(made))
     shape = before.output_shape
     if len(shape) < 3:
-        kind = draw(st.sampled_from(["dense", "relu", "add"]))
+        kinds = ["dense", "relu", "add"] + ["map"] * (shape[0] % 4 == 0)
     elif min(shape[1:]) >= 2:
-        kind = draw(st.sampled_from(["conv", "conv", "conv", "group", "add", "add", "pool", "relu", "global", "flat"]))
+        kinds = ["conv", "conv", "conv", "group", "add", "add", "pool", "relu", "global", "whole", "flat"]
     else:
-        kind = draw(st.sampled_from(["conv", "add", "relu", "flat"]))
+        kinds = ["conv", "add", "relu", "whole", "flat"]
+    kind = draw(st.sampled_from(kinds))
+    if kind in ("map", "flat"):
+        return view(name, before, *((shape[0] // 4, 2, 2) if kind == "map" else (math.prod(shape),)))
     if kind == "conv":
         kernel = draw(st.integers(1, min(3, *shape[1:])))
         pads = tuple(draw(st.integers(0, 2)) for _ in range(4))
@@ -57,9 +61,9 @@ def _layer(draw: st.DrawFn, name: str, made: list[AnyLayer]) -> AnyLayer:
         return pool(name, before, 2, draw(st.integers(1, 2)))
     if kind == "global":
         return global_pool(name, before)
-    if kind == "flat":
+    if kind == "whole":
         return conv(name, before, draw(st.integers(1, 5)), (shape[1], shape[2]))
-    return relu(name, before) if kind == "relu" else dense(name, before.name, shape[0], draw(st.integers(1, 5)))
+    return relu(name, before) if kind == "relu" else dense(name, before.name, shape[0], draw(st.sampled_from([3, 4, 8])))
 
 
 TIMES = st.sampled_from(["1 ns", "2 ns", "4 ns", "7 ns"])
@@ -137,7 +141,7 @@ def least_buffers() -> Iterator[None]:
     original = Wiring._watch_buffer
 
     def watch(self: Wiring, edge: Edge, target: Target, buffer: Buffer, needed: int, producer_positions: int) -> None:
-        channels = sum(high - low for low, high in target.channels(None))
+        channels = sum(high - low for low, high in self._read(edge, target, None))
         each = bytes_of(channels, self.spec.widths.activation_bits)
         exact = buffer.model_copy(update={"capacity": float(needed * each)})
         original(self, edge, target, exact, needed, producer_positions)
