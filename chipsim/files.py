@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chipsim.errors import OutputError
 
 
-def make_folder(path: Path) -> Path:
-    """Create an output folder.
+@contextmanager
+def output_folder(path: Path) -> Iterator[None]:
+    """Have an output folder, and no trace of it if what follows fails and it was not there before.
 
     Raises
     ------
@@ -19,13 +22,32 @@ def make_folder(path: Path) -> Path:
         If something else stands there, or it cannot be made or written to.
     """
     try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        _make_folder(path)
+        yield
+    except BaseException:
+        if path in missing:
+            shutil.rmtree(path, ignore_errors=True)
+        for folder in missing[1:]:
+            with suppress(OSError):  # not made, or others use it by now
+                folder.rmdir()
+        raise
+
+
+def _make_folder(path: Path) -> None:
+    try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"output folder {path} cannot be used ({reason}); choose another with --out") from None
-    return path
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"output folder {path} cannot be used ({error.strerror or error}); choose another with --out")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

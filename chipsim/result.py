@@ -64,8 +64,8 @@ class Result:
         return self._frame("pipeline")
 
     def json(self) -> str:
-        """The text of ``result.json``."""
-        return json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        """The text of ``result.json``, in ASCII: no terminal, pipe or file name can spoil it."""
+        return json.dumps(self.data, indent=2, allow_nan=False) + "\n"
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``result.json`` and one CSV per table into an existing folder.

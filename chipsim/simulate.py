@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from chipsim.errors import ConsistencyError, InputError, SpecError
 from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
 from chipsim.execution.calibration import device_of
 from chipsim.execution.functional import REFERENCE_READS
+from chipsim.mapping.partition import Block
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
@@ -119,6 +121,27 @@ def run(
 
 def simulate(settings: Settings, *, threads: int, chunk: int | None, progress: Progress) -> Result:
     """Do what `run` describes."""
+    try:
+        result = _simulate(settings, threads, chunk, progress)
+    except OverflowError as error:
+        raise _extreme(f"times or energies overflow ({error.args[-1]})") from None
+    _check_finite(result.data, "result")
+    return result
+
+
+def _extreme(what: str) -> InputError:
+    return InputError(f"{what}; look for extreme values in the architecture and its overrides")
+
+
+def _check_finite(data: dict[str, Any], path: str) -> None:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _check_finite(value, f"{path}.{key}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise _extreme(f"{path}.{key} comes out as {value}")
+
+
+def _simulate(settings: Settings, threads: int, chunk: int | None, progress: Progress) -> Result:
     progress("reading", 0, 1)
     spec = _in_memory(settings)
     other = _von_neumann(settings)
@@ -204,17 +227,38 @@ def _check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: 
 def _pay_for_values(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> None:
     """Add to the ledger what only the functional plane knows: the cells' conductance, reference reads."""
     spec = plan.chip.spec
-    tile = spec.tile
-    volts_squared = tile.crossbar.read_voltage**2
-    known = tile.mvm_energy is not None
-    source = "contained in mvm_energy" if known else f"V^2, {tile.crossbar.source_of('read_voltage')}"
-    array = Action("array", "S*s", 0.0 if known else volts_squared, source)
-    each = tile.mvm_energy or 0.0
-    read = Action("reference mvm", "MVM", each, f"{tile.source_of('mvm_energy')}; drift compensation")
+    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
     for (name, layer), amount in values.integrated_conductance.items():
-        chip.ledger.add(name, "tile", array, layer, amount)
+        chip.ledger.add(name, "tile", _array_action(spec, "array"), layer, amount)
     for (name, layer), reads in values.reference_reads.items():
-        chip.ledger.add(name, "tile", read, layer, reads)
+        conductance = values.reference_conductance[name, layer]
+        for action, amount in _reference_actions(spec, blocks[name], reads, conductance):
+            chip.ledger.add(name, "tile", action, layer, amount)
+
+
+def _array_action(spec: InMemorySpec, name: str) -> Action:
+    tile = spec.tile
+    if tile.mvm_energy is not None:
+        return Action(name, "S*s", 0.0, "contained in mvm_energy")
+    return Action(name, "S*s", tile.crossbar.read_voltage**2, f"V^2, {tile.crossbar.source_of('read_voltage')}")
+
+
+def _reference_actions(
+    spec: InMemorySpec, block: Block, reads: int, conductance: float
+) -> Iterator[tuple[Action, float]]:
+    """What drift compensation takes of one tile: like any MVMs, under names of their own."""
+    tile, why = spec.tile, "drift compensation"
+    known = tile.mvm_energy is not None
+    source = tile.source_of("mvm_energy") if known else "taken apart: array, DAC and ADC"
+    yield Action("reference mvm", "MVM", tile.mvm_energy or 0.0, f"{source}; {why}"), reads
+    yield _array_action(spec, "reference array"), conductance
+    if not known:
+        for name, converter, lines in (("dac", tile.dac, block.rows), ("adc", tile.adc, block.columns)):
+            source = f"{converter.source_of('energy_per_conversion')}; {why}"
+            action = Action(f"reference {name}", "conversion", converter.energy_per_conversion, source)
+            yield action, lines * reads
+    unit = spec.control_unit
+    yield Action("reference issue", "MVM", unit.energy_per_mvm, f"{unit.source_of('energy_per_mvm')}; {why}"), reads
 
 
 def _data(
@@ -230,7 +274,7 @@ def _data(
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
-        "drift_compensation": _compensation(plan, values),
+        "drift_compensation": _compensation(plan, chip, values),
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
     }
@@ -290,18 +334,17 @@ def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> di
     }
 
 
-def _compensation(plan: Plan, values: ValuesOutcome | None) -> dict[str, Any] | None:
+def _compensation(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> dict[str, Any] | None:
     """What the reference reads cost: their energy is in the ledger, their time is before the first input."""
     if values is None or not values.reference_reads:
         return None
     spec = plan.chip.spec
     crossbar = spec.tile.crossbar
     phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
-    reads = sum(values.reference_reads.values())
     return {
         "reads_per_tile": REFERENCE_READS,
         "time_s": from_ps(REFERENCE_READS * phases.latency_ps),
-        "energy_j": reads * (spec.tile.mvm_energy or 0.0),
+        "energy_j": sum(row.joules for row in chip.ledger.rows() if row.action.startswith("reference ")),
     }
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from chipsim.errors import UnitError, nearest
 
 PS_PER_S = 10**12
+OLDEST_S = 1e15  # 32 million years: no cell is that old, and drift laws leave float32 far beyond
 
 _PREFIXES = {
     "f": "1e-15", "p": "1e-12", "n": "1e-9", "u": "1e-6", "µ": "1e-6", "m": "1e-3", "": "1",
@@ -114,7 +115,7 @@ def parse_age(text: str) -> float:
     Raises
     ------
     UnitError
-        If the text is not a number followed by a unit of time, or is negative.
+        If the text is not a number followed by a unit of time, negative, or beyond 32 million years.
 
     Examples
     --------
@@ -128,8 +129,8 @@ def parse_age(text: str) -> float:
         seconds = float(Decimal(match[1].replace("_", "")) * _AGE_WORDS[match[2].lower()])
     except InvalidOperation:
         raise UnitError(f"age {text!r} does not start with a number") from None
-    if seconds < 0 or not math.isfinite(seconds):
-        raise UnitError(f"age {text!r} must be finite and not negative")
+    if not 0 <= seconds <= OLDEST_S:
+        raise UnitError(f"age {text!r} must be from 0 s to {OLDEST_S:g} s")
     return seconds
 
 

@@ -49,13 +49,20 @@ def find_architecture(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     preset = preset_folder() / f"{text}.yaml"
-    if "/" not in text and "\\" not in text and preset.is_file():
+    if "/" not in text and "\\" not in text and _is_file(preset):
         return preset
     path = Path(text)
-    if path.is_file():
+    if _is_file(path):
         return path
     names = list_architectures()
     raise SpecError(f"architecture {text!r} is neither a file nor one of {', '.join(names)}{nearest(text, names)}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the file system allows
+        return False
 
 
 def load_spec(name_or_path: str | Path, overrides: Sequence[str] = ()) -> AnySpec:
@@ -116,12 +123,14 @@ def _override(source: YamlSource, text: str) -> YamlSource:
         raise SpecError(f"override {text!r} is not of the form path.to.field=value")
     try:
         value = yaml.safe_load(value_text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise SpecError(f"override {text!r}: the value {value_text!r} is not valid YAML") from None
+    path = tuple(keys)
     return replace(
         source,
         values=_with(source.values, keys, value, text),
-        overrides={**source.overrides, tuple(keys): text},
+        lines={known: line for known, line in source.lines.items() if known[: len(path)] != path},
+        overrides={known: by for known, by in source.overrides.items() if known[: len(path)] != path} | {path: text},
     )
 
 

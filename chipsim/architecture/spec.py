@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chipsim.architecture.quantities import (
     Bandwidth,
@@ -26,6 +26,7 @@ from chipsim.architecture.quantities import (
 )
 
 SCHEMA_VERSION = 1
+MOST_SITES = 2**16
 Count = Annotated[int, Field(ge=1, strict=True)]
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
 
@@ -58,6 +59,13 @@ class Grid(Section):
 
     topology: Literal["mesh"] = Field("mesh", description="Shape of the network between the routers.")
     shape: tuple[Count, Count] = Field(description="Rows and columns of sites; each site has a tile.")
+
+    @field_validator("shape")
+    @classmethod
+    def _fits_in_memory(cls, shape: tuple[int, int]) -> tuple[int, int]:
+        if math.prod(shape) > MOST_SITES:
+            raise ValueError(f"{shape[0]:,} x {shape[1]:,} sites are too many; at most {MOST_SITES:,} can be simulated")
+        return shape
 
     @property
     def sites(self) -> int:

@@ -108,7 +108,7 @@ class Mesh:
         Examples
         --------
         >>> Mesh(8, 8).spread(2)
-        [15, 47]
+        [16, 48]
         """
         order = self.placement_order()
         return [order[(2 * index + 1) * self.sites // (2 * count) % self.sites] for index in range(count)]

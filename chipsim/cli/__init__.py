@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 
 from chipsim.errors import ChipsimError
@@ -25,37 +28,47 @@ def main(arguments: list[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal or pipe that has no "µ" gets a "?"
     try:
-        return _invoke(words)
+        code = _invoke(words)
+        print(end="", flush=True)
+        return code
     except ChipsimError as error:
         return _report(f"error: {error}", error.exit_code, debug)
     except KeyboardInterrupt:
         return _report("interrupted: no results were written", FAILED, debug)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the latter is what rich and typer make of the former
+        _drop_output()
         return 0
     except MemoryError:
         return _report("error: out of memory; use fewer inputs or a smaller network", FAILED, debug)
+    except OSError as error:
+        _drop_output()  # a full disk, most likely
+        return _report(f"error: {error}", FAILED, debug)
     except Exception as error:
         text = f"internal error: {type(error).__name__}: {error}\nThis is a fault of chipsim; --debug shows where."
         return _report(text, FAILED, debug)
 
 
 def _invoke(words: list[str]) -> int:
-    import click
-
-    from chipsim.cli.app import app
+    from chipsim.cli.app import UsageError, app
 
     try:
-        result = app(args=words, prog_name="chipsim", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stdout.write(error.format_message() + "\n")
-        return BAD_INPUT
-    except click.ClickException as error:
+        work = app(args=words, prog_name="chipsim", standalone_mode=False)
+    except UsageError as error:
         error.show()
         return BAD_INPUT
-    except click.Abort:
-        raise KeyboardInterrupt from None
-    return result if isinstance(result, int) else 0
+    if callable(work):
+        work()
+        return 0
+    return work if isinstance(work, int) else 0
+
+
+def _drop_output() -> None:
+    """Nobody reads any more (``| head``): what is left must not fail when Python flushes it at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(text: str, code: int, debug: bool) -> int:

@@ -1,11 +1,19 @@
-"""The commands and their options; each loads what it needs when it is called."""
+"""The commands and their options; each loads what it needs when it is called, and returns the work to be done.
+
+`chipsim.cli.main` does the work outside of typer, which has ideas of its own about interrupts and closed pipes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+Work = Callable[[], None]
+UsageError: Any = typer.BadParameter.__base__  # from click or from typer's own copy of it, as typer's version has it
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
@@ -61,7 +69,7 @@ def run(
     timing_only: Annotated[bool, typer.Option("--timing-only", help="Skip values: times and energy only.")] = False,
     trace: Annotated[int, typer.Option(help="Write every span of so many first inputs to trace.csv.", min=0)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print what result.json holds, and nothing else.")] = False,
-) -> None:
+) -> Work:
     """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
     from chipsim.cli.run import Request, run_command
     from chipsim.simulate import Settings
@@ -70,40 +78,40 @@ def run(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
         tuple(baseline_set or ()), drain, timing_only, trace,
     )  # fmt: skip
-    run_command(Request(settings, out, json))
+    return partial(run_command, Request(settings, out, json))
 
 
 @app.command("map")
-def map_(architecture: Architecture, model: Model, overrides: Overrides = None, seed: Seed = 0) -> None:
+def map_(architecture: Architecture, model: Model, overrides: Overrides = None, seed: Seed = 0) -> Work:
     """Show which part of a network goes to which tile."""
     from chipsim.cli.map import map_command
 
-    map_command(architecture, model, tuple(overrides or ()), seed)
+    return partial(map_command, architecture, model, tuple(overrides or ()), seed)
 
 
 @app.command()
-def check(architecture: Architecture, overrides: Overrides = None) -> None:
+def check(architecture: Architecture, overrides: Overrides = None) -> Work:
     """Check an architecture file and say what it describes."""
     from chipsim.cli.check import check_command
 
-    check_command(architecture, tuple(overrides or ()))
+    return partial(check_command, architecture, tuple(overrides or ()))
 
 
 @app.command()
-def schema() -> None:
+def schema() -> Work:
     """Print the JSON Schema of architecture files, for completion in an editor."""
     from chipsim.cli.check import schema_command
 
-    schema_command()
+    return schema_command
 
 
 @app.command("list")
 def list_(
     what: Annotated[
-        str | None, typer.Argument(metavar="[WHAT]", help="architectures, networks, data or devices; all if not given.")
+        str | None, typer.Argument(metavar="WHAT", help="architectures, networks, data or devices; all if not given.")
     ] = None,
-) -> None:
+) -> Work:
     """List the architectures, networks, data and devices that come with chipsim."""
     from chipsim.cli.listing import list_command
 
-    list_command(what)
+    return partial(list_command, what)

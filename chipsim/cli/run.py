@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from chipsim.errors import OutputError
-from chipsim.files import make_folder
+from chipsim.files import output_folder
 from chipsim.result import Result
 from chipsim.simulate import Settings, simulate
 
@@ -56,19 +56,11 @@ class ProgressBar:
 
 def run_command(request: Request) -> None:
     """Simulate, print, and write the results where asked."""
-    existed = request.out is None or request.out.exists()
-    if request.out is not None:
-        make_folder(request.out)
-    try:
-        with ProgressBar() as progress:
-            result = simulate(request.settings, threads=2, chunk=None, progress=progress)
-            paths = [] if request.out is None else save_all(result, request.out, progress)
-    except BaseException:
-        if request.out is not None and not existed:
-            shutil.rmtree(request.out, ignore_errors=True)
-        raise
+    with nullcontext() if request.out is None else output_folder(request.out), ProgressBar() as progress:
+        result = simulate(request.settings, threads=2, chunk=None, progress=progress)
+        paths = [] if request.out is None else save_all(result, request.out, progress)
     if request.json:
-        sys.stdout.write(result.json())
+        print(result.json(), end="")
         return
     from chipsim.report.tables import file_table, result_table
 
@@ -79,14 +71,14 @@ def run_command(request: Request) -> None:
 
 
 def save_all(result: Result, folder: Path, progress: ProgressBar) -> list[Path]:
-    """Write tables and figures beside the folder first, then move them in: all of them or none.
+    """Write tables and figures into a folder beside them first, then move them in: all of them or none.
 
     Raises
     ------
     OutputError
         If they cannot be written.
     """
-    from chipsim.report.figures import save_figures
+    from chipsim.report.figures import FIGURES, save_figures
 
     progress("figures", 0, 1)
     try:
@@ -95,8 +87,19 @@ def save_all(result: Result, folder: Path, progress: ProgressBar) -> list[Path]:
         raise OutputError(f"{folder} cannot be written to ({error.strerror or error})") from None
     try:
         written = [*result.save(staging), *save_figures(result, staging)]
-        return [path.replace(folder / path.name) for path in written]
+        possible = {*(f"{name}.csv" for name in result.tables), *FIGURES}
+        return _move_in(written, folder, possible)
     except OSError as error:
         raise OutputError(f"results cannot be written to {folder} ({error.strerror or error})") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move_in(written: list[Path], folder: Path, possible: set[str]) -> list[Path]:
+    """Replace the results of an earlier run, those that this run has none of included."""
+    if blocked := next((name for name in sorted(possible) if (folder / name).is_dir()), None):
+        raise OutputError(f"{folder / blocked} is a folder, where a result should stand; choose another with --out")
+    moved = [path.replace(folder / path.name) for path in written]
+    for name in possible - {path.name for path in moved}:
+        (folder / name).unlink(missing_ok=True)
+    return moved

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.errors import DataError
 from chipsim.execution.calibration import calibrate, device_of
 from chipsim.execution.forward import Values
 from chipsim.execution.functional import IDEAL, QUANTISED, AnalogNetwork, Fidelity, program_network
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset
+from chipsim.network.graph import Network
 from chipsim.network.reference import compared_layers, run_reference
 
 MOST_CALIBRATION = 128
@@ -65,6 +67,8 @@ class ValuesOutcome:
         Siemens x seconds over all scored inputs, first programming.
     reference_reads : dict of (tile, layer) to int
         MVMs spent on drift compensation at the asked-for age.
+    reference_conductance : dict of (tile, layer) to float
+        Siemens x seconds over those reads.
     clipped_inputs, saturated_outputs : float
         Shares of all conversions, first programming.
     outputs : dict of str to ndarray
@@ -76,6 +80,7 @@ class ValuesOutcome:
     tile_mvms: dict[str, int] = field(default_factory=dict)
     integrated_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
     reference_reads: dict[tuple[str, str], int] = field(default_factory=dict)
+    reference_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
     clipped_inputs: float = 0.0
     saturated_outputs: float = 0.0
     outputs: dict[str, Values] = field(default_factory=dict)
@@ -100,12 +105,18 @@ def compute_values(
         Told in words what is being computed.
     threads, chunk : int
         Change speed and memory, no byte of the outcome.
+
+    Raises
+    ------
+    DataError
+        If values leave the range of float32, or a label is no class of the network.
     """
     network, found = plan.network, ValuesOutcome()
     score = _scorer(split.y if network.weights == "file" else None)
     keep = compared_layers(network, before_softmax=True)
     progress("reference")
     reference = run_reference(network, split.x, before_softmax=True)[0]
+    _check_values(network, reference, split.y)
     progress("calibration")
     ranges = calibrate(plan, split.calibration)
     layers = tuple(layer.name for layer in network.matrix_layers)
@@ -158,6 +169,17 @@ def signal_to_noise_db(clean: Values, noisy: Values) -> float | None:
     return 10 * float(np.log10(power / error)) if power > 0 and error > 0 else None
 
 
+def _check_values(network: Network, reference: Values, labels: NDArray[np.int64] | None) -> None:
+    if not np.isfinite(reference).all():
+        raise DataError(
+            f"{network.name}: its values leave the range of float32 with these inputs; scale the inputs or the weights"
+        )
+    classes = reference[0].size
+    if labels is not None and not ((labels >= 0) & (labels < classes)).all():
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise DataError(f"'y' holds the label {wrong}, but {network.name} has {classes} classes, 0 to {classes - 1}")
+
+
 def _scorer(labels: NDArray[np.int64] | None) -> Callable[[Values], float | None]:
     def score(outputs: Values) -> float | None:
         if labels is None:
@@ -185,6 +207,7 @@ def _note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
             found.integrated_conductance[key] = block.integrated_conductance
             if block.reference_reads:
                 found.reference_reads[key] = block.reference_reads // 2
+                found.reference_conductance[key] = block.reference_conductance
             saturated += block.saturated_outputs
             conversions += block.mvms * block.placed.block.columns
     found.clipped_inputs = clipped / converted if converted else 0.0

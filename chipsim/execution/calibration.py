@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.crossbar.calibration import input_range, output_range
@@ -98,7 +99,8 @@ def calibrate(plan: Plan, x: Values) -> dict[str, Ranges]:
         found[layer.name] = _layer_ranges(plan.layers[layer.name], values, device, spec)
         return exact_layer(plan.layers[layer.name], values)
 
-    forward(plan.network, x, multiply, keep=())
+    with threadpool_limits(1, "blas"):  # how a product rounds depends on how many threads share it
+        forward(plan.network, x, multiply, keep=())
     return found
 
 

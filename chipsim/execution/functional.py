@@ -70,8 +70,8 @@ class BlockRun:
     mvms, reference_reads : int
         MVMs computed for the network, and for drift compensation.
     clipped_inputs, saturated_outputs : int
-    integrated_conductance : float
-        Siemens x seconds over all MVMs.
+    integrated_conductance, reference_conductance : float
+        Siemens x seconds over all MVMs for the network, and over the reference reads at the asked-for age.
     """
 
     placed: PlacedBlock
@@ -82,6 +82,7 @@ class BlockRun:
     reference_reads: int = 0
     saturated_outputs: int = 0
     integrated_conductance: float = 0.0
+    reference_conductance: float = 0.0
 
 
 @dataclass(slots=True)
@@ -244,11 +245,13 @@ def _program(
     array = programmed.at_age(fidelity.age_s, rng("slow noise"))
     slots = slots_of(plan.layer)
     path = ReadPath.connect(array, dac, adc, slots)
-    reads = 0
+    reads, drive = 0, 0.0
     if fidelity.compensated:
         start = programmed.at_age(device.earliest_age_s, rng("slow noise at the start"))
         before = ReadPath.connect(start, dac, adc, slots)
         reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
         path = path.compensated(reference.factor(path, rng("reference noise now")))
-        reads = 2 * reference.reads
-    return BlockRun(placed, array, path, rng("fast noise"), reference_reads=reads)
+        reads, drive = 2 * reference.reads, array.integrated_conductance(row_drive(reference.codes))
+    run = BlockRun(placed, array, path, rng("fast noise"), reference_reads=reads)
+    run.reference_conductance = drive * spec.tile.dac.time_per_lsb
+    return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
+from chipsim.simulation.actor import Actor
 from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
@@ -22,47 +23,29 @@ class DigitalUnitServer:
         self.free = self.busy = 0
 
 
-class DigitalLayerServer:
+class DigitalLayerServer(Actor):
     """One layer's positions at its digital unit, in raster order."""
 
     __slots__ = (
-        "_active", "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency", "layer",
-        "on_end", "on_release", "on_start", "outlet", "position_key", "releases", "service", "trace", "traced_inputs",
-        "unit",
+        "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency",
+        "layer", "on_release", "outlet", "position_key", "releases", "service", "unit",
     )  # fmt: skip
 
     def __init__(
         self, unit: DigitalUnitServer, layer: str, gate: Gate, service: int, latency: int, outlet: Outlet, clock: Clock,
         keys: tuple[int, int, int],
     ) -> None:  # fmt: skip
+        super().__init__()
         self.unit, self.layer, self.gate, self.service, self.latency = unit, layer, gate, service, latency
         self.outlet, self.clock = outlet, clock
         self.key, self.input_key, self.position_key = keys
         self.asked = self.done = self.busy = self._last_request = 0
-        self._active = False
         self.releases: array[int] | None = None
         self.on_release: list[Callable[[], None]] = []
-        self.on_start: Callable[[int, int], None] | None = None
-        self.on_end: Callable[[int, int], None] | None = None
-        self.trace: Callable[[Span], None] | None = None
-        self.traced_inputs = 0
         gate.notify = self.advance
         unit.layers += 1
 
-    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
-        """Report every span of the first inputs."""
-        self.trace, self.traced_inputs = trace, count
-
-    def advance(self) -> None:
-        """Ask the unit for every position whose operands and space are known by now."""
-        if self._active:
-            return
-        self._active = True
-        while self._ask():
-            pass
-        self._active = False
-
-    def _ask(self) -> bool:
+    def _step(self) -> bool:
         gate = self.gate
         input, position = divmod(self.asked, gate.positions)
         index = input % gate.window * gate.positions + position

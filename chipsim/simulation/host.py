@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chipsim.simulation.actor import Actor
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
 
 
-class HostSource:
+class HostSource(Actor):
     """Sends the positions of admitted inputs in order, each when there is space for it."""
 
-    __slots__ = ("_active", "_next", "_time", "admissions", "outlet", "positions")
+    __slots__ = ("_next", "_time", "admissions", "outlet", "positions")
 
     def __init__(self, positions: int, outlet: Outlet) -> None:
+        super().__init__()
         self.positions, self.outlet = positions, outlet
         self.admissions: list[int] = []
         self._next = self._time = 0
-        self._active = False
 
     def admit(self, time: int) -> None:
         """Let the next input in."""
         self.admissions.append(time)
         self.advance()
 
-    def advance(self) -> None:
-        """Send all that may go."""
-        if self._active:
-            return
-        self._active = True
-        while self._send():
-            pass
-        self._active = False
-
-    def _send(self) -> bool:
+    def _step(self) -> bool:
         input, position = divmod(self._next, self.positions)
         if input >= len(self.admissions):
             return False
@@ -46,7 +38,7 @@ class HostSource:
         return True
 
 
-class HostSink:
+class HostSink(Actor):
     """Collects outputs, decides admissions.
 
     Attributes
@@ -56,7 +48,7 @@ class HostSink:
     """
 
     __slots__ = (
-        "_active", "_batch", "_drain", "_gate", "_gates", "_in_flight", "_inputs", "_latest", "_on_admit", "_on_done",
+        "_batch", "_drain", "_gate", "_gates", "_in_flight", "_inputs", "_latest", "_on_admit", "_on_done",
         "_position", "_source", "done", "released",
     )  # fmt: skip
 
@@ -64,12 +56,12 @@ class HostSink:
         self, source: HostSource, inputs: int, in_flight: int, batch: int, drain: bool,
         on_admit: list[Callable[[int, int], None]], on_done: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
+        super().__init__()
         self._source, self._inputs, self._in_flight = source, inputs, in_flight
         self._batch, self._drain = batch, drain
         self._on_admit, self._on_done = on_admit, on_done
         self._gates: list[Gate] = []
         self._gate = self._position = self._latest = 0  # seen so far of the next input
-        self._active = False
         self.released: list[int] = []
         self.done: list[int] = []
 
@@ -82,14 +74,12 @@ class HostSink:
         """Admit the first inputs."""
         self._admit()
 
-    def advance(self) -> None:
-        """Finish inputs whose outputs are all known, and admit as many more."""
-        if self._active:
-            return
-        self._active = True
-        while len(self.done) < self._inputs and self._finish():
-            self._admit()
-        self._active = False
+    def _step(self) -> bool:
+        """Finish the next input if all its outputs are known, and admit as many more."""
+        if len(self.done) == self._inputs or not self._finish():
+            return False
+        self._admit()
+        return True
 
     def _finish(self) -> bool:
         input = len(self.done)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from chipsim.simulation.actor import Places
 from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Flow, Interconnect
 from chipsim.simulation.timeline import Span
-
-if TYPE_CHECKING:
-    from chipsim.simulation.neuron import NeuronServer
 
 
 class TileServer:
@@ -34,7 +31,7 @@ class TileServer:
         "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
         "_drain_ps", "_index", "_integrate_end", "_integrate_ps", "_load_end", "_load_free", "_load_ps", "_position",
         "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer",
-        "loads", "name", "neuron", "on_release", "on_start", "releases", "sample_and_hold", "slots", "trace",
+        "loads", "name", "on_release", "on_start", "places", "releases", "sample_and_hold", "trace",
         "waits_for_place",
     )  # fmt: skip
 
@@ -47,10 +44,9 @@ class TileServer:
         self._convert_ps, self._drain_ps = phases.convert_ps, phases.drain_ps
         self.sample_and_hold, self.interconnect = sample_and_hold, interconnect
         self._banks = banks
-        self.neuron: NeuronServer | None = None
+        self.places: Places | None = None
         self.flow: Flow | None = None
         self.done_gate: Gate | None = None
-        self.slots = 0
         self.loads = self.integrates = self.drains = self.busy = 0
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
@@ -138,12 +134,12 @@ class TileServer:
             self._record("mvm", m, start, end)
 
     def _drain(self) -> bool:
-        m, place, neuron = self.drains, 0, self.neuron
-        if neuron is not None:
-            self.waits_for_place = m - neuron.done >= self.slots
+        m, place, places = self.drains, 0, self.places
+        if places is not None:
+            self.waits_for_place = m - places.done >= places.count
             if self.waits_for_place:
                 return False
-            place = neuron.ends[m % self.slots]
+            place = places.ends[m % places.count]
         slot = m % self._banks
         start = self._convert_end[slot]
         if self._drain_free > start:

@@ -235,7 +235,7 @@ class Wiring:
         return neuron
 
     def _feed(self, tile: TileServer, neuron: NeuronServer, part: Slice, row: int, block: int) -> None:
-        tile.neuron, tile.slots = neuron, neuron.slots
+        tile.places = neuron.places
         neuron.tiles.append(tile)
         if row == 0:
             tile.done_gate = neuron.gate  # beside the neuron unit: no link in between
@@ -297,7 +297,7 @@ class Wiring:
         total = len(source.outlet.flows)
         completes = [np.searchsorted(edge.need, np.arange(total), side="right") for edge in outgoing]
         lists = [completed.tolist() for completed in completes]
-        known: dict[tuple[Ranges, tuple[int, ...]], Flow] = {}
+        known: dict[tuple[object, ...], Flow] = {}
         sinks = {
             (index, number): EdgeSink(target.gate, lists[index], target.arrivals)
             for index, edge in enumerate(outgoing)
@@ -305,8 +305,8 @@ class Wiring:
         }
         for classes, positions in _classes(outgoing, completes):
             flows = []
-            for ranges, targets in self._groups(source, outgoing, classes):
-                flows.append(self._flow(source, ranges, targets, sinks, known))
+            for block, (ranges, targets) in enumerate(self._groups(source, outgoing, classes)):
+                flows.append(self._flow(source, block, ranges, targets, sinks, known))
                 for index, _, target in targets:
                     target.gate.expect(completes[index][positions])
             for position in positions.tolist():
@@ -331,16 +331,16 @@ class Wiring:
         return ((0, self.plan.network.layers[edge.producer].channels),) if edge.mixed else target.channels(taps)
 
     def _flow(
-        self, source: Source, ranges: Ranges, targets: list[tuple[int, int, Target]],
-        sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[Ranges, tuple[int, ...]], Flow],
+        self, source: Source, block: int, ranges: Ranges, targets: list[tuple[int, int, Target]],
+        sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[object, ...], Flow],
     ) -> Flow:  # fmt: skip
-        identity = (ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
+        identity = (block, ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
         flow = known.get(identity)
         if flow is None:
             widths = self.spec.widths
             channels = sum(high - low for low, high in ranges)
             size = bytes_of(channels, widths.activation_bits) + widths.packet_header_bytes
-            key = self._key(source.layer, len(known), source.component)
+            key = self._key(source.layer, block, source.component)
             ends = [(target.component, sinks[index, number]) for index, number, target in targets]
             flow = self.machine.interconnect.add_flow(source.component, source.layer, size, key, ends)
             known[identity] = flow

@@ -182,7 +182,9 @@ class SecondEngine:
     def _add_matrix(self, layer: MatrixLayer, emitters: dict[str, list[Emitter]]) -> None:
         plan, block = self.plan.layers[layer.name], 0
         for part in plan.slices:
-            emitter = Emitter(part.neuron_unit, layer.name, range(part.first_channel, part.first_channel + part.channels))
+            emitter = Emitter(
+                part.neuron_unit, layer.name, range(part.first_channel, part.first_channel + part.channels)
+            )
             neuron = NeuronSlice(part.neuron_unit, layer, emitter)
             work = len(part.blocks) * part.channels
             neuron.service = math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
@@ -211,9 +213,7 @@ class SecondEngine:
         self.digital.append(Digital(unit, layer, emitter, readers, max(1, math.ceil(share))))
         self.readers += readers
 
-    def _reader(
-        self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any
-    ) -> Reader:
+    def _reader(self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any) -> Reader:
         """T5 by explicit windows: which producer positions each position reads, with which kernel taps."""
         producer, mixed = self._behind_views(layer.inputs[operand])
         total, everything = producer.positions, frozenset(range(producer.channels))
@@ -222,10 +222,15 @@ class SecondEngine:
         if window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):
             size = layer.input_shape[1:] if isinstance(layer, MatrixLayer) else _map_size(producer.output_shape)
             taps = _explicit_taps(window, _map_size(layer.output_shape), size)
-        elif isinstance(layer, DigitalLayer) and layer.pattern == "elementwise" and total == layer.positions and not mixed:
+        elif (
+            isinstance(layer, DigitalLayer)
+            and layer.pattern == "elementwise"
+            and total == layer.positions
+            and not mixed
+        ):
             taps = [{p: {0}} for p in range(total)]
         if not taps:
-            taps = [dict.fromkeys(range(total), {0}) for _ in range(layer.positions)]
+            taps = [{g: {0} for g in range(total)} for _ in range(layer.positions)]
             rows = None
         met: dict[int, set[int]] = defaultdict(set)
         for found in taps:
@@ -255,7 +260,9 @@ class SecondEngine:
     def _host_reader(self, name: str, operand: int) -> Reader:
         producer, _ = self._behind_views(name)
         steps, everything = list(range(producer.positions)), frozenset(range(producer.channels))
-        return Reader("host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps))
+        return Reader(
+            "host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps)
+        )
 
     def _behind_views(self, name: str) -> tuple[AnyLayer, bool]:
         layers, mixed = self.plan.network.layers, False
@@ -337,14 +344,19 @@ class SecondEngine:
         self._at(time, 0, (), function)
 
     def _start_all(self) -> None:
-        while any([self._finish(), self._start_host(), *map(self._start_tile, self.tiles), *map(self._start_neuron, self.neurons),
-                   *map(self._ask, self.digital)]):  # fmt: skip
-            pass
+        started = True
+        while started:
+            started = any([self._finish(), self._start_host()])
+            started |= any(self._start_tile(tile) for tile in self.tiles)
+            started |= any(self._start_neuron(neuron) for neuron in self.neurons)
+            started |= any(self._ask(digital) for digital in self.digital)
 
     def _admit(self) -> None:
         while len(self.released) < self.inputs:
             i = len(self.released)
-            if len(self.done) < i - self.in_flight + 1 or (self.drain and len(self.done) < i // self.batch * self.batch):
+            if len(self.done) < i - self.in_flight + 1 or (
+                self.drain and len(self.done) < i // self.batch * self.batch
+            ):
                 return
             self.released.append(self.now if i % self.batch == 0 else self.released[-1])
 
@@ -407,17 +419,27 @@ class SecondEngine:
         before, any_started = tile.layer.positions, False
         m = started["load"]
         input, position = divmod(m, before)
-        if input < len(self.released) and m == ended["load"] and m - ended["integrate"] < banks and tile.reader.ready(input, position):
+        if (
+            input < len(self.released)
+            and m == ended["load"]
+            and m - ended["integrate"] < banks
+            and tile.reader.ready(input, position)
+        ):
             any_started = self._begin(tile, "load", phases.load_ps)
         m = started["integrate"]
-        hold = started if self.spec.tile.sample_and_hold else ended  # the array is let go when a convert starts, or ends
+        # the array is let go when the convert before starts, or ends
+        hold = started if self.spec.tile.sample_and_hold else ended
         if m < ended["load"] and m == hold["convert"] and m == ended["integrate"] and m - ended["drain"] < banks:
             any_started = self._begin(tile, "integrate", phases.integrate_ps)
         m = started["convert"]
         if m < ended["integrate"] and m == ended["convert"] and phases.convert_ps:
             any_started = self._begin(tile, "convert", phases.convert_ps)
         m = started["drain"]
-        if m < ended["convert"] and m == ended["drain"] and m - tile.slice.ended < self.spec.neuron_unit.partial_sum_slots:
+        if (
+            m < ended["convert"]
+            and m == ended["drain"]
+            and m - tile.slice.ended < self.spec.neuron_unit.partial_sum_slots
+        ):
             any_started = self._begin(tile, "drain", phases.drain_ps)
         return any_started
 

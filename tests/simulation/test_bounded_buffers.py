@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from typing import Any
 
@@ -96,7 +97,8 @@ def test_a_sender_waits_for_the_end_of_the_load_that_frees_its_place_by_hand_t19
     """One place: operand 1 leaves the host when load 0 ends (1 + 1 + 9), and so on."""
     x = source(1, 1, 3)
     changes = {
-        "tile.buffer.capacity": "1 B", "control_unit.issue_time": "8 ns", "tile.mvm_latency": "5 ns", "host.latency": "2 ns"
+        "tile.buffer.capacity": "1 B", "control_unit.issue_time": "8 ns",
+        "tile.mvm_latency": "5 ns", "host.latency": "2 ns"
     }  # fmt: skip
     outcome = simulate_chip(plan([x, conv("a", x, 1)], changes), 1, trace_inputs=1)
     loads = [(s.start_ps, s.end_ps) for s in outcome.timeline.spans if s.activity == "load"]
@@ -125,7 +127,7 @@ def test_on_a_chain_bounded_buffers_are_never_earlier_and_more_room_never_later(
     base = {"tile.mvm_latency": "9 ns", "host.max_inputs_in_flight": 3}
     rooms = [f"{least + extra} B", f"{least + extra + more} B", "unbounded"]
     done = [simulate_chip(plan(layers, {**base, "tile.buffer.capacity": room}), inputs).done_ps for room in rooms]
-    for tighter, wider in zip(done, done[1:], strict=False):
+    for tighter, wider in itertools.pairwise(done):
         assert all(wide <= tight for tight, wide in zip(tighter, wider, strict=True))
 
 
@@ -160,7 +162,9 @@ def histories(draw: st.DrawFn) -> tuple[list[int], int, list[tuple[int, int]], l
     for g in range(producers * inputs):
         packets += [(g, draw(st.integers(0, 30))) for _ in range(draw(st.integers(0, 2)))]
     last = max((t for _, t in packets), default=0)
-    releases = sorted(draw(st.lists(st.integers(last + 1, last + 20), min_size=consumers * inputs, max_size=consumers * inputs)))
+    releases = sorted(
+        draw(st.lists(st.integers(last + 1, last + 20), min_size=consumers * inputs, max_size=consumers * inputs))
+    )
     return [0, *steps], producers, packets, releases
 
 
@@ -184,7 +188,9 @@ def test_peak_occupancy_equals_counting_at_every_moment(
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.data())
-def test_credit_is_there_once_the_consumer_has_got_far_enough_t20(producers: int, capacity: int, data: st.DataObject) -> None:
+def test_credit_is_there_once_the_consumer_has_got_far_enough_t20(
+    producers: int, capacity: int, data: st.DataObject
+) -> None:
     oldest = [0, *sorted(data.draw(st.lists(st.integers(0, producers), max_size=4)))]
     releases = array("q", sorted(data.draw(st.lists(st.integers(1, 50), max_size=3 * len(oldest)))))
     credit = Credit(capacity, oldest, producers, releases)

@@ -38,7 +38,9 @@ def links_of(net: Interconnect) -> dict[tuple[str, str], tuple[int, int, int]]:
 def test_zero_load_time_is_the_closed_form_for_every_pair_of_a_mesh_t10() -> None:
     for source, target in product(range(16), range(16)):
         net, sink = interconnect(), Arrivals()
-        flow = net.add_flow(f"tile({source // 4},{source % 4})", "a", 7, 0, [(f"neuron({target // 4},{target % 4})", sink)])
+        flow = net.add_flow(
+            f"tile({source // 4},{source % 4})", "a", 7, 0, [(f"neuron({target // 4},{target % 4})", sink)]
+        )
         net.close()
         net.send(flow, 0, 0, 100)
         net.clock.run_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from second_engine import SecondEngine
 from small_machines import add, chip, conv, dense, global_pool, network, pool, relu, source, view
 
+from chipsim.architecture.chip import Chip
 from chipsim.architecture.spec import Buffer
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
@@ -63,7 +65,9 @@ def _layer(draw: st.DrawFn, name: str, made: list[AnyLayer]) -> AnyLayer:
         return global_pool(name, before)
     if kind == "whole":
         return conv(name, before, draw(st.integers(1, 5)), (shape[1], shape[2]))
-    return relu(name, before) if kind == "relu" else dense(name, before.name, shape[0], draw(st.sampled_from([3, 4, 8])))
+    return (
+        relu(name, before) if kind == "relu" else dense(name, before.name, shape[0], draw(st.sampled_from([3, 4, 8])))
+    )
 
 
 TIMES = st.sampled_from(["1 ns", "2 ns", "4 ns", "7 ns"])
@@ -120,10 +124,12 @@ def compare(plan: Plan, outcome: ChipOutcome, second: SecondEngine, inputs: int)
     assert {n.name: n.busy for n in second.neurons} == {n.name: busy[n.name] for n in second.neurons}
     assert {name: q.busy for name, q in second.units.items()} == {name: busy[name] for name in second.units}
     peaks = sorted((p.producer, p.consumer, p.component, p.positions) for p in outcome.buffer_peaks)
-    assert peaks == sorted((r.producer, r.consumer, r.component, r.peak) for r in second.readers if r not in second.outputs)
+    assert peaks == sorted(
+        (r.producer, r.consumer, r.component, r.peak) for r in second.readers if r not in second.outputs
+    )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks(), CHIPS, st.integers(1, 4), st.integers(1, 2), st.booleans())
 def test_two_engines_agree(net: Network, changes: dict[str, Any], inputs: int, batch: int, drain: bool) -> None:
     plan = small_enough(net, changes)
@@ -151,10 +157,15 @@ def least_buffers() -> Iterator[None]:
         yield
 
 
+@cache
+def roomy_chip() -> Chip:
+    return chip({"grid.shape": "[12, 12]", "tile.crossbar.rows": 64, "digital_unit.tiles_per_unit": 12})
+
+
 BOUNDED = {"tile.buffer.capacity": "1 MB", "digital_unit.buffer.capacity": "1 MB"}
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks(), CHIPS, st.integers(1, 4))
 def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(
     net: Network, changes: dict[str, Any], inputs: int
@@ -170,16 +181,17 @@ def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(
     assert all(p.positions <= capacity[p.producer, p.consumer, p.component] for p in outcome.buffer_peaks)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(networks())
 def test_least_capacities_equal_a_recursive_execution_on_demand(net: Network) -> None:
     """T21, and its closed form for edges of a chain."""
-    plan = place(net, chip({"grid.shape": "[40, 40]"}))
+    plan = place(net, roomy_chip())
     found = edges(net)
     least = least_capacities(found, {name: layer.positions for name, layer in net.layers.items()})
     again = SecondEngine(plan, 1, 1).least()
     assert {(e.consumer, e.operand): c for e, c in zip(found, least, strict=True)} == again
     for edge, capacity in zip(found, least, strict=True):
-        assert capacity >= int((edge.need - edge.oldest).max())
+        span = max(0, int((edge.need - edge.oldest).max()))  # a window that lies in the padding alone needs nothing
+        assert capacity >= span
         if len(net.outputs) == 1 and all(len(layer.inputs) < 2 for layer in net.layers.values()):
-            assert capacity == int((edge.need - edge.oldest).max())
+            assert capacity == span

@@ -79,8 +79,10 @@ def test_auto_keeps_the_busiest_server_busy_t22(mvm: int, neuron: int) -> None:
     """ceil(latency / busiest server's time) + 1: enough for the closed form of T24 to hold from some input on."""
     sizes = [8, 4, 4, 6]
     changes = {
-        "host.max_inputs_in_flight": "auto", "tile.mvm_latency": f"{mvm} ns", "neuron_unit.rate": f"{1000 // neuron} Mop/s"
-    }  # fmt: skip
+        "host.max_inputs_in_flight": "auto",
+        "tile.mvm_latency": f"{mvm} ns",
+        "neuron_unit.rate": f"{1000 // neuron} Mop/s",
+    }
     fill, slowest = closed_form(sizes, {"issue": 0, "mvm": mvm, "neuron": neuron})
     outcome = simulate_chip(chain(sizes, changes), 12)
     assert outcome.max_inputs_in_flight == math.ceil(fill / slowest) + 1
@@ -140,7 +142,9 @@ def test_where_no_flows_share_a_server_more_bandwidth_never_makes_anything_later
     }  # fmt: skip
     ends = []
     for factor in (1, 2):
-        units = {n: f"{r * (factor if n == doubled else 1)} M{'op' if 'rate' in n else 'B'}/s" for n, r in rates.items()}
+        units = {
+            n: f"{r * (factor if n == doubled else 1)} M{'op' if 'rate' in n else 'B'}/s" for n, r in rates.items()
+        }
         small = plan(layers, {**base, **units})
         flows_of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         stops = ["host", *(p.blocks[0].tile for p in small.layers.values()), "host"]

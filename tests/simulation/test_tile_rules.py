@@ -65,7 +65,7 @@ def test_neuron_latency_and_row_blocks_t11_t16() -> None:
     assert start["tile(0,0)"] == 18 * NS  # two packets of 16 + 2 bytes leave the host one after the other
     assert start["tile(0,1)"] == (18 + 18 + 5) * NS
     neuron = next(s for s in outcome.timeline.spans if s.activity == "neuron")
-    beside = small.chip.tiles.index(f"tile{neuron.component[len('neuron'):]}")
+    beside = small.chip.tiles.index(f"tile{neuron.component[len('neuron') :]}")
     ready = [(18 + 16 + 100 + 4) * NS, (41 + 16 + 100 + 4) * NS]
     ready[1 - beside] += (5 + 4 + 2) * NS  # the other one's sum: one hop and 4 + 2 bytes
     assert neuron.start_ps == max(ready)
@@ -143,7 +143,9 @@ def test_sample_and_hold_frees_the_array_while_the_adc_works_by_hand_t13() -> No
         **FAST, **CONVERTING, "tile.dac.bits": 2, "tile.dac.time_per_lsb": "10 ns", "tile.adc.conversion_time": "30 ns"
     }  # fmt: skip
     for hold, expected in ((False, [1, 41, 81]), (True, [1, 11, 41 + 1])):
-        outcome = simulate_chip(plan([x, conv("a", x, 1)], {**changes, "tile.sample_and_hold": hold}), 1, trace_inputs=1)
+        outcome = simulate_chip(
+            plan([x, conv("a", x, 1)], {**changes, "tile.sample_and_hold": hold}), 1, trace_inputs=1
+        )
         starts = starts_of(outcome, "tile(0,0)", "mvm")
         assert starts[:2] == [t * NS + 1 for t in expected[:2]]
         # MVM 2: array free at the start of convert 1 (41), output register of MVM 0 free after its drain (42)

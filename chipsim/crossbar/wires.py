@@ -1,0 +1,229 @@
+"""Wire resistance, exact: `effective_matrix` of an array of ohmic cells, and `effective_pair` of pairs of bit lines.
+
+* ``effective_matrix(conductance, wires) -> ndarray``: currents into the sense ends = row voltages @ matrix;
+* ``effective_pair(plus, minus, wires) -> (plus, minus)``: the same for both bit lines of every pair, which share
+  their word lines;
+* ``first_order_gain(effective, conductance) -> ndarray``: how much of a cell's noise reaches its bit line.
+
+Equations, figures and times: ``docs/wires.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.crossbar.wires_sweep import sense_currents, sweep_cost
+from chipsim.errors import InputError, SpecError, nearest
+
+Floats = NDArray[np.float64]
+Ends = Literal["one-sided", "two-sided"]
+PairLayout = Literal["interleaved", "side-by-side"]
+_CHOICES = {
+    "drive": ("one-sided", "two-sided"),
+    "sense": ("one-sided", "two-sided"),
+    "pair_layout": ("interleaved", "side-by-side"),
+    "undriven_rows": ("reference",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WireResistance:
+    """The wires of an array and what stands at their ends.
+
+    Attributes
+    ----------
+    word_line_ohm, bit_line_ohm : float
+        Resistance of one segment of a word line (between two columns) and of a bit line (between two rows). The
+        segment between a line's end and its first cell counts as one more.
+    driver_ohm, sense_ohm : float
+        Output resistance of each driver and input resistance of each sense amplifier, in series with that segment.
+    drive : {"one-sided", "two-sided"}
+        Drivers before the first column only, or before the first and behind the last at the same voltage.
+    sense : {"one-sided", "two-sided"}
+        Sense amplifiers behind the last row only, or also before the first; the currents of both are added.
+    pair_layout : {"interleaved", "side-by-side"}
+        Order of the bit lines of pairs along a word line: +, -, +, -, ... or all +, then all -.
+    undriven_rows : {"reference"}
+        Rows without an input are held at the reference by their drivers. Floating rows are refused: which rows
+        float changes from input to input, so no one matrix describes the array.
+
+    Raises
+    ------
+    SpecError
+        If a resistance is negative, NaN or infinite, or a choice is unknown.
+
+    Examples
+    --------
+    >>> WireResistance(word_line_ohm=1.0, bit_line_ohm=2.0).transposed().word_line_ohm
+    2.0
+    """
+
+    word_line_ohm: float = 0.0
+    bit_line_ohm: float = 0.0
+    driver_ohm: float = 0.0
+    sense_ohm: float = 0.0
+    drive: Ends = "one-sided"
+    sense: Ends = "one-sided"
+    pair_layout: PairLayout = "interleaved"
+    undriven_rows: Literal["reference"] = "reference"
+
+    def __post_init__(self) -> None:
+        for name in ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise SpecError(f"{name} ({value!r}) must be a finite resistance of at least 0 ohm")
+        if self.undriven_rows == "floating":
+            raise SpecError("undriven_rows ('floating') must be 'reference': floating rows have no one effective matrix")
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                choices = " or ".join(map(repr, allowed))
+                raise SpecError(f"{name} ({value!r}) must be {choices}{nearest(str(value), allowed)}")
+
+    @property
+    def ideal(self) -> bool:
+        """Whether nothing has resistance, so that the effective matrix is the conductances."""
+        return not (self.word_line_ohm or self.bit_line_ohm or self.driver_ohm or self.sense_ohm)
+
+    def transposed(self) -> WireResistance:
+        """Return the wires of the array with word and bit lines, drivers and sense ends exchanged."""
+        return WireResistance(
+            self.bit_line_ohm, self.word_line_ohm, self.sense_ohm, self.driver_ohm, self.sense, self.drive,
+            self.pair_layout,
+        )  # fmt: skip
+
+
+def effective_matrix(conductance: NDArray[np.floating[Any]], wires: WireResistance) -> Floats:
+    """Solve the resistive network of an array for all its inputs.
+
+    Parameters
+    ----------
+    conductance : ndarray of float, shape (rows, columns)
+        Of the cells, in siemens; zero where there is none.
+    wires : WireResistance
+        Wires, drivers and sense ends.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, columns)
+        In siemens: with voltages v on the rows and sense ends at zero volt, the currents into the sense ends are
+        ``v @ matrix``.
+
+    Raises
+    ------
+    InputError
+        If the conductances are not a matrix of finite values of at least zero.
+
+    Notes
+    -----
+    The network is reciprocal, so the array may be turned on its side: M(G, wires) = M(Gᵀ, transposed wires)ᵀ. The
+    cheaper of both ways is taken. Rounding leaves errors of some 1e-13 of the largest element; an element that comes
+    out below zero, which the network cannot do, is set to zero.
+
+    Examples
+    --------
+    One cell of 1 mS behind a driver of 500 ohm, and before a sense amplifier of 500 ohm:
+
+    >>> effective_matrix(np.array([[1e-3]]), WireResistance(driver_ohm=500.0, sense_ohm=500.0)).round(9).tolist()
+    [[0.0005]]
+    """
+    cells = _check_conductance(conductance)
+    if wires.ideal or not cells.size:
+        return cells.copy()
+    turned = wires.transposed()
+    if _cost(cells.T, turned) < _cost(cells, wires):
+        matrix = np.ascontiguousarray(_solve(np.ascontiguousarray(cells.T), turned).T)
+    else:
+        matrix = _solve(cells, wires)
+    return np.maximum(matrix, 0.0, out=matrix)
+
+
+def effective_pair(
+    plus: NDArray[np.floating[Any]], minus: NDArray[np.floating[Any]], wires: WireResistance
+) -> tuple[Floats, Floats]:
+    """Effective matrices of both bit lines of every pair.
+
+    Parameters
+    ----------
+    plus, minus : ndarray of float, shape (rows, columns)
+        Conductances G+ and G- in siemens: one array of 2 x columns bit lines in the order of ``wires.pair_layout``.
+    wires : WireResistance
+        Wires, drivers and sense ends.
+
+    Returns
+    -------
+    plus, minus : ndarray of float64, shape (rows, columns)
+        In siemens.
+
+    Raises
+    ------
+    InputError
+        As `effective_matrix`, or if the shapes differ.
+
+    Examples
+    --------
+    >>> cells = np.full((2, 2), 1e-4)
+    >>> plus, minus = effective_pair(cells, cells, WireResistance(word_line_ohm=10.0))
+    >>> bool((plus > minus).all())  # the minus line of a pair stands one segment farther from the driver
+    True
+    """
+    if np.shape(plus) != np.shape(minus):
+        raise InputError(f"pairs need conductances of one shape, got {np.shape(plus)} and {np.shape(minus)}")
+    checked = _check_conductance(plus), _check_conductance(minus)
+    rows, columns = checked[0].shape
+    if wires.pair_layout == "interleaved":
+        matrix = effective_matrix(np.stack(checked, axis=2).reshape(rows, 2 * columns), wires)
+        return np.ascontiguousarray(matrix[:, 0::2]), np.ascontiguousarray(matrix[:, 1::2])
+    matrix = effective_matrix(np.concatenate(checked, axis=1), wires)
+    return np.ascontiguousarray(matrix[:, :columns]), np.ascontiguousarray(matrix[:, columns:])
+
+
+def first_order_gain(effective: Floats, conductance: NDArray[np.floating[Any]]) -> Floats:
+    """How much of a small change of each cell reaches its bit line, to first order in the wires.
+
+    Parameters
+    ----------
+    effective, conductance : ndarray of float, shape (rows, columns)
+        The matrix M of `effective_matrix`, and the conductances G that it came from, in siemens.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, columns)
+        M / G limited to [0, 1], and 1 where G = 0. Read noise of σ siemens per cell becomes σ times this.
+
+    Examples
+    --------
+    >>> first_order_gain(np.array([[0.9, 0.1, 2.1]]), np.array([[1.0, 0.0, 2.0]])).tolist()
+    [[0.9, 1.0, 1.0]]
+    """
+    cells = np.asarray(conductance, dtype=np.float64)
+    gain = np.divide(effective, cells, out=np.ones_like(cells), where=cells > 0)
+    return np.clip(gain, 0.0, 1.0, out=gain)
+
+
+def _check_conductance(conductance: NDArray[np.floating[Any]]) -> Floats:
+    cells = np.asarray(conductance, dtype=np.float64)
+    if cells.ndim != 2:
+        raise InputError(f"conductances must be a matrix (rows, columns), got shape {cells.shape}")
+    wrong = ~(np.isfinite(cells) & (cells >= 0))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise InputError(f"conductance of cell ({row}, {column}) is {cells[row, column]} S; it must be finite and >= 0")
+    return cells
+
+
+def _cost(cells: Floats, wires: WireResistance) -> float:
+    return sweep_cost(cells.shape, wires.bit_line_ohm, wires.sense_ohm, wires.sense == "two-sided")
+
+
+def _solve(cells: Floats, wires: WireResistance) -> Floats:
+    return sense_currents(
+        cells,
+        word_line=(wires.word_line_ohm, wires.driver_ohm, wires.drive == "two-sided"),
+        bit_line=(wires.bit_line_ohm, wires.sense_ohm, wires.sense == "two-sided"),
+    )

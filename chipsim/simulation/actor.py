@@ -1,0 +1,71 @@
+"""`Actor`: what works through its positions in order, each as soon as everything that it depends on is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chipsim.simulation.timeline import Span
+
+
+class Actor:
+    """Base of neuron units, digital layers and the two sides of the host.
+
+    Attributes
+    ----------
+    on_start, on_end : callable (input, time), optional
+        Told when the first position of an input starts and the last one ends.
+    trace : callable, optional
+        Given every span of the first ``traced_inputs`` inputs.
+    """
+
+    __slots__ = ("_active", "on_end", "on_start", "trace", "traced_inputs")
+
+    def __init__(self) -> None:
+        self._active = False
+        self.on_start: Callable[[int, int], None] | None = None
+        self.on_end: Callable[[int, int], None] | None = None
+        self.trace: Callable[[Span], None] | None = None
+        self.traced_inputs = 0
+
+    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
+        """Report every span of the first inputs."""
+        self.trace, self.traced_inputs = trace, count
+
+    def advance(self) -> None:
+        """Compute all that is known by now; what a step sets off may call this again, and is seen by the next step."""
+        if self._active:
+            return
+        self._active = True
+        while self._step():
+            pass
+        self._active = False
+
+    def _step(self) -> bool:
+        """Compute the next position, if it is known; say whether it was."""
+        raise NotImplementedError
+
+
+class Places:
+    """Room for partial sums at a neuron unit (rule T14).
+
+    Attributes
+    ----------
+    count : int
+        For each tile that sends.
+    done : int
+        Positions that the unit has finished, as far as known, over all inputs.
+    ends : list of int
+        Ends of the last ``count`` of them (a ring): the place of position m is free at the end of m - count.
+    """
+
+    __slots__ = ("count", "done", "ends")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.done = 0
+        self.ends = [0] * count
+
+    def finish(self, end: int) -> None:
+        """Note the end of the next position."""
+        self.ends[self.done % self.count] = end
+        self.done += 1
