@@ -10,6 +10,7 @@ import sys
 from chipsim.errors import ChipsimError
 
 FAILED, BAD_INPUT = 1, 2
+TYPER_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,13 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _invoke(words: list[str]) -> int:
-    from chipsim.cli.app import UsageError, app
+    from chipsim.cli.app import Abort, UsageError, app
 
     try:
         work = app(args=words, prog_name="chipsim", standalone_mode=False)
     except UsageError as error:
         error.show()
         return BAD_INPUT
+    except Abort:
+        raise KeyboardInterrupt from None
+    if work == TYPER_INTERRUPTED:
+        raise KeyboardInterrupt
     if callable(work):
         work()
         return 0

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+Abort = typer.Abort
 Work = Callable[[], None]
 UsageError: Any = typer.BadParameter.__base__  # from click or from typer's own copy of it, as typer's version has it
 

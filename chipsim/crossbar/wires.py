@@ -78,7 +78,9 @@ class WireResistance:
             if not (math.isfinite(value) and value >= 0):
                 raise SpecError(f"{name} ({value!r}) must be a finite resistance of at least 0 ohm")
         if self.undriven_rows == "floating":
-            raise SpecError("undriven_rows ('floating') must be 'reference': floating rows have no one effective matrix")
+            raise SpecError(
+                "undriven_rows ('floating') must be 'reference': floating rows have no one effective matrix"
+            )
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             if value not in allowed:

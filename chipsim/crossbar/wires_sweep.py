@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from chipsim.crossbar.wires_ladder import Line, word_line_ports
 
 Floats = NDArray[np.float64]
-_LINES_AT_ONCE = 8  # word lines reduced in one go: enough for NumPy, few enough for the caches
-_LEAF = 64  # below this size LAPACK inverts, above it matrix products do (measured)
+_LINES_AT_ONCE = 16  # word lines reduced in one go (measured)
+_LEAF = 32  # up to this size LAPACK inverts, above it matrix products do (measured)
+_LARGE_END = 1e3  # ends up to so many segments leave 1e-13 x this of rounding, see Notes of `sense_currents`
 
 
 def sweep_cost(shape: tuple[int, ...], segment_ohm: float, sense_ohm: float, both: bool) -> float:
@@ -47,12 +48,16 @@ def sense_currents(cells: Floats, word_line: Line, bit_line: Line) -> Floats:
     them into W P and W N, where W = (I + r P)^-1: for r = 0 nothing. Where the first row has sense ends too, the
     currents B that they send to the nodes travel along; by reciprocity Bᵀ u is also what the nodes' voltages
     u = r W N send back.
+
+    W P = (I - W) / r saves a product of matrices. It is wrong by rounding / r, which is nothing beside the I of the next
+    step as long as no later resistance is much larger than r.
     """
     segment, sense, both = bit_line
     rows, columns = cells.shape
     end = segment + sense
     both = both and end > 0  # where nothing resists, a second end changes nothing
     first = 2 * columns if both else columns  # state: admittance, currents of the first row's sense ends, of rows
+    subtract = end <= _LARGE_END * segment
     state, spare = np.zeros((2, columns, first + rows))
     upper = np.zeros((columns, rows))
     if both:
@@ -64,15 +69,23 @@ def sense_currents(cells: Floats, word_line: Line, bit_line: Line) -> Floats:
         resistance = segment if row < rows - 1 else end
         if resistance == 0:
             continue
-        used = first + row + 1
-        matrix = state[:, :columns] * resistance
-        _diagonal(matrix, columns)[:] += 1
-        np.matmul(invert(matrix), state[:, :used], out=spare[:, :used])
+        inverse = _with_segment(state[:, :columns], resistance)
+        used = slice(columns if subtract else 0, first + row + 1)
+        np.matmul(inverse, state[:, used], out=spare[:, used])
+        if subtract:
+            np.multiply(inverse, -1 / resistance, out=spare[:, :columns])
+            _diagonal(spare, columns)[:] += 1 / resistance
         if both:
-            back = state[:, columns:first].T * resistance
-            upper[:, : row + 1] += back @ spare[:, first:used]
+            sent_back = state[:, columns:first].T * resistance
+            upper[:, : row + 1] += sent_back @ spare[:, first : used.stop]
         state, spare = spare, state
     return np.ascontiguousarray((state[:, first:] + upper).T)
+
+
+def _with_segment(admittance: Floats, resistance: float) -> Floats:
+    matrix = admittance * resistance
+    _diagonal(matrix, len(matrix))[:] += 1
+    return invert(matrix)
 
 
 def invert(matrix: Floats) -> Floats:

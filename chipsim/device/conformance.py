@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,15 @@ def _require(model: DeviceModel, condition: bool | np.bool_, clause: str) -> Non
 
 def _targets(model: DeviceModel, shape: tuple[int, ...]) -> NDArray[np.float64]:
     count = math.prod(shape)
+    levels = _levels(model)
+    if levels:
+        return np.resize(np.array(levels), shape)
     return np.linspace(model.g_min_siemens, model.g_max_siemens, max(count, 1))[:count].reshape(shape)
+
+
+def _levels(model: DeviceModel) -> tuple[float, ...]:
+    """The only targets of a model that says so."""
+    return tuple(getattr(model, "levels_siemens", None) or ())
 
 
 def _ages(model: DeviceModel) -> list[float]:
@@ -62,6 +71,10 @@ def _check_range(model: DeviceModel) -> None:
     _require(model, bool(model.name), "the name is empty")
     _require(model, 0 <= model.g_min_siemens < model.g_max_siemens, "the conductance range is empty or negative")
     _require(model, 0 <= model.earliest_age_s <= model.latest_age_s, "the range of ages is empty or negative")
+    levels = _levels(model)
+    ends = (model.g_min_siemens, model.g_max_siemens)
+    _require(model, not levels or (levels[0], levels[-1]) == ends, "the levels do not end at g_min and g_max")
+    _require(model, all(a < b for a, b in pairwise(levels)), "the levels do not rise")
 
 
 def _check_programming(model: DeviceModel, targets: NDArray[np.float64]) -> None:
@@ -116,6 +129,9 @@ def _check_refusals(model: DeviceModel) -> None:
     rng = stream(1, "refusals")
     for bad in (math.nan, math.inf, -0.01 * model.g_max_siemens, 1.01 * model.g_max_siemens):
         _refuses(model, partial(model.program, np.full(3, bad), rng), f"programs a target of {bad:g} S")
+    for low, high in pairwise(_levels(model)):
+        between = np.full(3, (low + high) / 2)
+        _refuses(model, partial(model.program, between, rng), f"programs {between[0]:g} S, between two levels")
     state = model.program(np.full(3, model.g_max_siemens), rng)
     ages = [math.nan, -1.0]
     if model.earliest_age_s > 0:

@@ -88,6 +88,9 @@ class DeviceModel(Protocol):
     A model is an immutable object; its parameters are its fields, in SI units that the field's name ends
     with (``_siemens``, ``_s``). All randomness comes from the generators that are passed in, and the same
     generator state gives the same bytes. No array that is passed in is changed.
+
+    A model whose cells take only some conductances has one more attribute, ``levels_siemens``: those levels, rising,
+    the first and last being g_min and g_max. It refuses other targets with a `DeviceRangeError`.
     """
 
     @property

@@ -22,8 +22,15 @@ from chipsim.units import parse_quantity
 
 GROUP = "chipsim.devices"
 _BUILT_IN = {
+    "flash": "chipsim.device.flash:Flash",
+    "generic": "chipsim.device.generic:Generic",
     "ideal": "chipsim.device.ideal:Ideal",
     "pcm": "chipsim.device.pcm:Pcm",
+    "pcm-hermes": "chipsim.device.pcm_hermes:PcmHermes",
+    "rram-cmo": "chipsim.device.rram_cmo:RramCmo",
+    "rram-wan": "chipsim.device.rram_wan:RramWan",
+    "sram": "chipsim.device.sram:Sram",
+    "table": "chipsim.device.table:Table",
 }
 _DIMENSIONS = {"_siemens": "conductance", "_s": "time"}
 

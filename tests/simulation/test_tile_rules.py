@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -151,3 +152,19 @@ def test_sample_and_hold_frees_the_array_while_the_adc_works_by_hand_t13() -> No
         # MVM 2: array free at the start of convert 1 (41), output register of MVM 0 free after its drain (42)
         assert starts[2] == expected[2] * NS + 1
         assert outcome.timeline.busy_ps["tile(0,0)"] == (120 if not hold else 10 + 3 * 30 + 0) * NS
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an MVM is one span from integrate to convert, and sample and hold overlaps them"
+)
+def test_traced_spans_of_a_tile_with_sample_and_hold_do_not_overlap() -> None:
+    changes = {
+        **FAST,
+        **CONVERTING,
+        "tile.dac.bits": 2,
+        "tile.adc.conversion_time": "30 ns",
+        "tile.sample_and_hold": True,
+    }
+    outcome = simulate_chip(plan([source(1, 1, 3), conv("a", source(1, 1, 3), 1)], changes), 1, trace_inputs=1)
+    mvms = sorted((s.start_ps, s.end_ps) for s in outcome.timeline.spans if s.activity == "mvm")
+    assert all(before[1] <= after[0] for before, after in pairwise(mvms))
