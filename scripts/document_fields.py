@@ -23,49 +23,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 START, END = "<!-- fields: start (scripts/document_fields.py) -->", "<!-- fields: end -->"
 TITLES = {InMemorySpec: "Fields of kind in-memory", VonNeumannSpec: "Fields of kind von-neumann"}
 
-# What the models say in no `description`; a test keeps this list free of fields that are gone or described there.
-MEANINGS = {
-    "Adc.bits": "Resolution; codes are signed and symmetric.",
-    "Adc.energy_per_conversion": "Of one column; counted only where `mvm_energy` is not given.",
-    "Buffer.bandwidth": "Of its one port.",
-    "Buffer.energy_per_byte": "Written and read.",
-    "ComputeArray.dataflow": "What stays in the array of a systolic machine.",
-    "ComputeArray.energy_per_mac": "Of one useful multiply-accumulate.",
-    "ComputeArray.frequency": "One multiply-accumulate per cell and cycle.",
-    "ComputeArray.kind": "Kind of array.",
-    "ControlUnit.energy_per_mvm": "For issuing one MVM.",
-    "ControlUnit.issue_time": "Before an MVM's load.",
-    "Dac.bits": "Resolution; codes are signed and symmetric.",
-    "Dac.energy_per_conversion": "Of one row; counted only where `mvm_energy` is not given.",
-    "DeviceChoice.parameters": "Fields of the model that differ from its defaults; text with a unit, or SI numbers.",
-    "DigitalUnit.energy_per_operation": "Of one scalar operation.",
-    "DigitalUnit.latency": "Pipeline depth, beyond the operations' own time.",
-    "Dram.bandwidth": "Of its one port.",
-    "Dram.energy_per_byte": "Written and read.",
-    "Host.bandwidth": "In each direction.",
-    "Host.energy_per_byte": "Sent and received.",
-    "Host.latency": "Added to every transfer.",
-    "InMemorySpec.kind": "What the file describes.",
-    "Link.bandwidth": "In each direction; ports to components have the same.",
-    "Machine.description": "Free text.",
-    "Machine.name": "In tables and figures.",
-    "NeuronUnit.energy_per_operation": "Of one partial-sum value.",
-    "OnChipMemory.bandwidth": "Of its one port.",
-    "OnChipMemory.capacity": "For weights and tensors together.",
-    "OnChipMemory.energy_per_byte": "Written and read.",
-    "Precision.accumulator_bits": "Says what the machine has; no effect, as accumulators make no traffic.",
-    "Precision.activation_bits": "Of each value between layers.",
-    "Precision.weight_bits": "Of each weight.",
-    "Router.energy_per_byte": "Of each byte that it sends over a link.",
-    "Tile.register_banks": "Input and output registers; 2 overlap the load or drain of one MVM with the next.",
-    "VectorUnit.energy_per_operation": "Of one scalar operation.",
-    "VonNeumannSpec.kind": "What the file describes.",
-    "Widths.activation_bits": "Of each value between layers, on links and in buffers.",
-    "Widths.packet_header_bytes": "Added to every packet.",
-    "Widths.partial_sum_bits": "Of each column's result between tile and neuron unit.",
-    "static_power": "For as long as the run lasts.",
-}
-
 
 def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
     """A model and those inside it, with the dotted path of each in the file."""
@@ -76,22 +33,18 @@ def sections(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type
 
 
 def meaning(model: type[BaseModel], name: str) -> str:
-    """What a field means, from the model or from `MEANINGS`.
+    """What a field means; a section says so in its docstring.
 
     Raises
     ------
     KeyError
-        If neither says.
+        If the model does not say.
     """
     field = model.model_fields[name]
-    keys = [f"{owner.__name__}.{name}" for owner in model.__mro__ if issubclass(owner, BaseModel)]
-    told = [MEANINGS[key] for key in [*keys, name] if key in MEANINGS]
     inner = _models_in(field.annotation)
-    text = field.description or (told[0] if told else "")
-    if not text and inner:
-        text = _first_line(inner[0])
+    text = field.description or (_first_line(inner[0]) if inner else "")
     if not text:
-        raise KeyError(f"{keys[0]} has no description: give it one in chipsim/architecture/spec.py or in MEANINGS")
+        raise KeyError(f"{model.__name__}.{name} has no description in chipsim/architecture/spec.py")
     return text.replace("|", "\\|")
 
 

@@ -77,7 +77,10 @@ class DeviceChoice(Section):
     """A device model with parameters of its own."""
 
     model: str = Field(description="Name of a device model.")
-    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    parameters: dict[str, float | int | bool | str] = Field(
+        default_factory=dict,
+        description="Fields of the model that differ from its defaults; text with a unit, or SI numbers.",
+    )
 
 
 class Crossbar(Section):
@@ -102,30 +105,37 @@ class Crossbar(Section):
 class Dac(Section):
     """Input converters: one per row, signed codes, pulse width."""
 
-    bits: Bits = 8
+    bits: Bits = Field(8, description="Resolution; codes are signed and symmetric.")
     time_per_lsb: PositiveTime = Field(1e-9, validate_default=False, description="Pulse length of one code step.")
-    energy_per_conversion: Energy = 0.0
+    energy_per_conversion: Energy = Field(0.0, description="Of one row; counted only where `mvm_energy` is not given.")
     range_percentile: float = Field(99.99, gt=0, le=100, description="Of |x| in calibration: full scale.")
 
 
 class Adc(Section):
     """Output converters."""
 
-    bits: Bits = 8
+    bits: Bits = Field(8, description="Resolution; codes are signed and symmetric.")
     columns_per_adc: Count = Field(1, description="Columns that take turns at one converter.")
     conversion_time: PositiveTime | None = Field(None, description="Of one column.")
-    energy_per_conversion: Energy = 0.0
+    energy_per_conversion: Energy = Field(
+        0.0, description="Of one column; counted only where `mvm_energy` is not given."
+    )
     range_percentile: float = Field(99.99, gt=0, le=100, description="Of |column sum| in calibration: full scale.")
 
 
-class Buffer(Section):
+class InputBuffer(Section):
     """Memory that holds what has arrived and is still needed."""
 
     capacity: Capacity | Literal["unbounded"] = Field(
         "unbounded", description="Bytes for each edge of the network that ends here."
     )
-    bandwidth: Bandwidth = Field(64e9, validate_default=False)
-    energy_per_byte: EnergyPerByte = 0.0
+    energy_per_byte: EnergyPerByte = Field(0.0, description="Written and read.")
+
+
+class LineBuffer(InputBuffer):
+    """Memory of a tile, from which the input registers are loaded."""
+
+    bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of its one port.")
 
 
 class Tile(Section):
@@ -137,13 +147,15 @@ class Tile(Section):
     mvm_latency: PositiveTime | None = Field(None, description="Integrate and convert, where one figure is known.")
     mvm_energy: Energy | None = Field(None, description="Of one MVM: array, DAC and ADC together.")
     sample_and_hold: bool = Field(False, description="The array is free while the ADC converts.")
-    register_banks: Annotated[int, Field(ge=1, le=2, strict=True)] = 2
+    register_banks: Annotated[int, Field(ge=1, le=2, strict=True)] = Field(
+        2, description="Input and output registers; 2 overlap the load or drain of one MVM with the next."
+    )
     digital_scale: bool = Field(
         True, description="Each tile scales its own columns; otherwise row blocks share a column's scale."
     )
-    buffer: Buffer = Buffer()
+    buffer: LineBuffer = LineBuffer()
     output_bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of the output register.")
-    static_power: Power = 0.0
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
     @model_validator(mode="after")
     def _timing_is_complete(self) -> Tile:
@@ -155,9 +167,9 @@ class Tile(Section):
 class ControlUnit(Section):
     """Issues the MVMs of one tile."""
 
-    issue_time: Time = Field(0.0, validate_default=False)
-    energy_per_mvm: Energy = 0.0
-    static_power: Power = 0.0
+    issue_time: Time = Field(0.0, validate_default=False, description="Before an MVM's load.")
+    energy_per_mvm: Energy = Field(0.0, description="For issuing one MVM.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class NeuronUnit(Section):
@@ -166,8 +178,8 @@ class NeuronUnit(Section):
     rate: Rate = Field(description="Partial-sum values per second.")
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
     partial_sum_slots: Count = Field(2, description="Positions of partial sums held per sending tile.")
-    energy_per_operation: EnergyPerOperation = 0.0
-    static_power: Power = 0.0
+    energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one partial-sum value.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class DigitalUnit(Section):
@@ -175,16 +187,16 @@ class DigitalUnit(Section):
 
     tiles_per_unit: Count = Field(8, description="One unit for each so many tiles, spread over the chip.")
     rate: Rate = Field(description="Scalar operations per second of one unit.")
-    latency: Time = Field(0.0, validate_default=False)
-    buffer: Buffer = Buffer()
-    energy_per_operation: EnergyPerOperation = 0.0
-    static_power: Power = 0.0
+    latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the operations' own time.")
+    buffer: InputBuffer = InputBuffer()
+    energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one scalar operation.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class Link(Section):
     """A directed wire between two routers, or between a router and a component beside it."""
 
-    bandwidth: Bandwidth
+    bandwidth: Bandwidth = Field(description="In each direction; ports to components have the same.")
     latency: Time = Field(0.0, validate_default=False, description="Of the wire between two routers.")
     energy_per_byte: EnergyPerByte = Field(0.0, description="For each link between routers.")
 
@@ -193,16 +205,16 @@ class Router(Section):
     """Switches packets between links."""
 
     delay: PositiveTime = Field(1e-9, validate_default=False, description="From head in to head out.")
-    energy_per_byte: EnergyPerByte = 0.0
-    static_power: Power = 0.0
+    energy_per_byte: EnergyPerByte = Field(0.0, description="Of each byte that it sends over a link.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class Host(Section):
     """Where inputs come from and outputs go."""
 
-    bandwidth: Bandwidth
-    latency: Time = Field(0.0, validate_default=False)
-    energy_per_byte: EnergyPerByte = 0.0
+    bandwidth: Bandwidth = Field(description="In each direction.")
+    latency: Time = Field(0.0, validate_default=False, description="Added to every transfer.")
+    energy_per_byte: EnergyPerByte = Field(0.0, description="Sent and received.")
     max_inputs_in_flight: Count | Literal["auto"] = Field(
         "auto", description="Inputs admitted before the first of them is done; 'auto' keeps the slowest stage busy."
     )
@@ -211,17 +223,23 @@ class Host(Section):
 class Widths(Section):
     """Widths of what travels."""
 
-    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
-    partial_sum_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 16
-    packet_header_bytes: Annotated[int, Field(ge=0, le=1024, strict=True)] = 0
+    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
+        8, description="Of each value between layers, on links and in buffers."
+    )
+    partial_sum_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
+        16, description="Of each column's result between tile and neuron unit."
+    )
+    packet_header_bytes: Annotated[int, Field(ge=0, le=1024, strict=True)] = Field(
+        0, description="Added to every packet."
+    )
 
 
 class Machine(Section):
     """What both kinds of machine say of themselves."""
 
     schema_version: Literal[1] = Field(description="Version of this file format.")
-    name: str = Field(min_length=1)
-    description: str = ""
+    name: str = Field(min_length=1, description="In tables and figures.")
+    description: str = Field("", description="Free text.")
     technology: str = Field("", description="Process node, for comparisons.")
     power_gating: bool = Field(False, description="Components that the network does not use draw no static power.")
     host: Host
@@ -230,7 +248,7 @@ class Machine(Section):
 class InMemorySpec(Machine):
     """A chip of crossbar tiles, neuron units, digital units and an interconnect."""
 
-    kind: Literal["in-memory"]
+    kind: Literal["in-memory"] = Field(description="What the file describes.")
     grid: Grid
     tile: Tile
     control_unit: ControlUnit = ControlUnit()
@@ -244,13 +262,15 @@ class InMemorySpec(Machine):
 class ComputeArray(Section):
     """A systolic array of multiply-accumulate cells, or SIMD lanes."""
 
-    kind: Literal["systolic", "simd"] = "systolic"
+    kind: Literal["systolic", "simd"] = Field("systolic", description="Kind of array.")
     rows: Count = Field(1, description="Of a systolic array.")
     columns: Count = Field(description="Of a systolic array; lanes of a SIMD unit.")
-    dataflow: Literal["weight-stationary", "input-stationary", "output-stationary"] = "weight-stationary"
-    frequency: Frequency
-    energy_per_mac: EnergyPerOperation = 0.0
-    static_power: Power = 0.0
+    dataflow: Literal["weight-stationary", "input-stationary", "output-stationary"] = Field(
+        "weight-stationary", description="What stays in the array of a systolic machine."
+    )
+    frequency: Frequency = Field(description="One multiply-accumulate per cell and cycle.")
+    energy_per_mac: EnergyPerOperation = Field(0.0, description="Of one useful multiply-accumulate.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
     @property
     def macs_per_cycle(self) -> int:
@@ -261,41 +281,42 @@ class ComputeArray(Section):
 class OnChipMemory(Section):
     """The scratchpad that feeds the compute array."""
 
-    capacity: Capacity
-    bandwidth: Bandwidth
-    energy_per_byte: EnergyPerByte = 0.0
-    static_power: Power = 0.0
+    capacity: Capacity = Field(description="For weights and tensors together.")
+    bandwidth: Bandwidth = Field(description="Of its one port.")
+    energy_per_byte: EnergyPerByte = Field(0.0, description="Written and read.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class Dram(Section):
     """The memory beside the processor."""
 
-    bandwidth: Bandwidth
+    bandwidth: Bandwidth = Field(description="Of its one port.")
     latency: Time = Field(0.0, validate_default=False, description="From a request to its first byte.")
-    energy_per_byte: EnergyPerByte = 0.0
-    static_power: Power = 0.0
+    energy_per_byte: EnergyPerByte = Field(0.0, description="Written and read.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class VectorUnit(Section):
     """Executes activations, pooling and the other operators that are no matrix product."""
 
     rate: Rate = Field(description="Scalar operations per second.")
-    energy_per_operation: EnergyPerOperation = 0.0
-    static_power: Power = 0.0
+    energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one scalar operation.")
+    static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
 class Precision(Section):
     """Widths of the numbers that move."""
 
-    weight_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
-    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 8
-    accumulator_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = 32
+    weight_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(8, description="Of each weight.")
+    activation_bits: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
+        8, description="Of each value between layers."
+    )
 
 
 class VonNeumannSpec(Machine):
     """A compute array with on-chip memory and DRAM beside it."""
 
-    kind: Literal["von-neumann"]
+    kind: Literal["von-neumann"] = Field(description="What the file describes.")
     compute: ComputeArray
     vector_unit: VectorUnit
     on_chip_memory: OnChipMemory

@@ -106,6 +106,29 @@ def schema() -> Work:
     return schema_command
 
 
+@app.command()
+def device(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Device model; chipsim list devices names them.")],
+    targets: Annotated[
+        str | None, typer.Option(help="Between 0 (lowest conductance) and 1 (highest), e.g. 0.1,0.5.")
+    ] = None,
+    ages: Annotated[str | None, typer.Option(help='Since age zero of the model, e.g. "0 s,1 day".')] = None,
+    samples: Annotated[int, typer.Option(help="Cells per target.", min=2)] = 100_000,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a table and a plot here.")] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Parameter, e.g. g_max='20 uS'."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON, and nothing else.")] = False,
+) -> Work:
+    """Show what a device model does: conductances as read, for some targets and ages."""
+    from chipsim.cli.device import Request, device_command
+
+    request = Request(model, tuple(parameters or ()), targets, ages, samples, seed, out, json)
+    return partial(device_command, request)
+
+
 @app.command("list")
 def list_(
     what: Annotated[

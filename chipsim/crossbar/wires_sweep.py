@@ -49,8 +49,8 @@ def sense_currents(cells: Floats, word_line: Line, bit_line: Line) -> Floats:
     currents B that they send to the nodes travel along; by reciprocity Bᵀ u is also what the nodes' voltages
     u = r W N send back.
 
-    W P = (I - W) / r saves a product of matrices. It is wrong by rounding / r, which is nothing beside the I of the next
-    step as long as no later resistance is much larger than r.
+    W P = (I - W) / r saves a product of matrices. Its error of rounding / r is nothing beside the I of the next
+    step, as long as no later resistance is much larger than r.
     """
     segment, sense, both = bit_line
     rows, columns = cells.shape

@@ -151,8 +151,12 @@ class Flash:
 def _table(offset_s: float, error_scale: float, shift_scale: float) -> MeasuredTable:
     """The fits on a grid of 10 nA."""
     targets = np.linspace(0.0, _LARGEST_NA, 141)
-    shift: Doubles = shift_scale * np.array([np.polynomial.polynomial.polyval(targets, fit) for fit in _SHIFTS])
-    scales: Doubles = np.array(_SPREADS)
-    spread = -error_scale * scales[:, :1] * np.expm1(-np.maximum(targets + shift, 0) / scales[:, 1:])
-    days = _DAY_S * np.arange(len(_SHIFTS))
-    return MeasuredTable(targets * _SIEMENS_PER_NA, days, shift * _SIEMENS_PER_NA, spread * _SIEMENS_PER_NA, offset_s)
+    shift = np.array([np.polynomial.polynomial.polyval(targets, fit) for fit in _SHIFTS], dtype=np.float64)
+    spread = np.array([_spread(current, fit) for current, fit in zip(targets + shift, _SPREADS, strict=True)])
+    unit, days = _SIEMENS_PER_NA, np.array([_DAY_S * day for day in range(len(_SHIFTS))])
+    return MeasuredTable(targets * unit, days, shift_scale * unit * shift, error_scale * unit * spread, offset_s)
+
+
+def _spread(current: Doubles, fit: tuple[float, float]) -> Doubles:
+    """A (1 - exp(-I / B)), at least zero."""
+    return np.asarray(-fit[0] * np.expm1(-np.maximum(current, 0) / fit[1]), dtype=np.float64)

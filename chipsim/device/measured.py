@@ -56,7 +56,7 @@ class MeasuredTable:
         later = int(np.clip(np.searchsorted(self.times_s, age_s), 1, max(1, len(self.times_s) - 1)))
         before, after = values[later - 1], values[min(later, len(values) - 1)]
         row = before + self._share(later, age_s) * (after - before)
-        return np.interp(targets, self.targets, row).astype(np.float32)
+        return np.asarray(np.interp(targets, self.targets, row), dtype=np.float32)
 
     def _share(self, later: int, age_s: float) -> float:
         """How far the age is from the measured time before it to the one after, 0 to 1."""

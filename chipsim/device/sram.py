@@ -77,7 +77,7 @@ class Sram:
         if between.any() and not self.round_targets:
             raise DeviceRangeError(
                 f"device '{self.name}' holds one bit: {self.g_min_siemens:g} S or {self.g_max_siemens:g} S, not a "
-                f"target of {targets[between].flat[0]:g} S; slice each weight into cells of one bit, or set round_targets"
+                f"target of {targets[between].flat[0]:g} S; slice weights into cells of one bit, or set round_targets"
             )
         return CellState(targets, levels)
 

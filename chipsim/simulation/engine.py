@@ -89,12 +89,15 @@ def simulate_chip(
     """
     cpu, wall = time.process_time(), time.perf_counter()
     with _no_cycle_search():
-        in_flight, events = _in_flight(plan, inputs, preloaded)
+        alone = _alone(plan, preloaded) if inputs > 1 else None
+        in_flight = plan.chip.spec.host.max_inputs_in_flight
+        if in_flight == "auto":
+            in_flight = 1 if alone is None else alone.in_flight
         run = _Run(plan, inputs, batch, drain, in_flight, trace_inputs, preloaded, progress)
         run.execute()
-        events += run.machine.clock.events
+        events = run.machine.clock.events + (0 if alone is None else alone.events)
         cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
-        return _outcome(plan, run, in_flight, cost)
+        return _outcome(plan, run, alone, in_flight, cost)
 
 
 @contextmanager
@@ -109,17 +112,33 @@ def _no_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
-def _in_flight(plan: Plan, inputs: int, preloaded: bool) -> tuple[int, int]:
-    """Inputs in flight (rule T22), given or the fewest that keep the busiest server busy; events spent on that."""
-    given = plan.chip.spec.host.max_inputs_in_flight
-    if given != "auto":
-        return given, 0
-    if inputs == 1:
-        return 1, 0
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What one input does on an empty machine.
+
+    Attributes
+    ----------
+    latency_ps : int
+    busiest_ps : int
+        Of the server that is busy for longest.
+    events : int
+        That finding out took.
+    """
+
+    latency_ps: int
+    busiest_ps: int
+    events: int
+
+    @property
+    def in_flight(self) -> int:
+        """The fewest inputs that keep the busiest server busy (rule T22)."""
+        return math.ceil(self.latency_ps / self.busiest_ps) + 1
+
+
+def _alone(plan: Plan, preloaded: bool) -> Alone:
     run = _Run(plan, 1, 1, False, 1, 0, preloaded, None)
     run.execute()
-    busiest = max(_busy(run.machine).values())
-    return math.ceil(run.sink.done[0] / busiest) + 1, run.machine.clock.events
+    return Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
 
 
 class _Run:
@@ -213,7 +232,7 @@ def _who_waits(machine: Machine, done: int, inputs: int) -> str:
     return f"nothing can go on after {done} of {inputs} inputs: {shown}"
 
 
-def _outcome(plan: Plan, run: _Run, in_flight: int, cost: SimulatorCost) -> ChipOutcome:
+def _outcome(plan: Plan, run: _Run, alone: Alone | None, in_flight: int, cost: SimulatorCost) -> ChipOutcome:
     machine, spec = run.machine, plan.chip.spec
     makespan = max(run.sink.done)
     cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
@@ -223,6 +242,7 @@ def _outcome(plan: Plan, run: _Run, in_flight: int, cost: SimulatorCost) -> Chip
         released_ps=run.sink.released,
         done_ps=run.sink.done,
         batch=run.batch,
+        latency_alone_ps=None if alone is None else alone.latency_ps,
         ledger=count_actions(plan, machine, makespan),
         timeline=run.timeline,
         peak_tops=2 * cells * len(plan.chip.tiles) / peak_interval_ps(spec),

@@ -40,6 +40,8 @@ class Outcome:
     cost : SimulatorCost
     batch : int
         Inputs that the host hands over together.
+    latency_alone_ps : int or None
+        Of one input on an otherwise empty machine; None where the first input of the run had it to itself.
     loading_s, loading_j : float or None
         Loading of weights before the run, in no other number; None where it was not worked out.
     """
@@ -53,6 +55,7 @@ class Outcome:
     utilisation_mean: float
     cost: SimulatorCost
     batch: int = 1
+    latency_alone_ps: int | None = None
     loading_s: float | None = None
     loading_j: float | None = None
 
@@ -106,10 +109,11 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
     static = outcome.ledger.joules_of(["static"])
     rate = throughput if throughput is not None else inputs / seconds
     steady = None if throughput is None else (joules - static) / inputs + static / seconds / throughput
-    first = int(np.argmin(outcome.done_ps))
+    alone = outcome.latency_alone_ps
+    first = int(latencies[np.argmin(outcome.done_ps)]) if alone is None else alone
     return {
         "name": outcome.name,
-        "latency_first_input_s": int(latencies[first]) / PS_PER_S,
+        "latency_first_input_s": first / PS_PER_S,
         "latency_p50_s": _percentile(latencies, 50),
         "latency_p99_s": _percentile(latencies, 99),
         "makespan_s": seconds,

@@ -131,7 +131,7 @@ class TileServer:
         self._integrate_end[slot] = sampled
         self.integrates = m + 1
         if m < self._traced_mvms:
-            self._record("mvm", m, start, end)
+            self._record_mvm(m, start, sampled, end)
 
     def _drain(self) -> bool:
         m, place, places = self.drains, 0, self.places
@@ -156,6 +156,13 @@ class TileServer:
         elif self.done_gate is not None:
             self.done_gate.receive(input, position, end)
         return True
+
+    def _record_mvm(self, m: int, start: int, sampled: int, end: int) -> None:
+        if not self._convert_ps:
+            self._record("mvm", m, start, end)
+            return
+        self._record("integrate", m, start, sampled)
+        self._record("convert", m, end - self._convert_ps, end)
 
     def _record(self, activity: str, m: int, start: int, end: int) -> None:
         if self.trace is not None:

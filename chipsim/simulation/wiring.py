@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.architecture.spec import Buffer
+from chipsim.architecture.spec import InputBuffer
 from chipsim.errors import CapacityError
 from chipsim.mapping.partition import Ranges
 from chipsim.mapping.plan import LayerPlan, Plan, Slice
@@ -40,7 +40,7 @@ class Target:
     component: str
     gate: Gate
     channels: Callable[[Taps], Ranges]
-    buffer: Buffer | None = None
+    buffer: InputBuffer | None = None
     server: TileServer | DigitalLayerServer | None = None
     arrivals: Arrivals | None = None
 
@@ -268,7 +268,9 @@ class Wiring:
                 if target.server is not None and target.buffer is not None:
                     self._watch_buffer(edge, target, target.buffer, needed, positions[edge.producer])
 
-    def _watch_buffer(self, edge: Edge, target: Target, buffer: Buffer, needed: int, producer_positions: int) -> None:
+    def _watch_buffer(
+        self, edge: Edge, target: Target, buffer: InputBuffer, needed: int, producer_positions: int
+    ) -> None:
         server = target.server
         assert server is not None
         if server.releases is None:

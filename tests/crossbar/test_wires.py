@@ -1,4 +1,4 @@
-"""Wire resistance against nodal analysis that was written apart from it, badcrossbar, and closed forms."""
+"""Wire resistance against the nodal analysis of badcrossbar, and against closed forms."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from crossbar_blocks import normal
-from nodal_analysis import dense_effective_matrix
 
-from chipsim.crossbar.wires import WireResistance, effective_matrix, effective_pair, first_order_gain
+from chipsim.crossbar.wires import WireResistance, effective_matrix, first_order_gain
 from chipsim.streams import stream
 
 SIDES = ("one-sided", "two-sided")
@@ -50,27 +48,6 @@ def test_agrees_with_badcrossbar(badcrossbar: ModuleType, shape: tuple[int, int]
     np.testing.assert_allclose(found, wanted.currents.output, rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (5, 8), (8, 5), (7, 30), (30, 7)])
-@pytest.mark.parametrize(
-    "ohms", [*itertools.product((0.0, 40.0), repeat=4), (1.0, 2.0, 3e5, 7e5), (3e5, 7e5, 1.0, 2.0)]
-)
-@pytest.mark.parametrize(("drive", "sense"), itertools.product(SIDES, SIDES))
-def test_agrees_with_dense_nodal_analysis(shape: tuple[int, int], ohms: tuple[float, ...], drive, sense) -> None:
-    cells = conductances(*shape) * (stream(2, "holes").random(shape) > 0.3)
-    wires = WireResistance(*ohms, drive=drive, sense=sense)
-    assert difference(effective_matrix(cells, wires), dense_effective_matrix(cells, wires) + 1e-30) < 1e-9
-
-
-def test_larger_blocks_agree_with_dense_nodal_analysis() -> None:
-    cells = conductances(26, 60)
-    for drive, sense in itertools.product(SIDES, SIDES):
-        for wires in (
-            WireResistance(1.0, 2.0, 30.0, 40.0, drive, sense),
-            WireResistance(2e-5, 1e-5, 9.0, 9.0, drive, sense),
-        ):
-            assert difference(effective_matrix(cells, wires), dense_effective_matrix(cells, wires)) < 1e-10
-
-
 def test_no_resistance_leaves_the_conductances_as_they_are() -> None:
     cells = conductances(9, 14)
     for drive, sense in itertools.product(SIDES, SIDES):
@@ -87,7 +64,7 @@ def test_vanishing_resistance_is_continuous(shape: tuple[int, int]) -> None:
 
 
 def test_one_row_is_a_ladder() -> None:
-    """n equal cells g along a word line of segments r, bit lines without resistance: v_j = cosh((n-j+½)a)/cosh((n+½)a)."""
+    """n equal cells g, segments r: v_j = cosh((n - j + ½) a) / cosh((n + ½) a) with sinh(a/2) = √(r g) / 2."""
     n, g, r = 40, 20e-6, 150.0
     a = 2 * np.arcsinh(np.sqrt(r * g) / 2)
     wanted = g * np.cosh((n - np.arange(1, n + 1) + 0.5) * a) / np.cosh((n + 0.5) * a)
@@ -98,7 +75,7 @@ def test_one_row_is_a_ladder() -> None:
 
 
 def test_one_column_is_a_divider() -> None:
-    """Without bit-line resistance each cell is in series with its segment, its driver, and with all others at the sense end."""
+    """Without bit-line segments each cell is in series with its driver, and all of them with the sense end."""
     cells = conductances(11, 1)
     branch = 1 / (1 / cells[:, 0] + 5.0 + 70.0)
     found = effective_matrix(cells, WireResistance(5.0, 0.0, 70.0, 900.0))[:, 0]
@@ -121,29 +98,6 @@ def test_extreme_ratios_stay_finite_and_physical() -> None:
             assert np.isfinite(found).all()
             assert (found >= 0).all()
             assert found.sum() <= cells.sum() * (1 + 1e-9)
-
-
-@pytest.mark.parametrize("layout", ["interleaved", "side-by-side"])
-def test_pairs_share_their_word_lines(layout) -> None:
-    plus, minus = conductances(5, 4), conductances(5, 4, key="minus")
-    wires = WireResistance(60.0, 80.0, 100.0, 20.0, pair_layout=layout)
-    lines = {"interleaved": [0, 2, 4, 6], "side-by-side": [0, 1, 2, 3]}[layout]
-    others = {"interleaved": [1, 3, 5, 7], "side-by-side": [4, 5, 6, 7]}[layout]
-    array = np.empty((5, 8))
-    array[:, lines], array[:, others] = plus, minus
-    wanted = dense_effective_matrix(array, wires)
-    found = effective_pair(plus, minus, wires)
-    assert difference(found[0], wanted[:, lines]) < 1e-12
-    assert difference(found[1], wanted[:, others]) < 1e-12
-
-
-def test_all_inputs_share_one_matrix() -> None:
-    """Superposition: what the dense network gives for a vector is the product with the matrix."""
-    cells, wires = conductances(10, 6), WireResistance(90.0, 90.0, 500.0, 500.0)
-    voltages = normal(3, 10).astype(np.float64)
-    np.testing.assert_allclose(
-        voltages @ effective_matrix(cells, wires), voltages @ dense_effective_matrix(cells, wires), rtol=1e-10
-    )
 
 
 def test_gain_is_within_zero_and_one() -> None:

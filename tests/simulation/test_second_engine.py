@@ -15,7 +15,7 @@ from second_engine import SecondEngine
 from small_machines import add, chip, conv, dense, global_pool, network, pool, relu, source, view
 
 from chipsim.architecture.chip import Chip
-from chipsim.architecture.spec import Buffer
+from chipsim.architecture.spec import InputBuffer
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import Edge, edges
@@ -146,7 +146,7 @@ def least_buffers() -> Iterator[None]:
     """Give every bounded buffer exactly the positions that the design computes for its edge."""
     original = Wiring._watch_buffer
 
-    def watch(self: Wiring, edge: Edge, target: Target, buffer: Buffer, needed: int, producer_positions: int) -> None:
+    def watch(self: Wiring, edge: Edge, target: Target, buffer: InputBuffer, needed: int, producer_positions: int) -> None:
         channels = sum(high - low for low, high in self._read(edge, target, None))
         each = bytes_of(channels, self.spec.widths.activation_bits)
         exact = buffer.model_copy(update={"capacity": float(needed * each)})
