@@ -49,7 +49,7 @@ def split_data(dataset: Dataset) -> Split:
     count = min(MOST_CALIBRATION, len(x) // 4)
     if count == 0:
         return Split(x, y, x, f"all {len(x)} inputs, which are scored too (fewer than 4 given)")
-    return Split(x[count:], None if y is None else y[count:], x[:count], f"the first {count} inputs, not scored")
+    return Split(x[count:], None if y is None else y[count:], x[:count], f"the first {count} input{'s' if count > 1 else ''}, not scored")
 
 
 @dataclass(slots=True)

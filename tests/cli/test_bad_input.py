@@ -1,0 +1,235 @@
+"""Whatever is wrong with the input: exit code 2 or 1, one message that names the cause, nothing left behind."""
+
+import random
+
+import numpy as np
+import onnx
+import pytest
+from command_line import here
+from onnx import numpy_helper
+
+from chipsim.architecture.loader import preset_folder
+from chipsim.network.zoo import files
+
+RUN = "run", "hermes64", "zoo:digits-mlp"
+DIGITS = np.random.default_rng(0).random((8, 64), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def trained() -> bytes:
+    return (files("chipsim.network") / "data" / "digits-mlp.onnx").read_bytes()
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """Run a command that must fail; its message must name all of some words."""
+
+    def run(*words, names=(), code=2, out=True):
+        folder = tmp_path / "out" / "inner"
+        outcome = here(capsys, *words, *(("--out", folder) if out else ()))
+        message = outcome.one_message()
+        assert outcome.code == code
+        for name in names:
+            assert str(name) in message
+        assert not folder.parent.exists()
+        return message
+
+    return run
+
+
+def test_missing_onnx_file(refused, tmp_path):
+    refused("run", "hermes64", tmp_path / "none.onnx", names=["none.onnx", "no file"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.01, 0.1, 0.5, 0.9, 0.999])
+def test_truncated_onnx_file(refused, tmp_path, trained, share):
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(trained[: int(share * len(trained))])
+    refused("run", "hermes64", path, names=["cut", "cut off" if share < 0.00001 else "truncated"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_garbage_onnx_file(refused, tmp_path, seed):
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(random.Random(seed).randbytes(2000))
+    refused("run", "hermes64", path, names=["garbage"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(refused, tmp_path, trained, value):
+    model = onnx.load_model_from_string(trained)
+    tensor = next(t for t in model.graph.initializer if len(t.dims) == 2)
+    weights = numpy_helper.to_array(tensor).copy()
+    weights[1, 1] = value
+    name = tensor.name
+    tensor.CopyFrom(numpy_helper.from_array(weights, name))
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(model.SerializeToString())
+    refused("run", "hermes64", path, names=[name, "NaN or infinite"])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "names"),
+    [
+        ({"x": DIGITS[:, :60]}, ["(60,)", "(64,)"]),
+        ({"inputs": DIGITS}, ["no array 'x'"]),
+        ({"x": np.array([{}], dtype=object)}, ["'x'", "Python objects"]),
+        ({"x": DIGITS, "y": np.arange(7)}, ["'y'", "(8,)"]),
+        ({"x": DIGITS, "y": np.arange(8.0)}, ["'y'", "float64", "whole numbers"]),
+        ({"x": DIGITS, "y": np.array(list("abcdefgh"))}, ["'y'", "whole numbers"]),
+        ({"x": DIGITS, "y": np.arange(8)[:, None]}, ["'y'", "(8,)"]),
+        ({"x": DIGITS, "y": np.arange(8) + 3}, ["'y'", "10 classes"]),
+        ({"x": DIGITS[:0]}, ["'x'", "at least one input"]),
+        ({"x": np.array(["a"])}, ["'x'", "not numbers"]),
+        ({"x": DIGITS * np.nan}, ["'x'", "NaN"]),
+        ({"x": DIGITS * 1e38}, ["float32"]),
+        ({"x": DIGITS, "x_calibration": DIGITS[:, :3]}, ["'x_calibration'"]),
+    ],
+)
+def test_unusable_arrays(refused, tmp_path, arrays, names):
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    refused(*RUN, "--data", path, names=names)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.99])
+def test_truncated_archive(refused, tmp_path, share):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=DIGITS)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refused(*RUN, "--data", path, names=["data.npz", "write"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("kind: in-memory", "kind: in-memory\ncolour: red", ["4: colour", "unknown field", "control_unit"]),
+        ("grid:", "gird:", ["gird", "did you mean 'grid'?"]),
+        ("read_voltage: 0.2 V", "read_voltage: 0.2", ["tile.crossbar.read_voltage", "no unit", "0.2 V"]),
+        ("read_voltage: 0.2 V", "read_voltage: 0.2 W", ["tile.crossbar.read_voltage", "unknown unit 'W'"]),
+        ("mvm_latency: 133 ns", "mvm_latency: -133 ns", ["tile.mvm_latency", "greater than zero"]),
+        ("rows: 256", "rows: 256\n    rows: 3", ["tile.crossbar.rows", "given twice"]),
+        ("rows: 256", "rows: many", ["tile.crossbar.rows", "many", "integer"]),
+        ("kind: in-memory", "kind: memory", ["kind", "'memory'", "in-memory"]),
+        ("grid:", "grid: [", ["not valid YAML"]),
+        ("kind: in-memory", "", ["kind", "missing"]),
+        ("device: pcm", "device: pmc", ["'pmc'", "did you mean 'pcm'?"]),
+    ],
+)
+def test_faulty_architecture_file(refused, tmp_path, old, new, names):
+    text = (preset_folder() / "hermes64.yaml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "chip.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    refused("run", path, "zoo:digits-mlp", names=names)
+
+
+@pytest.mark.parametrize(
+    ("override", "names"),
+    [
+        ("grid.shape=[0,3]", ["grid.shape", "greater than or equal to 1"]),
+        ("grid.shape=[1000000,1000000]", ["grid.shape", "too many"]),
+        ("grid.shape=[[", ["grid.shape=[[", "not valid YAML"]),
+        ("x", ["'x'", "path.to.field=value"]),
+        ("=", ["'='", "path.to.field=value"]),
+        ("x=", ["x", "unknown field"]),
+        ("tile.crossbar.device.parameters.foo=1", ["'foo'", "g_max_siemens"]),
+        ("tile.crossbar.device=unknown", ["'unknown'", "pcm"]),
+        ("tile.crossbar.device=", ["tile.crossbar.device"]),
+        ("tile.crossbar.device.parameters.g_max_siemens=-1", ["g_max_siemens"]),
+        ("tile.dac.bits=1", ["tile.dac.bits", "2"]),
+        ("tile.dac.bits=3.5", ["tile.dac.bits", "integer"]),
+        ("tile.mvm_latency=5", ["tile.mvm_latency", "no unit"]),
+        ("tile.mvm_latency=1e30 s", ["overflow"]),
+        ("tile.static_power=1e308 W", ["inf"]),
+        ("name=", ["name"]),
+        ("schema_version=2", ["schema_version"]),
+        ("tile.adc.range_percentile=nan", ["tile.adc.range_percentile", "finite"]),
+    ],
+)
+def test_faulty_override(refused, override, names):
+    refused(*RUN, "--programmings", "1", "--set", override, names=names)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["run", "edge_npu", "zoo:digits-mlp"], ["edge_npu", "von-neumann", "--baseline"]),
+        ([*RUN, "--baseline", "hermes64"], ["hermes64", "in-memory", "von-neumann"]),
+        ([*RUN, "--baseline-set", "compute.rows=4"], ["--baseline-set needs --baseline"]),
+        ([*RUN, "--batch", "0"], ["--batch"]),
+        ([*RUN, "--batch", "two"], ["--batch"]),
+        ([*RUN, "--seed", "-1"], ["--seed"]),
+        ([*RUN, "--programmings", "0"], ["--programmings"]),
+        ([*RUN, "--trace", "-1"], ["--trace"]),
+        ([*RUN, "--age", "old"], ["'old'", "1 year"]),
+        ([*RUN, "--age", "7"], ["'7'", "1 year"]),
+        ([*RUN, "--age", "-1 day"], ["'-1 day'"]),
+        ([*RUN, "--age", "1e300 years"], ["'1e300 years'"]),
+        (["run", "hermse64", "zoo:digits-mlp"], ["'hermse64'", "did you mean 'hermes64'?"]),
+        (["run", "hermes64", "zoo:digits-mpl"], ["'zoo:digits-mpl'", "did you mean 'zoo:digits-mlp'?"]),
+        (["run", "hermes64", "onnx:resnet5"], ["did you mean 'onnx:resnet50'?"]),
+        ([*RUN, "--data", "zoo:digit"], ["'zoo:digit'", "did you mean 'zoo:digits'?"]),
+        ([*RUN, "--data", "none.npz"], ["none.npz"]),
+        (["run", "hermes64", "a" * 300 + ".onnx"], ["File name too long"]),
+        (["run", "hermes64"], ["MODEL"]),
+        ([*RUN, "extra"], ["extra"]),
+        ([*RUN, "--colour"], ["--colour"]),
+    ],
+)
+def test_faulty_options(refused, words, names):
+    refused(*words, names=names)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["walk"], ["walk"]),
+        (["list", "colours"], ["'colours'", "architectures"]),
+        (["list", "device"], ["did you mean 'devices'?"]),
+        (["check", "hermes46"], ["did you mean 'hermes64'?"]),
+        (["map", "edge_npu", "zoo:digits-mlp"], ["edge_npu", "in-memory"]),
+        (["map", "hermes64"], ["MODEL"]),
+        (["--colour"], ["--colour"]),
+    ],
+)
+def test_faulty_commands(refused, words, names):
+    refused(*words, names=names, out=False)
+
+
+def test_network_that_does_not_fit(refused):
+    names = ["zoo:digits-mlp", "4 tiles", "has 2", "grid.shape=[2,2]"]
+    refused(*RUN, "--set", "grid.shape=[1,2]", names=names, code=1)
+
+
+def test_buffer_below_its_working_set(refused):
+    refused(*RUN, "--set", "tile.buffer.capacity=1 B", names=["tile.buffer.capacity", "needs 64 bytes"], code=1)
+
+
+def test_debug_shows_where_an_error_came_from(capsys):
+    outcome = here(capsys, "--debug", *RUN, "--age", "old")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.error
+    assert outcome.error.rstrip().splitlines()[-1].startswith("error: age 'old'")
+
+
+def test_a_fault_of_the_program_says_so(capsys, monkeypatch):
+    def faulty():
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("chipsim.cli.check.json_schema", faulty)
+    outcome = here(capsys, "schema")
+    assert outcome.code == 1
+    assert "internal error: ZeroDivisionError: oops" in outcome.error
+    assert "--debug" in outcome.error
+
+
+def test_exhausted_memory_is_one_message(capsys, monkeypatch):
+    def hungry():
+        raise MemoryError
+
+    monkeypatch.setattr("chipsim.cli.check.json_schema", hungry)
+    outcome = here(capsys, "schema")
+    assert outcome.code == 1
+    assert "out of memory" in outcome.one_message()

@@ -1,0 +1,91 @@
+"""What the commands print when all is well."""
+
+import json
+
+import pytest
+from command_line import here
+
+from chipsim import __version__
+from chipsim.architecture.loader import list_architectures
+
+
+def test_version(capsys):
+    assert here(capsys, "--version").out == f"chipsim {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["map", "--help"], ["list", "--help"]])
+def test_help(capsys, words):
+    outcome = here(capsys, *words)
+    assert outcome.code == 0
+    assert outcome.error == ""
+    assert "Usage: chipsim" in outcome.out
+
+
+def test_no_arguments_show_the_commands(capsys):
+    outcome = here(capsys)
+    assert outcome.code == 2
+    assert "Commands:" in outcome.error + outcome.out
+    for command in ("run", "map", "check", "schema", "list"):
+        assert command in outcome.error + outcome.out
+
+
+@pytest.mark.parametrize(
+    ("what", "some"),
+    [
+        ("architectures", "hermes64"),
+        ("networks", "zoo:digits-cnn"),
+        ("networks", "onnx:resnet50"),
+        ("data", "zoo:digits"),
+        ("devices", "pcm"),
+    ],
+)
+def test_list(capsys, what, some):
+    lines = here(capsys, "list", what).out.splitlines()
+    assert some in lines
+    assert {f"  {line}" for line in lines} | {f"{what}:"} <= set(here(capsys, "list").out.splitlines())
+
+
+@pytest.mark.parametrize("name", list_architectures())
+def test_check_accepts_every_architecture_that_comes_along(capsys, name):
+    outcome = here(capsys, "check", name)
+    assert outcome.code == 0
+    assert name in outcome.out
+    assert "ok: no errors found" in outcome.out
+
+
+def test_map_shows_every_layer(capsys):
+    outcome = here(capsys, "map", "hermes64", "zoo:digits-mlp")
+    assert outcome.code == 0
+    for layer in ("dense1", "dense2", "dense3", "dense4"):
+        assert layer in outcome.out
+
+
+def test_schema_is_a_json_schema(capsys):
+    schema = json.loads(here(capsys, "schema").out)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    kinds = schema["discriminator"]["mapping"]
+    assert set(kinds) == {"in-memory", "von-neumann"}
+    assert_references_resolve(schema, schema["$defs"])
+    for part in schema["$defs"].values():
+        assert part["type"] == "object"
+        assert part["additionalProperties"] is False
+        assert set(part.get("required", ())) <= set(part["properties"])
+    assert {"grid", "tile", "host"} <= set(schema["$defs"]["InMemorySpec"]["required"])
+
+
+def assert_references_resolve(part, definitions):
+    if isinstance(part, dict):
+        if "$ref" in part:
+            assert part["$ref"].removeprefix("#/$defs/") in definitions
+        for value in part.values():
+            assert_references_resolve(value, definitions)
+    elif isinstance(part, list):
+        for value in part:
+            assert_references_resolve(value, definitions)
+
+
+def test_run_prints_accuracy_time_and_energy(capsys):
+    outcome = here(capsys, "run", "hermes64", "zoo:digits-mlp", "--programmings", "1", "--baseline", "edge_npu")
+    assert outcome.code == 0
+    for words in ("Energy per input", "Throughput", "hermes64", "edge_npu"):
+        assert words in outcome.out

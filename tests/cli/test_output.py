@@ -1,0 +1,195 @@
+"""Where results go: an output folder, a pipe, a terminal that has no µ."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import apart, here
+
+RUN = "run", "hermes64", "zoo:digits-mlp", "--programmings", "1"
+TABLES = {"layers.csv", "tiles.csv", "links.csv", "ledger.csv", "pipeline.csv", "result.json"}
+FIGURES = {"utilisation.png", "pipeline.png", "energy.png"}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def without_simulator(text: str) -> dict[str, object]:
+    return {key: value for key, value in json.loads(text).items() if key != "simulator"}
+
+
+def test_json_is_what_the_file_holds(capsys, tmp_path):
+    outcome = here(capsys, *RUN, "--json", "--out", tmp_path / "out")
+    assert outcome.code == 0
+    assert outcome.error == ""
+    assert outcome.out.encode() == (tmp_path / "out" / "result.json").read_bytes()
+    assert names(tmp_path / "out") == TABLES | FIGURES
+
+
+def test_json_without_a_folder_holds_the_same(capsys, tmp_path):
+    first, second = (here(capsys, *RUN, "--json").out for _ in range(2))
+    assert without_simulator(first) == without_simulator(second)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_results_go_is_not_in_them(capsys, tmp_path):
+    for name in ("a", "b"):
+        here(capsys, *RUN, "--out", tmp_path / name)
+    first, second = ((tmp_path / name / "result.json").read_text(encoding="utf-8") for name in "ab")
+    assert without_simulator(first) == without_simulator(second)
+    for name in (TABLES | FIGURES) - {"result.json"}:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_files_of_others_stay_and_results_are_replaced(capsys, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "result.json").write_text("old")
+    here(capsys, *RUN, "--out", tmp_path, "--trace", "1", "--baseline", "edge_npu")
+    assert names(tmp_path) == TABLES | FIGURES | {"notes.txt", "trace.csv", "comparison.png"}
+    here(capsys, *RUN, "--out", tmp_path)  # has neither a trace nor a comparison
+    assert names(tmp_path) == TABLES | FIGURES | {"notes.txt"}
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert json.loads((tmp_path / "result.json").read_text())["settings"]["trace"] == 0
+
+
+def test_names_with_spaces_and_other_scripts(capsys, tmp_path):
+    folder = tmp_path / "my r\u00e9sults \u6f22 [bold]x[/bold]"
+    outcome = here(capsys, *RUN, "--out", folder / "inner")
+    assert outcome.code == 0
+    assert names(folder / "inner") == TABLES | FIGURES
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "a" * 300])
+def test_folder_that_cannot_be_made(capsys, tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    outcome = here(capsys, *RUN, "--out", tmp_path / name)
+    assert outcome.code == 2
+    assert str(tmp_path / name) in outcome.one_message()
+    assert names(tmp_path) == {"file"}
+
+
+@pytest.mark.parametrize("path", ["/dev/null/x", "/proc/x"])
+def test_folder_where_none_can_be(capsys, path):
+    outcome = here(capsys, *RUN, "--out", path)
+    assert outcome.code == 2
+    assert path in outcome.one_message()
+
+
+def test_folder_in_the_place_of_a_result(capsys, tmp_path):
+    (tmp_path / "tiles.csv").mkdir()
+    outcome = here(capsys, *RUN, "--out", tmp_path)
+    assert outcome.code == 2
+    assert str(tmp_path / "tiles.csv") in outcome.one_message()
+    assert names(tmp_path) == {"tiles.csv"}
+
+
+def test_errors_leave_an_existing_folder_as_it_was(capsys, tmp_path):
+    (tmp_path / "result.json").write_text("old")
+    outcome = here(capsys, *RUN, "--out", tmp_path, "--age", "old")
+    assert outcome.code == 2
+    assert names(tmp_path) == {"result.json"}
+    assert (tmp_path / "result.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("most", [0, 3000, 40_000])
+def test_full_disk(tmp_path, existing, most):
+    """A limit on the size of files fails like a full disk, in a table or in a figure."""
+    folder = tmp_path / "out"
+    if existing:
+        folder.mkdir()
+        (folder / "result.json").write_text("old")
+    ended = subprocess.run(
+        [sys.executable, "-m", "chipsim", *RUN, "--timing-only", "--out", str(folder)],
+        capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert "cannot be" in ended.stderr
+    assert str(folder) in ended.stderr
+    assert folder.exists() == existing
+    if existing:
+        assert names(folder) == {"result.json"}
+        assert (folder / "result.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 3.0])
+def test_interrupt_ends_promptly_and_leaves_nothing(tmp_path, seconds):
+    words = ["run", "hermes64", "onnx:resnet50", "--set", "grid.shape=[21,21]", "--programmings", "1000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chipsim", *words, "--out", str(tmp_path / "a" / "b")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out, error) == (1, "", "interrupted: no results were written\n")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("words", [["list"], ["schema"], ["check", "hermes64"], [*RUN], [*RUN, "--json"], ["--help"]])
+def test_reader_that_leaves_early(words):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chipsim", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert error == b""
+
+
+def test_output_that_cannot_be_written():
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "chipsim", "schema"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.decode().count("\n") == 1
+    assert b"No space left" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+@pytest.mark.parametrize("words", [["check", "hermes64"], [*RUN, "--baseline", "edge_npu"]])
+def test_terminals_without_unicode(words, variables):
+    ended = apart(*words, **variables)
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert ended.stderr == b""
+    assert b"hermes64" in ended.stdout
+
+
+def test_json_is_the_same_bytes_in_any_encoding(tmp_path):
+    folder = tmp_path / "r\u00e9sults"
+    ended = apart(*RUN, "--json", "--out", folder, PYTHONIOENCODING="ascii", PYTHONUTF8="1")
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert ended.stdout == (folder / "result.json").read_bytes()
+
+
+def test_modules_run_as_the_command_does():
+    ended = apart("--version")
+    assert ended.returncode == 0
+    assert ended.stdout.decode().startswith("chipsim ")
+
+
+def test_nothing_is_written_without_an_output_folder(tmp_path):
+    ended = apart(*RUN, cwd=tmp_path, MPLCONFIGDIR=os.environ.get("MPLCONFIGDIR", ""))
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert not list(tmp_path.iterdir())
