@@ -65,7 +65,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     OutputError
         If the disk is full or the folder cannot be written to.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise _unwritten(path, error) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -73,6 +76,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from None
+        raise _unwritten(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path} cannot be written ({error.strerror or error})")

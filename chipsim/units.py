@@ -6,6 +6,7 @@ import math
 import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 
 from chipsim.errors import UnitError, nearest
 
@@ -142,6 +143,7 @@ def exact(value: float) -> Fraction:
     return Fraction(repr(float(value)))
 
 
+@lru_cache(maxsize=4096)
 def duration_ps(amount: float | int, per_second: float) -> int:
     """Time for ``amount`` bytes, cycles or operations at a rate, rounded up once, in picoseconds.
 
@@ -160,6 +162,7 @@ def duration_ps(amount: float | int, per_second: float) -> int:
     return math.ceil(exact(amount) * PS_PER_S / exact(per_second))
 
 
+@lru_cache(maxsize=4096)
 def to_ps(seconds: float) -> int:
     """A time in seconds as integer picoseconds, rounded up.
 

@@ -50,6 +50,7 @@ def fingerprint(found):
     """Hash of everything that a run computes from values."""
     parts = [repr(sorted(found.accuracy.items())), repr(sorted(found.signal_to_noise_db.items()))]
     parts += [repr(found.clipped_inputs), repr(found.saturated_outputs), repr(sorted(found.tile_mvms.items()))]
+    parts += [repr(sorted(found.integrated_conductance.items())), repr(sorted(found.reference_conductance.items()))]
     digest = hashlib.sha256("".join(parts).encode())
     for name in sorted(found.outputs):
         digest.update(np.ascontiguousarray(found.outputs[name]).tobytes())

@@ -123,8 +123,8 @@ def effective_matrix(conductance: NDArray[np.floating[Any]], wires: WireResistan
 
     Notes
     -----
-    The network is reciprocal, so the array may be turned on its side: M(G, wires) = M(Gᵀ, transposed wires)ᵀ. The
-    cheaper of both ways is taken. Rounding leaves errors of some 1e-13 of the largest element; an element that comes
+    The network is reciprocal, so drivers and sense ends may change places: with T mirroring a matrix at its other
+    diagonal, M(G, wires) = T M(T G, transposed wires). The cheaper of both ways is taken. Rounding leaves errors of some 1e-13 of the largest element; an element that comes
     out below zero, which the network cannot do, is set to zero.
 
     Examples
@@ -138,8 +138,8 @@ def effective_matrix(conductance: NDArray[np.floating[Any]], wires: WireResistan
     if wires.ideal or not cells.size:
         return cells.copy()
     turned = wires.transposed()
-    if _cost(cells.T, turned) < _cost(cells, wires):
-        matrix = np.ascontiguousarray(_solve(np.ascontiguousarray(cells.T), turned).T)
+    if _cost(_turn(cells), turned) < _cost(cells, wires):
+        matrix = np.ascontiguousarray(_turn(_solve(_turn(cells), turned)))
     else:
         matrix = _solve(cells, wires)
     return np.maximum(matrix, 0.0, out=matrix)
@@ -221,6 +221,11 @@ def _check_conductance(conductance: NDArray[np.floating[Any]]) -> Floats:
 
 def _cost(cells: Floats, wires: WireResistance) -> float:
     return sweep_cost(cells.shape, wires.bit_line_ohm, wires.sense_ohm, wires.sense == "two-sided")
+
+
+def _turn(matrix: Floats) -> Floats:
+    """Mirror at the other diagonal: the last row, which is next to the sense ends, becomes the first column."""
+    return matrix[::-1, ::-1].T
 
 
 def _solve(cells: Floats, wires: WireResistance) -> Floats:

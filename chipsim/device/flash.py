@@ -81,8 +81,8 @@ class Flash:
     >>> from chipsim.streams import stream
     >>> device = Flash()
     >>> state = device.program(np.full(20000, 10e-6), stream(1, "programming"))
-    >>> f"{device.at_age(state, 86400.0, stream(1, 'read')).conductance.mean() * 1e6:.2f} uS after one day"
-    '9.71 uS after one day'
+    >>> f"{device.at_age(state, 86400.0, stream(1, 'read')).conductance.mean() * 1e6:.1f} uS after one day"
+    '9.7 uS after one day'
     """
 
     name: ClassVar[str] = "flash"

@@ -37,8 +37,9 @@ class RramCmo:
     acceptance_percent : float
         Band around the target in which program-and-verify stops, in per cent of the target: 0.2 or 2 [1]_.
     latest_age_s : float
-        The last age that may be asked for, in seconds. The relaxation was measured up to one week; a larger number
-        extrapolates its law on purpose, as the ten years of [1]_ do.
+        The last age that may be asked for, in seconds. One week is where the measurements behind the law are taken to
+        end (from an account of [1]_, not checked against its figures); a larger number extrapolates on purpose, as
+        the ten years of [1]_ do.
     t_read_s : float
         Duration of one read, in seconds [2]_.
     corner_s : float

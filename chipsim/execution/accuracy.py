@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import mean, pstdev  # exact: a mean is never below the least value
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,8 @@ def split_data(dataset: Dataset) -> Split:
     count = min(MOST_CALIBRATION, len(x) // 4)
     if count == 0:
         return Split(x, y, x, f"all {len(x)} inputs, which are scored too (fewer than 4 given)")
-    return Split(x[count:], None if y is None else y[count:], x[:count], f"the first {count} input{'s' if count > 1 else ''}, not scored")
+    plural = "s" if count > 1 else ""
+    return Split(x[count:], None if y is None else y[count:], x[:count], f"the first {count} input{plural}, not scored")
 
 
 @dataclass(slots=True)
@@ -190,24 +192,25 @@ def _scorer(labels: NDArray[np.int64] | None) -> Callable[[Values], float | None
 
 
 def _mean(scores: list[float | None]) -> float | None:
-    return None if not scores or None in scores else float(np.mean(scores))  # type: ignore[arg-type]
+    return None if not scores or None in scores else mean(scores)  # type: ignore[type-var]
 
 
 def _spread(scores: list[float | None]) -> float | None:
-    return None if not scores or None in scores else float(np.std(scores))  # type: ignore[arg-type]
+    return None if not scores or None in scores else pstdev(scores)  # type: ignore[type-var]
 
 
 def _note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
     found.tile_mvms = analog.tile_mvms()
     conversions = clipped = converted = saturated = 0
+    seconds = analog.plan.chip.spec.tile.dac.time_per_lsb
     for name, layer in analog.layers.items():
         clipped, converted = clipped + layer.clipped_inputs, converted + layer.converted_inputs
         for block in layer.blocks:
             key = (block.placed.tile, name)
-            found.integrated_conductance[key] = block.integrated_conductance
+            found.integrated_conductance[key] = block.integrated_conductance * seconds
             if block.reference_reads:
                 found.reference_reads[key] = block.reference_reads // 2
-                found.reference_conductance[key] = block.reference_conductance
+                found.reference_conductance[key] = block.reference_conductance * seconds
             saturated += block.saturated_outputs
             conversions += block.mvms * block.placed.block.columns
     found.clipped_inputs = clipped / converted if converted else 0.0

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
@@ -70,19 +71,26 @@ class BlockRun:
     mvms, reference_reads : int
         MVMs computed for the network, and for drift compensation.
     clipped_inputs, saturated_outputs : int
-    integrated_conductance, reference_conductance : float
-        Siemens x seconds over all MVMs for the network, and over the reference reads at the asked-for age.
+    drive : ndarray of float64, shape (rows,)
+        Sum of |input code| per row over all MVMs for the network: exact in any order.
+    reference_conductance : float
+        Siemens x codes of the reference reads at the asked-for age.
     """
 
     placed: PlacedBlock
     array: Array
     path: ReadPath
     noise: np.random.Generator
+    drive: NDArray[np.float64]
     mvms: int = 0
     reference_reads: int = 0
     saturated_outputs: int = 0
-    integrated_conductance: float = 0.0
     reference_conductance: float = 0.0
+
+    @property
+    def integrated_conductance(self) -> float:
+        """Siemens x codes over all MVMs for the network."""
+        return self.array.integrated_conductance(self.drive)
 
 
 @dataclass(slots=True)
@@ -166,8 +174,7 @@ class AnalogNetwork:
         run.mvms += len(mine)
         run.saturated_outputs += product.saturated_outputs
         if self.fidelity.converters:
-            seconds = self.plan.chip.spec.tile.dac.time_per_lsb
-            run.integrated_conductance += run.array.integrated_conductance(row_drive(mine)) * seconds
+            run.drive += row_drive(mine)
         return product.values
 
     def _chunk(self) -> int:
@@ -245,13 +252,14 @@ def _program(
     array = programmed.at_age(fidelity.age_s, rng("slow noise"))
     slots = slots_of(plan.layer)
     path = ReadPath.connect(array, dac, adc, slots)
-    reads, drive = 0, 0.0
+    reads, conductance = 0, 0.0
     if fidelity.compensated:
         start = programmed.at_age(device.earliest_age_s, rng("slow noise at the start"))
         before = ReadPath.connect(start, dac, adc, slots)
         reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
         path = path.compensated(reference.factor(path, rng("reference noise now")))
-        reads, drive = 2 * reference.reads, array.integrated_conductance(row_drive(reference.codes))
-    run = BlockRun(placed, array, path, rng("fast noise"), reference_reads=reads)
-    run.reference_conductance = drive * spec.tile.dac.time_per_lsb
-    return run
+        reads, conductance = 2 * reference.reads, array.integrated_conductance(row_drive(reference.codes))
+    return BlockRun(
+        placed, array, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
+        reference_conductance=conductance,
+    )  # fmt: skip

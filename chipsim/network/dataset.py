@@ -143,7 +143,7 @@ def _read(path: Path) -> bytes:
 
 def _arrays(content: bytes, name: str, wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Those of the wanted arrays that an archive holds; pickled objects are never opened."""
-    if not content.startswith(b"PK"):
+    if not content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         raise DataError(f"{name}: is not an .npz archive; write one with numpy.savez(path, x=inputs)")
     arrays: dict[str, NDArray[Any]] = {}
     key = "x"

@@ -117,7 +117,8 @@ def _notes(data: dict[str, Any]) -> list[Text]:
     if cost is not None:
         notes.append(
             f"Drift compensation: {cost['reads_per_tile']} reference reads per tile before the first input, "
-            f"{human(cost['time_s'], 's')} (in no latency) and {human(cost['energy_j'], 'J')} once, shared by all inputs in the energy above."
+            f"{human(cost['time_s'], 's')} (in no latency) and {human(cost['energy_j'], 'J')} "
+            "once, shared by all inputs in the energy above."
         )
     if baseline is not None and baseline["technology"] != chip["technology"]:
         notes.append(f"Technologies differ ({chip['technology']}, {baseline['technology']}); nothing is rescaled.")
@@ -125,7 +126,8 @@ def _notes(data: dict[str, Any]) -> list[Text]:
         best = baseline["best_batch"]
         notes.append(
             f"{baseline['name']} is fastest with batches of {best['batch']}: "
-            f"{METRICS['throughput_inputs_per_s'].show(best['throughput_inputs_per_s'])}, {human(best['energy_per_input_j'], 'J')} per input."
+            f"{METRICS['throughput_inputs_per_s'].show(best['throughput_inputs_per_s'])}, "
+            f"{human(best['energy_per_input_j'], 'J')} per input."
         )
     if chip["throughput_inputs_per_s"] is None:
         notes.append("No steady throughput below 4 inputs; TOPS are over the makespan.")

@@ -10,7 +10,7 @@ from chipsim.network.layers import DigitalLayer
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.ledger import Action, Ledger
-from chipsim.simulation.wiring import Machine
+from chipsim.simulation.machine import Machine
 from chipsim.units import PS_PER_S
 
 

@@ -18,11 +18,12 @@ from chipsim.simulation.durations import peak_interval_ps
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.host import HostSink
 from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.timeline import StageSpan, Timeline
-from chipsim.simulation.wiring import BufferUse, Machine, Wiring
+from chipsim.simulation.wiring import build_machine
 
 Traced = TileServer | NeuronServer | DigitalLayerServer | Interconnect
 STAGE_INPUTS = 8
@@ -149,7 +150,7 @@ class _Run:
         progress: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
         self.inputs, self.batch = inputs, batch
-        self.machine = machine = Wiring(plan, in_flight + 1, preloaded=preloaded).build()
+        self.machine = machine = build_machine(plan, in_flight + 1, preloaded=preloaded)
         assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
         self.sink = HostSink(machine.host, inputs, in_flight, batch, drain, admitted, progress)

@@ -75,6 +75,8 @@ class Hop:
         Of the flow's packets, ps.
     sinks : list of (int, Sink)
         Delay from the tail's leaving the link.
+    stops : bool
+        There are sinks or further branches here, or spans are recorded.
     onward : Hop or None
         The hop that follows, and ``delay``, from the head's (tail's) leaving to its asking for that link.
     others : list of (int, Hop)
@@ -86,7 +88,7 @@ class Hop:
     """
 
     __slots__ = (
-        "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks",
+        "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks", "stops",
         "trace_delays", "waited",
     )  # fmt: skip
 
@@ -98,6 +100,7 @@ class Hop:
         self.followers: list[LinkServer] = []
         self.trace_delays: list[int] = []
         self.packets = self.waited = 0
+        self.stops = False
 
     def lead_to(self, hop: Hop, delay: int) -> None:
         """Let packets go on to another hop, too."""
@@ -229,10 +232,14 @@ class Interconnect:
             link.leader = self._leader(link)
         for flow in self.flows:
             self._fold(flow, flow.tree, None, 0)
+            for hop in flow.hops:
+                hop.stops = bool(hop.sinks or hop.others)
 
     def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
         """Report every span of the first inputs."""
         self.trace, self.traced_inputs = trace, count
+        for hop in (hop for flow in self.flows for hop in flow.hops):
+            hop.stops = True
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
@@ -309,7 +316,6 @@ class Interconnect:
     def _pass(self, packet: Packet) -> None:
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
         hop, head, tail = packet.hop, packet.head, packet.tail
-        input, position = packet.input, packet.position
         while True:
             link = hop.link
             start = link.free
@@ -321,13 +327,8 @@ class Interconnect:
                 end = tail
             link.free = end
             hop.packets += 1
-            if input < self.traced_inputs:
-                self._record(hop, input, position, start, end)
-            if hop.sinks or hop.others:
-                for delay, sink in hop.sinks:
-                    sink.arrive(input, position, end + delay)
-                for delay, other in hop.others:
-                    self._copy(packet, other, start + delay, end + delay)
+            if hop.stops:
+                self._stop(packet, hop, start, end)
             if hop.onward is None:
                 return
             head, tail = start + hop.delay, end + hop.delay
@@ -336,6 +337,16 @@ class Interconnect:
                 packet.hop, packet.head, packet.tail = hop, head, tail
                 self._push(head, packet.key, self._on_packet, packet)
                 return
+
+    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> None:
+        """Hand a packet to the sinks behind a hop, and copies of it to further branches."""
+        input, position = packet.input, packet.position
+        if input < self.traced_inputs:
+            self._record(hop, input, position, start, end)
+        for delay, sink in hop.sinks:
+            sink.arrive(input, position, end + delay)
+        for delay, other in hop.others:
+            self._copy(packet, other, start + delay, end + delay)
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
         """Send a copy of a packet down another branch of its tree."""

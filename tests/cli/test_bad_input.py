@@ -104,7 +104,7 @@ def test_truncated_archive(refused, tmp_path, share):
 @pytest.mark.parametrize(
     ("old", "new", "names"),
     [
-        ("kind: in-memory", "kind: in-memory\ncolour: red", ["4: colour", "unknown field", "control_unit"]),
+        ("kind: in-memory", "kind: in-memory\ncolour: red", ["chip.yaml:", "colour: unknown field", "control_unit"]),
         ("grid:", "gird:", ["gird", "did you mean 'grid'?"]),
         ("read_voltage: 0.2 V", "read_voltage: 0.2", ["tile.crossbar.read_voltage", "no unit", "0.2 V"]),
         ("read_voltage: 0.2 V", "read_voltage: 0.2 W", ["tile.crossbar.read_voltage", "unknown unit 'W'"]),

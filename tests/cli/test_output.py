@@ -122,18 +122,32 @@ def test_full_disk(tmp_path, existing, most):
         assert (folder / "result.json").read_text() == "old"
 
 
-@pytest.mark.parametrize("seconds", [0.3, 3.0])
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
 def test_interrupt_ends_promptly_and_leaves_nothing(tmp_path, seconds):
     words = ["run", "hermes64", "onnx:resnet50", "--set", "grid.shape=[21,21]", "--programmings", "1000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "chipsim", *words, "--out", str(tmp_path / "a" / "b")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    while not (tmp_path / "a" / "b").exists():  # the folder is made when the run begins
+        assert process.poll() is None
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out, error) == (1, "", "interrupted: no results were written\n")
     assert not (tmp_path / "a").exists()
+
+
+def test_interrupt_before_the_work_begins(capsys, monkeypatch):
+    """While options are read, typer has the interrupt first."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chipsim.simulate.Settings", interrupted)
+    outcome = here(capsys, *RUN)
+    assert (outcome.code, outcome.out, outcome.error) == (1, "", "interrupted: no results were written\n")
 
 
 @pytest.mark.parametrize("words", [["list"], ["schema"], ["check", "hermes64"], [*RUN], [*RUN, "--json"], ["--help"]])

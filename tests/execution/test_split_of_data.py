@@ -20,7 +20,8 @@ def test_first_quarter_calibrates_up_to_128(count, calibrating):
     split = split_data(dataset(count))
     assert split.calibration[:, 0].tolist() == list(range(calibrating))
     assert split.x[:, 0].tolist() == split.y.tolist() == list(range(calibrating, count))
-    assert split.rule == f"the first {calibrating} input{"s"[: calibrating > 1]}, not scored"
+    plural = "s" if calibrating > 1 else ""
+    assert split.rule == f"the first {calibrating} input{plural}, not scored"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

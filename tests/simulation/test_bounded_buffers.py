@@ -14,7 +14,7 @@ from small_machines import NS, add, conv, global_pool, plan, relu, source
 from chipsim.errors import CapacityError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer
-from chipsim.simulation import wiring
+from chipsim.simulation import credits as credits_module
 from chipsim.simulation.buffers import peak_occupancy
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.gate import Arrivals, Credit
@@ -135,7 +135,7 @@ def test_a_buffer_below_its_working_set_would_deadlock_and_the_error_says_who_wa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the refusal before the run protects from."""
-    monkeypatch.setattr(wiring, "least_capacities", lambda edges, positions: [0] * len(edges))
+    monkeypatch.setattr(credits_module, "least_capacities", lambda edges, positions: [0] * len(edges))
     small = residual({"digital_unit.buffer.capacity": f"{(ahead() - 1) * CHANNELS} B"})
     with pytest.raises(DeadlockError) as stuck:
         simulate_chip(small, 2)

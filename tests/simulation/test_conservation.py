@@ -12,7 +12,7 @@ from small_machines import add, conv, dense, global_pool, plan, pool, relu, sour
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.wiring import Wiring
+from chipsim.simulation.wiring import build_machine
 
 ENERGIES = {
     "tile.mvm_energy": "3 nJ", "tile.buffer.energy_per_byte": "2 pJ/B", "tile.static_power": "1 mW",
@@ -209,7 +209,7 @@ def test_progress_hears_of_every_input_in_order(built: Plan) -> None:
 
 
 def test_tie_keys_order_packets_by_input_layer_position_block_and_source_t3(built: Plan) -> None:
-    machine = Wiring(built, 2).build()
+    machine = build_machine(built, 2)
     net, rank = machine.interconnect, {name: index for index, name in enumerate(built.network.layers)}
     found = []
     for tile in machine.tiles:

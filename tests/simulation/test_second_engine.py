@@ -21,10 +21,11 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.edges import Edge, edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer
+from chipsim.simulation import credits as credits_module
 from chipsim.simulation.buffers import least_capacities
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.wiring import Target, Wiring
+from chipsim.simulation.machine import Machine, Target
 
 
 @st.composite
@@ -144,16 +145,18 @@ def test_two_engines_agree(net: Network, changes: dict[str, Any], inputs: int, b
 @contextmanager
 def least_buffers() -> Iterator[None]:
     """Give every bounded buffer exactly the positions that the design computes for its edge."""
-    original = Wiring._watch_buffer
+    original = credits_module._watch_buffer
 
-    def watch(self: Wiring, edge: Edge, target: Target, buffer: InputBuffer, needed: int, producer_positions: int) -> None:
-        channels = sum(high - low for low, high in self._read(edge, target, None))
-        each = bytes_of(channels, self.spec.widths.activation_bits)
+    def watch(
+        machine: Machine, edge: Edge, target: Target, buffer: InputBuffer, needed: int, producer_positions: int
+    ) -> None:
+        channels = sum(high - low for low, high in machine.channels_read(edge, target, None))
+        each = bytes_of(channels, machine.spec.widths.activation_bits)
         exact = buffer.model_copy(update={"capacity": float(needed * each)})
-        original(self, edge, target, exact, needed, producer_positions)
+        original(machine, edge, target, exact, needed, producer_positions)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Wiring, "_watch_buffer", watch)
+        patch.setattr(credits_module, "_watch_buffer", watch)
         yield
 
 

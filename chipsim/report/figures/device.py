@@ -109,12 +109,14 @@ def _age_axis(axes: Axes, ages: list[float]) -> None:
         axes.set_xticks(ages, [age_words(age) for age in ages])
         return
     if ages[0] == 0:
-        axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
+        axes.set_xscale("symlog", linthresh=positive[0], linscale=1.0)
     else:
         axes.set_xscale("log")
-    ticks = [tick for tick in _TICKS if ages[0] <= tick <= ages[-1] and (tick == 0 or tick >= positive[0])]
-    ticks = ticks if len(ticks) > 1 else ages
-    axes.set_xticks(ticks, [age_words(tick) for tick in ticks], rotation=30)
+    inside = [tick for tick in _TICKS if ages[0] <= tick <= ages[-1] and (tick == 0 or tick >= positive[0])]
+    ticks = inside or [ages[0]]
+    if ages[-1] > 2 * ticks[-1] or len(ticks) == 1:
+        ticks.append(ages[-1])
+    axes.set_xticks(ticks, [age_words(tick) for tick in ticks], rotation=35, ha="right", rotation_mode="anchor")
     axes.xaxis.set_minor_locator(NullLocator())
 
 

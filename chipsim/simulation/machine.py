@@ -1,0 +1,133 @@
+"""`Machine`: all servers of a chip that runs one network, and what is known of who sends to whom."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chipsim.architecture.spec import InMemorySpec, InputBuffer
+from chipsim.mapping.partition import Ranges
+from chipsim.mapping.plan import Plan
+from chipsim.network.edges import Edge
+from chipsim.simulation.clock import Clock
+from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
+from chipsim.simulation.gate import Arrivals, Gate
+from chipsim.simulation.host import HostSource
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.sender import Outlet
+from chipsim.simulation.tile import TileServer
+
+Wake = Callable[[], None]
+Taps = tuple[tuple[int, ...], ...] | None
+
+
+class TieOrder:
+    """The order (input, layer, position, block, source name) of requests as one integer (rule T3).
+
+    Attributes
+    ----------
+    input_key, position_key : int
+        What an input and a position weigh.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        layers = plan.network.layers
+        self._layers = {name: rank for rank, name in enumerate(layers)}
+        self._components = {name: rank for rank, name in enumerate(sorted(plan.chip.graph.nodes))}
+        self._block_key = len(self._components)
+        self.position_key = self._block_key * 2**20
+        self._layer_key = self.position_key * (max(layer.positions for layer in layers.values()) + 1)
+        self.input_key = self._layer_key * (len(layers) + 1)
+
+    def key(self, layer: str, block: int, component: str) -> int:
+        """All but input and position."""
+        return self._layers[layer] * self._layer_key + block * self._block_key + self._components[component]
+
+
+@dataclass(slots=True)
+class Target:
+    """One consumer of an edge: a tile, a digital layer or the host."""
+
+    component: str
+    gate: Gate
+    channels: Callable[[Taps], Ranges]
+    buffer: InputBuffer | None = None
+    server: TileServer | DigitalLayerServer | None = None
+    arrivals: Arrivals | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """One producer of positions: a slice of a matrix layer, a digital layer or the host."""
+
+    component: str
+    layer: str
+    first_channel: int
+    channels: int
+    outlet: Outlet
+    wake: Wake
+
+
+@dataclass(slots=True)
+class BufferUse:
+    """What happened in one buffer: arrivals and releases in ps, for its greatest occupancy."""
+
+    edge: Edge
+    component: str
+    arrivals: Arrivals
+    releases: array[int]
+
+
+@dataclass(slots=True)
+class Machine:
+    """All servers of a chip that runs one network.
+
+    Attributes
+    ----------
+    window : int
+        Inputs that may be under way at once, plus one.
+    targets : dict of (consumer layer, operand) to list of Target
+    sources : dict of producer layer to list of Source
+    host_gates : list of Gate
+        An input is done when it has passed all of them.
+    """
+
+    plan: Plan
+    window: int
+    clock: Clock
+    order: TieOrder
+    interconnect: Interconnect
+    tiles: list[TileServer] = field(default_factory=list)
+    neurons: list[NeuronServer] = field(default_factory=list)
+    units: dict[str, DigitalUnitServer] = field(default_factory=dict)
+    digital: list[DigitalLayerServer] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+    host_gates: list[Gate] = field(default_factory=list)
+    buffers: list[BufferUse] = field(default_factory=list)
+    host: HostSource | None = None
+    targets: defaultdict[tuple[str, int], list[Target]] = field(default_factory=lambda: defaultdict(list))
+    sources: defaultdict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))
+
+    @classmethod
+    def empty(cls, plan: Plan, window: int) -> Machine:
+        """A machine without servers."""
+        clock, order = Clock(), TieOrder(plan)
+        return cls(plan, window, clock, order, Interconnect(plan.chip, clock, order.input_key, order.position_key))
+
+    @property
+    def spec(self) -> InMemorySpec:
+        """Of the chip."""
+        return self.plan.chip.spec
+
+    def new_gate(self, positions: int) -> Gate:
+        """A gate for one consumer."""
+        gate = Gate(positions, self.window)
+        self.gates.append(gate)
+        return gate
+
+    def channels_read(self, edge: Edge, target: Target, taps: Taps) -> Ranges:
+        """Channels of a producer position that a target reads: all of them behind a view that mixes positions."""
+        return ((0, self.plan.network.layers[edge.producer].channels),) if edge.mixed else target.channels(taps)

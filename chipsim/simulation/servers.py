@@ -1,0 +1,147 @@
+"""`add_servers`: tiles, neuron units, digital units and the host of a machine (rules T4, T7, T11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chipsim.mapping.partition import Ranges
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Slice
+from chipsim.network.edges import HOST, Edge
+from chipsim.network.layers import DigitalLayer, InputLayer
+from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
+from chipsim.simulation.durations import bytes_of, digital_service_ps, mvm_phases, neuron_service_ps
+from chipsim.simulation.gate import EdgeSink
+from chipsim.simulation.host import HostSource
+from chipsim.simulation.machine import Machine, Source, Taps, Target
+from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.sender import Outlet
+from chipsim.simulation.tile import TileServer
+from chipsim.units import to_ps
+
+
+def add_servers(machine: Machine, *, preloaded: bool) -> None:
+    """Make the servers of every layer of the plan.
+
+    Parameters
+    ----------
+    machine : Machine
+    preloaded : bool
+        Tiles alone, without load and drain.
+    """
+    _add_host_source(machine)
+    for layer in machine.plan.network.layers.values():
+        if isinstance(layer, DigitalLayer):
+            _add_digital(machine, layer)
+        elif layer.name in machine.plan.layers:
+            _add_matrix_layer(machine, machine.plan.layers[layer.name], preloaded)
+
+
+def add_host_target(machine: Machine, edge: Edge) -> None:
+    """Let the host receive an output of the network."""
+    gate = machine.new_gate(machine.plan.network.layers[edge.producer].positions)
+    machine.host_gates.append(gate)
+    whole = ((0, machine.plan.network.layers[edge.producer].channels),)
+    machine.targets[HOST, edge.operand].append(Target("host", gate, _all_if_read(whole)))
+
+
+def watch_tiles(machine: Machine) -> None:
+    """Without traffic an input is done when the last MVM of every tile is."""
+    for tile in machine.tiles:
+        gate = machine.new_gate(tile.gate.positions)
+        gate.expect(np.arange(tile.gate.positions))
+        tile.done_gate = gate
+        machine.host_gates.append(gate)
+
+
+def _add_host_source(machine: Machine) -> None:
+    layer = next(item for item in machine.plan.network.layers.values() if isinstance(item, InputLayer))
+    outlet = Outlet(machine.interconnect, layer.positions)
+    machine.host = host = HostSource(layer.positions, outlet)
+    machine.sources[layer.name].append(Source("host", layer.name, 0, layer.channels, outlet, host.advance))
+
+
+def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
+    name = machine.plan.digital_units[layer.name]
+    unit = machine.units.setdefault(name, DigitalUnitServer(name))
+    gate = machine.new_gate(layer.positions)
+    outlet = Outlet(machine.interconnect, layer.positions)
+    server = DigitalLayerServer(
+        unit, layer.name, gate, digital_service_ps(machine.spec, layer.element_operations, layer.positions),
+        to_ps(machine.spec.digital_unit.latency), outlet, machine.clock,
+        (machine.order.key(layer.name, 0, name), machine.order.input_key, machine.order.position_key),
+    )  # fmt: skip
+    machine.digital.append(server)
+    machine.sources[layer.name].append(Source(name, layer.name, 0, layer.channels, outlet, server.advance))
+    for operand, producer in enumerate(layer.inputs):
+        whole = ((0, machine.plan.network.layers[producer].channels),)
+        machine.targets[layer.name, operand].append(
+            Target(name, gate, _all_if_read(whole), machine.spec.digital_unit.buffer, server)
+        )
+
+
+def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> None:
+    block_rank = 0
+    for part in plan.slices:
+        neuron = None if preloaded else _add_neuron(machine, plan, part)
+        for placed in part.blocks:
+            matrix = plan.matrices[placed.matrix]
+            tile = _add_tile(machine, plan, placed, preloaded)
+            kernel = plan.layer.window.kernel
+            machine.targets[plan.layer.name, 0].append(
+                Target(
+                    placed.tile, tile.gate,
+                    lambda taps, m=matrix, b=placed.block, k=kernel: m.channels_read(b, k, taps),  # type: ignore[misc]
+                    machine.spec.tile.buffer, tile,
+                )
+            )  # fmt: skip
+            if neuron is not None:
+                _feed(machine, tile, neuron, part, placed.block.row, block_rank)
+            block_rank += 1
+
+
+def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, preloaded: bool) -> TileServer:
+    phases = mvm_phases(machine.spec, placed.block.rows, placed.block.columns)
+    if preloaded:
+        phases = type(phases)(0, phases.integrate_ps, phases.convert_ps, 0)
+    tile = TileServer(
+        placed.tile, plan.layer.name, machine.new_gate(plan.layer.positions), phases, machine.spec.tile.register_banks,
+        machine.spec.tile.sample_and_hold, machine.interconnect,
+    )  # fmt: skip
+    machine.tiles.append(tile)
+    return tile
+
+
+def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice) -> NeuronServer:
+    spec = machine.spec.neuron_unit
+    gate = machine.new_gate(plan.layer.positions)
+    gate.expect(np.repeat(np.arange(plan.layer.positions), len(part.blocks)))
+    outlet = Outlet(machine.interconnect, plan.layer.positions)
+    neuron = NeuronServer(
+        part.neuron_unit, plan.layer.name, gate, part.channels,
+        neuron_service_ps(machine.spec, len(part.blocks), part.channels), to_ps(spec.latency),
+        spec.partial_sum_slots, outlet,
+    )  # fmt: skip
+    machine.neurons.append(neuron)
+    machine.sources[plan.layer.name].append(
+        Source(part.neuron_unit, plan.layer.name, part.first_channel, part.channels, outlet, neuron.advance)
+    )
+    return neuron
+
+
+def _feed(machine: Machine, tile: TileServer, neuron: NeuronServer, part: Slice, row: int, block: int) -> None:
+    tile.places = neuron.places
+    neuron.tiles.append(tile)
+    if row == 0:
+        tile.done_gate = neuron.gate  # beside the neuron unit: no link in between
+        return
+    size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
+    sink = EdgeSink(neuron.gate, range(neuron.gate.positions))
+    key = machine.order.key(tile.layer, block, tile.name)
+    tile.flow = machine.interconnect.add_flow(tile.name, tile.layer, size, key, [(neuron.name, sink)])
+
+
+def _all_if_read(whole: Ranges) -> Callable[[Taps], Ranges]:
+    """A digital layer reads every channel of a position that any of its windows touches."""
+    return lambda taps: whole if taps is None or all(taps) else ()
