@@ -44,7 +44,7 @@ collect_ignore_glob = ["*conftest.py"]  # fixtures, no doctests
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), CodeBlockParser(language="sh", evaluator=run_commands), SkipParser()],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/devices/*.md"],
     setup=use_own_folder,
     teardown=leave_folder,
 ).pytest()

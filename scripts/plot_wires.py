@@ -1,6 +1,8 @@
 """Draw the figures of docs/wires.md: what wires do, and how wrong the two approximations are.
 
-python scripts/plot_wires.py [FOLDER]     takes about a minute
+    python scripts/plot_wires.py [FOLDER]
+
+Takes about a minute.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from chipsim.crossbar.wires import WireResistance, effective_matrix, effective_pair, first_order_gain
@@ -26,19 +28,19 @@ from chipsim.streams import stream
 Floats = NDArray[np.float64]
 G_MAX = 25e-6
 NOISE = 0.05  # of the largest conductance, growing with the square root of a cell's own
-OHMS = np.geomspace(0.03, 30.0, 10)
+OHMS = np.geomspace(0.01, 10.0, 10)
 INPUTS = {"0 to 1": HUES[0], "-1 to 1": HUES[2], "one in ten, 1": HUES[3]}
 
 
 def draw_gain() -> Figure:
     """Maps of M / G."""
     figure = new_figure(8.0, 2.9)
-    cells = G_MAX * stream(1, "cells").random((256, 256))
+    cells = np.full((256, 256), G_MAX / 2)
     kinds = [("one-sided", "one-sided"), ("two-sided", "one-sided"), ("two-sided", "two-sided")]
     axes = figure.subplots(1, 3, sharey=True)
     for place, (drive, sense) in zip(axes, kinds, strict=True):
         gain = first_order_gain(effective_matrix(cells, WireResistance(1.0, 1.0, drive=drive, sense=sense)), cells)
-        image = place.imshow(gain, vmin=0.4, vmax=1.0, cmap="viridis", interpolation="nearest", extent=(0, 256, 256, 0))
+        image = place.imshow(gain, vmin=0.5, vmax=1.0, cmap="viridis", interpolation="nearest", extent=(0, 256, 256, 0))
         place.set_title(f"drive {drive}, sense {sense}\nmean {gain.mean():.2f}", fontsize=8.5)
         place.set_xlabel("column")
         place.spines[["top", "right"]].set_visible(True)
@@ -49,25 +51,27 @@ def draw_gain() -> Figure:
 
 def draw_approximation() -> Figure:
     """Error of the polynomial, beside the error of no wires at all."""
-    figure = new_figure(8.0, 3.3)
+    figure = new_figure(8.4, 3.4)
+    curves = [
+        ("no wires, against both lines exact", GREY, "s"),
+        ("polynomial, against both lines exact", HUES[3], "o"),
+        ("polynomial, against bit lines exact", HUES[0], "^"),
+    ]
     for place, rows in zip(figure.subplots(1, 2, sharey=True), (64, 256), strict=True):
         weights = stream(2, rows).uniform(-1, 1, (rows, rows // 2))
         vectors = stream(3, rows).random((64, rows))
-        errors = np.array([_errors(vectors, weights, ohm) for ohm in OHMS]).T
-        place.loglog(OHMS, errors[0], color=GREY, marker="s", markersize=3, label="no wires, against both lines exact")
-        place.loglog(
-            OHMS, errors[1], color=HUES[3], marker="o", markersize=3, label="polynomial, against both lines exact"
-        )
-        place.loglog(
-            OHMS, errors[2], color=HUES[0], marker="^", markersize=3, label="polynomial, against bit lines exact"
-        )
+        errors = np.array([_errors(vectors, weights, float(ohm)) for ohm in OHMS]).T
+        for (label, colour, marker), error in zip(curves, errors, strict=True):
+            place.loglog(OHMS, error, color=colour, marker=marker, markersize=3, label=label)
         place.set_title(f"{rows} rows, {rows // 2} pairs, inputs 0 to 1", fontsize=9)
         place.set_xlabel("resistance of a segment (Ω), cells up to 25 µS")
         place.set_ylim(1e-5, 10)
+        place.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         place.grid(True)
     figure.axes[0].set_ylabel("rms error over rms output")
-    figure.axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    figure.axes[0].legend(loc="upper left")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -127,6 +131,7 @@ def _noise_errors(size: int, ohm: float, draws: int) -> tuple[float, list[float]
 
 
 def main() -> None:
+    """Draw and save them all."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs" / "images" / "wires"
     folder.mkdir(parents=True, exist_ok=True)
     with house_style():

@@ -23,6 +23,8 @@ _MEANING = {
     "pipeline.png": "layers over time for the first inputs",
     "energy.png": "where the energy of an input goes",
     "comparison.png": "chip against baseline",
+    "device.csv": "conductance per target and age",
+    "device.png": "what the cells do over time",
 }
 
 
