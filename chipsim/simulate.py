@@ -1,64 +1,32 @@
-"""`run`: one call from an architecture and a network to a `Result`; here values and times meet."""
+"""`run`: one call from an architecture and a network to a `Result`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from chipsim.architecture.chip import build_chip
-from chipsim.architecture.loader import AnySpec, load_spec, spec_hash
+from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
-from chipsim.baseline.machine import best_batch, simulate_baseline
-from chipsim.errors import ConsistencyError, InputError, SpecError
-from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
+from chipsim.baseline.machine import simulate_baseline
+from chipsim.errors import InputError, SpecError
+from chipsim.execution.accuracy import compute_values, split_data
 from chipsim.execution.calibration import device_of
-from chipsim.execution.functional import REFERENCE_READS
-from chipsim.mapping.partition import Block
 from chipsim.mapping.placement import place
-from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
-from chipsim.result import SCHEMA_VERSION, Result
-from chipsim.simulation.durations import mvm_phases
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.ledger import Action
-from chipsim.simulation.outcome import Outcome, headline
+from chipsim.planes import check_counts, pay_for_values
+from chipsim.result import Result
+from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.simulation.engine import simulate_chip
+from chipsim.summary import Findings, result_data
 from chipsim.tabulate import tables
-from chipsim.units import from_ps, human, parse_age
-from chipsim.versions import software_versions
+from chipsim.units import parse_age
 
-SYNTHETIC_INPUTS = 6
-"""Inputs made up where no data is given: one calibrates, and five are enough for a steady interval."""
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run was asked for; see `run` for the meaning of each."""
-
-    architecture: str
-    model: str
-    data: str | None = None
-    baseline: str | None = None
-    batch: int = 1
-    seed: int = 0
-    age: str | None = None
-    programmings: int = 5
-    overrides: tuple[str, ...] = ()
-    baseline_overrides: tuple[str, ...] = ()
-    drain: bool = False
-    timing_only: bool = False
-    trace: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("batch", 1), ("seed", 0), ("programmings", 1), ("trace", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def run(
@@ -162,16 +130,16 @@ def _simulate(settings: Settings, threads: int, chunk: int | None, progress: Pro
         progress=lambda done: progress("timing", done, inputs),
     )  # fmt: skip
     if values is not None:
-        _check_counts(plan, chip, values, inputs)
-        _pay_for_values(plan, chip, values)
+        check_counts(plan, chip, values, inputs)
+        pay_for_values(plan, chip, values)
     beside = None
     if other is not None:
         beside = simulate_baseline(
             other, network, inputs, settings.batch, drain=settings.drain,
             progress=lambda done: progress("baseline", done, inputs),
         )  # fmt: skip
-    data = _data(settings, plan, split, dataset, values, chip, beside, spec, other, age_s)
-    return Result(data, tables(plan, chip, values, beside))
+    found = Findings(settings, plan, dataset, split, age_s, values, chip, other, beside)
+    return Result(result_data(found), tables(plan, chip, values, beside))
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -209,178 +177,3 @@ def _dataset(settings: Settings, network: Network) -> Dataset:
     if settings.data is None:
         return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
     return fit_data(load_data(settings.data), network)
-
-
-def _check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: int) -> None:
-    """Every MVM that was scheduled is one that was computed (rule T26)."""
-    for layer in plan.layers.values():
-        for placed in layer.blocks:
-            expected = layer.layer.positions * inputs
-            scheduled, computed = chip.tile_mvms[placed.tile], values.tile_mvms[placed.tile]
-            if not scheduled == computed == expected:
-                raise ConsistencyError(
-                    f"{placed.tile}, layer {layer.layer.name}: {scheduled} MVMs scheduled, {computed} computed, "
-                    f"{expected} expected; please report this"
-                )
-
-
-def _pay_for_values(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> None:
-    """Add to the ledger what only the functional plane knows: the cells' conductance, reference reads."""
-    spec = plan.chip.spec
-    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
-    for (name, layer), amount in values.integrated_conductance.items():
-        chip.ledger.add(name, "tile", _array_action(spec, "array"), layer, amount)
-    for (name, layer), reads in values.reference_reads.items():
-        conductance = values.reference_conductance[name, layer]
-        for action, amount in _reference_actions(spec, blocks[name], reads, conductance):
-            chip.ledger.add(name, "tile", action, layer, amount)
-
-
-def _array_action(spec: InMemorySpec, name: str) -> Action:
-    tile = spec.tile
-    if tile.mvm_energy is not None:
-        return Action(name, "S*s", 0.0, "contained in mvm_energy")
-    return Action(name, "S*s", tile.crossbar.read_voltage**2, f"V^2, {tile.crossbar.source_of('read_voltage')}")
-
-
-def _reference_actions(
-    spec: InMemorySpec, block: Block, reads: int, conductance: float
-) -> Iterator[tuple[Action, float]]:
-    """What drift compensation takes of one tile: like any MVMs, under names of their own."""
-    tile, why = spec.tile, "drift compensation"
-    known = tile.mvm_energy is not None
-    source = tile.source_of("mvm_energy") if known else "taken apart: array, DAC and ADC"
-    yield Action("reference mvm", "MVM", tile.mvm_energy or 0.0, f"{source}; {why}"), reads
-    yield _array_action(spec, "reference array"), conductance
-    if not known:
-        for name, converter, lines in (("dac", tile.dac, block.rows), ("adc", tile.adc, block.columns)):
-            source = f"{converter.source_of('energy_per_conversion')}; {why}"
-            action = Action(f"reference {name}", "conversion", converter.energy_per_conversion, source)
-            yield action, lines * reads
-    unit = spec.control_unit
-    yield Action("reference issue", "MVM", unit.energy_per_mvm, f"{unit.source_of('energy_per_mvm')}; {why}"), reads
-
-
-def _data(
-    settings: Settings, plan: Plan, split: Split, dataset: Dataset, values: ValuesOutcome | None, chip: ChipOutcome,
-    beside: Outcome | None, spec: InMemorySpec, other: VonNeumannSpec | None, age_s: float,
-) -> dict[str, Any]:  # fmt: skip
-    network = plan.network
-    chip_numbers = headline(chip, network.macs) | {
-        "technology": spec.technology,
-        "precision": _chip_precision(spec),
-        "tiles": len(plan.chip.tiles),
-        "tiles_used": plan.tiles_used,
-        "tile_mvms": plan.tile_mvms,
-        "utilisation_cells": plan.utilisation_cells,
-        "max_inputs_in_flight": chip.max_inputs_in_flight,
-        "drift_compensation": _compensation(plan, chip, values),
-        "clipped_inputs": None if values is None else values.clipped_inputs,
-        "saturated_outputs": None if values is None else values.saturated_outputs,
-    }
-    numbers = None
-    if beside is not None and other is not None:
-        numbers = headline(beside, network.macs) | {
-            "technology": other.technology,
-            "precision": _baseline_precision(other),
-            "loading_s": beside.loading_s,
-            "loading_j": beside.loading_j,
-            "best_batch": _at_best_batch(other, network, chip.inputs),
-        }
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "chip": chip_numbers,
-        "baseline": numbers,
-        "ratio": None if numbers is None else _ratio(chip_numbers, numbers),
-        "accuracy": _accuracy(values),
-        "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
-        "weights": network.weights,
-        "network": {"name": network.name, "macs": network.macs, "layers": len(network.layers)},
-        "settings": _settings(settings, split, age_s, chip.inputs),
-        "seed": settings.seed,
-        "versions": software_versions(),
-        "input_hashes": {
-            "model": network.sha256,
-            "data": dataset.sha256,
-            "architecture": spec_hash(spec),
-            "baseline": None if other is None else spec_hash(other),
-        },
-        "simulator": {"events": chip.cost.events, "cpu_s": chip.cost.cpu_s, "wall_s": chip.cost.wall_s},
-    }
-
-
-def _accuracy(values: ValuesOutcome | None) -> dict[str, float | None]:
-    names = ("reference", "ideal", "quantised", "noisy", "noisy_std", "noisy_min", "noisy_uncompensated")
-    return {name: None if values is None else values.accuracy[name] for name in names}
-
-
-def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> dict[str, Any]:
-    return {
-        "architecture": settings.architecture,
-        "set": list(settings.overrides),
-        "model": settings.model,
-        "data": settings.data or f"{SYNTHETIC_INPUTS} seeded standard-normal inputs",
-        "baseline": settings.baseline,
-        "baseline_set": list(settings.baseline_overrides),
-        "batch": settings.batch,
-        "drain": settings.drain,
-        "inputs": inputs,
-        "calibration": split.rule,
-        "age": settings.age or f"{human(age_s, 's')} (the earliest that the device model knows)",
-        "age_s": age_s,
-        "programmings": settings.programmings,
-        "timing_only": settings.timing_only,
-        "trace": settings.trace,
-    }
-
-
-def _compensation(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> dict[str, Any] | None:
-    """What the reference reads cost: their energy is in the ledger, their time is before the first input."""
-    if values is None or not values.reference_reads:
-        return None
-    spec = plan.chip.spec
-    crossbar = spec.tile.crossbar
-    phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
-    return {
-        "reads_per_tile": REFERENCE_READS,
-        "time_s": from_ps(REFERENCE_READS * phases.latency_ps),
-        "energy_j": sum(row.joules for row in chip.ledger.rows() if row.action.startswith("reference ")),
-    }
-
-
-def _ratio(chip: dict[str, Any], baseline: dict[str, Any]) -> dict[str, float | None]:
-    """Chip / baseline, key by key."""
-
-    def divided(a: object, b: object) -> float | None:
-        usable = isinstance(a, int | float) and isinstance(b, int | float) and b != 0
-        return a / b if usable else None  # type: ignore[operator]
-
-    shared = [key for key in baseline if key in chip and isinstance(chip[key], int | float | None)]
-    ratio = {key: divided(chip[key], baseline[key]) for key in shared}
-    return ratio | {"bytes_moved_per_input": divided(_moved(chip), _moved(baseline))}
-
-
-def _moved(machine: dict[str, Any]) -> float:
-    """Bytes of memories, links and host; what goes into the cells has no counterpart in the other machine."""
-    levels: dict[str, float] = machine["bytes_moved_per_input"]
-    return sum(amount for level, amount in levels.items() if level != "cell_array")
-
-
-def _chip_precision(spec: InMemorySpec) -> str:
-    tile = spec.tile
-    return f"{tile.crossbar.device_name} cells, {tile.dac.bits}-bit in, {tile.adc.bits}-bit out"
-
-
-def _baseline_precision(spec: VonNeumannSpec) -> str:
-    return f"{spec.precision.weight_bits}-bit weights, {spec.precision.activation_bits}-bit activations"
-
-
-def _at_best_batch(spec: VonNeumannSpec, network: Network, inputs: int) -> dict[str, Any]:
-    """The baseline with the batch that gives it the highest throughput, four batches of it."""
-    batch = best_batch(spec, network, inputs)
-    numbers = headline(simulate_baseline(spec, network, 4 * batch, batch), network.macs)
-    kept = ("latency_p50_s", "throughput_inputs_per_s", "energy_per_input_j")
-    return {"batch": batch, **{key: numbers[key] for key in kept}}
-
-
-__all__ = ["AnySpec", "Settings", "run", "simulate"]

@@ -18,7 +18,7 @@ from chipsim.execution.functional import REFERENCE_READS, Fidelity, program_netw
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import fit_data, load_data
 from chipsim.network.zoo import load_network
-from chipsim.simulate import SYNTHETIC_INPUTS, Settings
+from chipsim.settings import SYNTHETIC_INPUTS, Settings
 
 MACHINE = {
     "name", "latency_first_input_s", "latency_p50_s", "latency_p99_s", "makespan_s", "throughput_inputs_per_s",

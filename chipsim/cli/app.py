@@ -73,7 +73,7 @@ def run(
 ) -> Work:
     """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
     from chipsim.cli.run import Request, run_command
-    from chipsim.simulate import Settings
+    from chipsim.settings import Settings
 
     settings = Settings(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from chipsim.errors import OutputError
 from chipsim.files import output_folder
 from chipsim.result import Result
-from chipsim.simulate import Settings, simulate
+from chipsim.settings import Settings
+from chipsim.simulate import simulate
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class _Run:
         progress: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
         self.inputs, self.batch = inputs, batch
-        self.machine = machine = build_machine(plan, in_flight + 1, preloaded=preloaded)
+        self.machine = machine = build_machine(plan, min(in_flight, inputs) + 1, preloaded=preloaded)
         assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
         self.sink = HostSink(machine.host, inputs, in_flight, batch, drain, admitted, progress)

@@ -145,7 +145,7 @@ def test_interrupt_before_the_work_begins(capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chipsim.simulate.Settings", interrupted)
+    monkeypatch.setattr("chipsim.settings.Settings", interrupted)
     outcome = here(capsys, *RUN)
     assert (outcome.code, outcome.out, outcome.error) == (1, "", "interrupted: no results were written\n")
 

@@ -1,0 +1,63 @@
+"""Where values and times meet: equal counts, and the energy that depends on values (rule T26, design 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import ConsistencyError
+from chipsim.execution.accuracy import ValuesOutcome
+from chipsim.mapping.partition import Block
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.ledger import Action
+
+
+def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: int) -> None:
+    """Every MVM that was scheduled is one that was computed (rule T26)."""
+    for layer in plan.layers.values():
+        for placed in layer.blocks:
+            expected = layer.layer.positions * inputs
+            scheduled, computed = chip.tile_mvms[placed.tile], values.tile_mvms[placed.tile]
+            if not scheduled == computed == expected:
+                raise ConsistencyError(
+                    f"{placed.tile}, layer {layer.layer.name}: {scheduled} MVMs scheduled, {computed} computed, "
+                    f"{expected} expected; please report this"
+                )
+
+
+def pay_for_values(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> None:
+    """Add to the ledger what only the functional plane knows: the cells' conductance, reference reads."""
+    spec = plan.chip.spec
+    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
+    for (name, layer), amount in values.integrated_conductance.items():
+        chip.ledger.add(name, "tile", _array_action(spec, "array"), layer, amount)
+    for (name, layer), reads in values.reference_reads.items():
+        conductance = values.reference_conductance[name, layer]
+        for action, amount in _reference_actions(spec, blocks[name], reads, conductance):
+            chip.ledger.add(name, "tile", action, layer, amount)
+
+
+def _array_action(spec: InMemorySpec, name: str) -> Action:
+    tile = spec.tile
+    if tile.mvm_energy is not None:
+        return Action(name, "S*s", 0.0, "contained in mvm_energy")
+    return Action(name, "S*s", tile.crossbar.read_voltage**2, f"V^2, {tile.crossbar.source_of('read_voltage')}")
+
+
+def _reference_actions(
+    spec: InMemorySpec, block: Block, reads: int, conductance: float
+) -> Iterator[tuple[Action, float]]:
+    """What drift compensation takes of one tile: like any MVMs, under names of their own."""
+    tile, why = spec.tile, "drift compensation"
+    known = tile.mvm_energy is not None
+    source = tile.source_of("mvm_energy") if known else "taken apart: array, DAC and ADC"
+    yield Action("reference mvm", "MVM", tile.mvm_energy or 0.0, f"{source}; {why}"), reads
+    yield _array_action(spec, "reference array"), conductance
+    if not known:
+        for name, converter, lines in (("dac", tile.dac, block.rows), ("adc", tile.adc, block.columns)):
+            source = f"{converter.source_of('energy_per_conversion')}; {why}"
+            action = Action(f"reference {name}", "conversion", converter.energy_per_conversion, source)
+            yield action, lines * reads
+    unit = spec.control_unit
+    yield Action("reference issue", "MVM", unit.energy_per_mvm, f"{unit.source_of('energy_per_mvm')}; {why}"), reads
