@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.crossbar import Array, InputConverter, OutputConverter, ReadPath, column_scale, program_block
-from chipsim.crossbar.wires import WireResistance, effective_matrix, effective_pair, first_order_gain
+from chipsim.crossbar.wires import WireResistance, effective_matrix, effective_pair
 from chipsim.device import get_device
 from chipsim.streams import stream
 
@@ -120,17 +120,9 @@ def mvm_ratio(rounds: int) -> float:
     scale = column_scale(weights, device.g_min_siemens, device.g_max_siemens)
     block = program_block(weights, scale, device, stream(1, "programming"))
     array = block.at_age(AGE_S, stream(1, "slow"))
-    plus = device.at_age(block.plus, AGE_S, stream(1, "plus"))
-    minus = device.at_age(block.minus, AGE_S, stream(1, "minus"))
-    matrices = effective_pair(plus.conductance, minus.conductance, WIRES)
-    span = device.g_max_siemens - device.g_min_siemens
-    variance = sum(
-        np.square(now.fast_sigma * first_order_gain(matrix, now.conductance) / span)
-        for now, matrix in zip((plus, minus), matrices, strict=True)
-        if now.fast_sigma is not None
-    )
-    difference = ((matrices[0] - matrices[1]) / span).astype(np.float32)
-    wired = replace(array, difference=difference, fast_variance=np.asarray(variance, dtype=np.float32))
+    plus, minus = effective_pair(block.plus.programmed, block.minus.programmed, WIRES)
+    difference = (plus - minus) / (device.g_max_siemens - device.g_min_siemens)
+    wired = replace(array, difference=difference.astype(np.float32))
     return _ratio(array, wired, vectors, 10 * rounds + 1)
 
 
