@@ -89,6 +89,9 @@ class Crossbar(Section):
     rows: Count = Field(description="Word lines, one input each.")
     columns: Count = Field(description="Bit lines (pairs of them), one output each.")
     device: str | DeviceChoice = Field(description="Device model, by name or with parameters.")
+    scale: Literal["per-column", "per-tensor"] = Field(
+        "per-column", description="Which weights share one scale between weight and conductance."
+    )
     read_voltage: Voltage = Field(0.2, validate_default=False, description="On a driven word line.")
 
     @property
@@ -120,7 +123,15 @@ class Adc(Section):
     energy_per_conversion: Energy = Field(
         0.0, description="Of one column; counted only where `mvm_energy` is not given."
     )
-    range_percentile: float = Field(99.99, gt=0, le=100, description="Of |column sum| in calibration: full scale.")
+    range: Literal["calibrated", "full-scale"] = Field(
+        "calibrated", description="Full scale: from calibration inputs, or the largest sum that the rows used can give."
+    )
+    range_percentile: float = Field(
+        99.99, gt=0, le=100, description="Of |column sum| in calibration: the calibrated full scale."
+    )
+    noise: float = Field(0.0, ge=0, description="Of each conversion: standard deviation in steps.")
+    gain_spread: float = Field(0.0, ge=0, description="Between columns: standard deviation around a gain of 1.")
+    offset_spread: float = Field(0.0, ge=0, description="Between columns: standard deviation in steps.")
 
 
 class InputBuffer(Section):

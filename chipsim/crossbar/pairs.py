@@ -1,4 +1,4 @@
-"""From weights to conductances: `column_scale` and `conductance_pair`."""
+"""From weights to conductances: `column_scale` or `tensor_scale`, and `conductance_pair`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,26 @@ def column_scale(weights: Weights, g_min_siemens: float, g_max_siemens: float) -
         raise SpecError(f"g_min ({g_min_siemens!r} S) must be below g_max ({g_max_siemens!r} S)")
     largest = np.abs(check_weights(weights)).max(axis=0, initial=0.0).astype(np.float64)
     return np.where(largest > 0, largest / (g_max_siemens - g_min_siemens), 1.0)
+
+
+def tensor_scale(weights: Weights, g_min_siemens: float, g_max_siemens: float) -> NDArray[np.float64]:
+    """Weight per siemens, one for all columns, so that the largest weight of all takes the whole conductance range.
+
+    Parameters and what is raised are those of `column_scale`, over the whole matrix.
+
+    Returns
+    -------
+    ndarray of float64, shape (columns,)
+        The same number for every column.
+
+    Examples
+    --------
+    >>> tensor_scale(np.array([[1.0, 0.0], [-4.0, 0.0]]), 0.0, 2.0).tolist()
+    [2.0, 2.0]
+    """
+    matrix = check_weights(weights)
+    largest = np.abs(matrix).max(initial=0.0, keepdims=True).reshape(1, 1)
+    return np.repeat(column_scale(largest, g_min_siemens, g_max_siemens), matrix.shape[1])
 
 
 def conductance_pair(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.crossbar.array import Array
+from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
 from chipsim.crossbar.slots import Bench, calls
 from chipsim.errors import InputError, SpecError
@@ -57,12 +58,16 @@ class ReadPath:
         Squared output steps per squared input code.
     scale : ndarray of float32, shape (columns,)
         Weight units x input units per output step.
+    offset : ndarray of float32, shape (columns,), or None
+        Of the output converters, in output steps; their gains are part of matrix and variance.
+    noise : float
+        Standard deviation of each conversion, in output steps.
 
     Notes
     -----
     With codes c, M the matrix, V the variance and N standard normals that are fresh per MVM and column,
 
-        values = scale * adc(c M + sqrt((c * c) V) N),
+        values = scale * adc(c M + offset + sqrt((c * c) V + noise^2) N),
 
     where * is elementwise: exactly the distribution of one fresh weight matrix per MVM.
 
@@ -80,11 +85,14 @@ class ReadPath:
     matrix: Floats
     variance: Floats | None
     scale: Floats
+    offset: Floats | None = None
+    noise: float = 0.0
 
     @classmethod
     def connect(
-        cls, array: Array, input_converter: InputConverter, output_converter: OutputConverter, slots: int
-    ) -> ReadPath:
+        cls, array: Array, input_converter: InputConverter, output_converter: OutputConverter, slots: int,
+        errors: ConverterErrors | None = None,
+    ) -> ReadPath:  # fmt: skip
         """Put an array between converters.
 
         Parameters
@@ -96,6 +104,8 @@ class ReadPath:
         slots : int
             Vectors per BLAS call: a constant of the layer's plan, never taken from the batch. 256 suits long
             runs of MVMs, 1 to 16 single ones; beyond 512, scratch space outgrows the caches.
+        errors : ConverterErrors, optional
+            Of the output converters; without, they are ideal.
 
         Raises
         ------
@@ -104,7 +114,9 @@ class ReadPath:
         """
         if slots < 1:
             raise SpecError(f"slots ({slots!r}) must be at least 1")
-        gain = np.float32(input_converter.step / output_converter.step)
+        gain: Any = np.float32(input_converter.step / output_converter.step)
+        if errors is not None:
+            gain = gain * errors.gain
         variance = array.fast_variance
         return cls(
             input_converter,
@@ -113,6 +125,8 @@ class ReadPath:
             matrix=array.difference * gain,
             variance=None if variance is None else variance * gain**2,
             scale=(output_converter.step * array.output_scale).astype(np.float32),
+            offset=errors.offset if errors is not None and errors.offset.any() else None,
+            noise=0.0 if errors is None else errors.noise,
         )
 
     def compensated(self, factor: float) -> ReadPath:
@@ -208,12 +222,24 @@ class ReadPath:
         np.matmul(bench.codes, self.matrix, out=bench.outputs)
         live = bench.outputs[place]
         work = bench.scratch(live)
+        if self.offset is not None:
+            np.add(live, self.offset, out=live)
         if self.variance is not None:
             np.square(bench.codes, out=bench.codes)
             np.matmul(bench.codes, self.variance, out=bench.sigma)
-            sigma = bench.sigma[place]
-            np.sqrt(sigma, out=sigma)
-            noise_rng.standard_normal(out=work, dtype=np.float32)
-            np.multiply(sigma, work, out=sigma)
-            np.add(live, sigma, out=live)
+        if self.variance is not None or self.noise:
+            self._add_noise(live, bench.sigma[place], work, noise_rng)
         return self.output_converter.convert_in_place(live, work)
+
+    def _add_noise(self, live: Floats, sigma: Floats, work: Floats, noise_rng: np.random.Generator) -> None:
+        """Add one normal per conversion, of the cells' variance in ``sigma`` and that of the converters."""
+        noise_rng.standard_normal(out=work, dtype=np.float32)
+        if self.variance is None:
+            np.multiply(work, np.float32(self.noise), out=work)
+            np.add(live, work, out=live)
+            return
+        if self.noise:
+            np.add(sigma, np.float32(self.noise**2), out=sigma)
+        np.sqrt(sigma, out=sigma)
+        np.multiply(sigma, work, out=sigma)
+        np.add(live, sigma, out=live)

@@ -10,94 +10,18 @@ Equations, figures and times: ``docs/wires.md``.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.wires_spec import Ends, PairLayout, WireResistance
 from chipsim.crossbar.wires_sweep import sense_currents, sweep_cost
-from chipsim.errors import InputError, SpecError, nearest
+from chipsim.errors import InputError
+
+__all__ = ["Ends", "PairLayout", "WireResistance", "effective_matrix", "effective_pair", "first_order_gain"]
 
 Floats = NDArray[np.float64]
-Ends = Literal["one-sided", "two-sided"]
-PairLayout = Literal["interleaved", "side-by-side"]
-_CHOICES = {
-    "drive": ("one-sided", "two-sided"),
-    "sense": ("one-sided", "two-sided"),
-    "pair_layout": ("interleaved", "side-by-side"),
-    "undriven_rows": ("reference",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class WireResistance:
-    """The wires of an array and what stands at their ends.
-
-    Attributes
-    ----------
-    word_line_ohm, bit_line_ohm : float
-        Resistance of one segment of a word line (between two columns) and of a bit line (between two rows). The
-        segment between a line's end and its first cell counts as one more.
-    driver_ohm, sense_ohm : float
-        Output resistance of each driver and input resistance of each sense amplifier, in series with that segment.
-    drive : {"one-sided", "two-sided"}
-        Drivers before the first column only, or before the first and behind the last at the same voltage.
-    sense : {"one-sided", "two-sided"}
-        Sense amplifiers behind the last row only, or also before the first; the currents of both are added.
-    pair_layout : {"interleaved", "side-by-side"}
-        Order of the bit lines of pairs along a word line: +, -, +, -, ... or all +, then all -.
-    undriven_rows : {"reference"}
-        Rows without an input are held at the reference by their drivers. Floating rows are refused: which rows
-        float changes from input to input, so no one matrix describes the array.
-
-    Raises
-    ------
-    SpecError
-        If a resistance is negative, NaN or infinite, or a choice is unknown.
-
-    Examples
-    --------
-    >>> WireResistance(word_line_ohm=1.0, bit_line_ohm=2.0).transposed().word_line_ohm
-    2.0
-    """
-
-    word_line_ohm: float = 0.0
-    bit_line_ohm: float = 0.0
-    driver_ohm: float = 0.0
-    sense_ohm: float = 0.0
-    drive: Ends = "one-sided"
-    sense: Ends = "one-sided"
-    pair_layout: PairLayout = "interleaved"
-    undriven_rows: Literal["reference"] = "reference"
-
-    def __post_init__(self) -> None:
-        for name in ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise SpecError(f"{name} ({value!r}) must be a finite resistance of at least 0 ohm")
-        if self.undriven_rows == "floating":
-            raise SpecError(
-                "undriven_rows ('floating') must be 'reference': floating rows have no one effective matrix"
-            )
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                choices = " or ".join(map(repr, allowed))
-                raise SpecError(f"{name} ({value!r}) must be {choices}{nearest(str(value), allowed)}")
-
-    @property
-    def ideal(self) -> bool:
-        """Whether nothing has resistance, so that the effective matrix is the conductances."""
-        return not (self.word_line_ohm or self.bit_line_ohm or self.driver_ohm or self.sense_ohm)
-
-    def transposed(self) -> WireResistance:
-        """Return the wires of the array with word and bit lines, drivers and sense ends exchanged."""
-        return WireResistance(
-            self.bit_line_ohm, self.word_line_ohm, self.sense_ohm, self.driver_ohm, self.sense, self.drive,
-            self.pair_layout,
-        )  # fmt: skip
 
 
 def effective_matrix(conductance: NDArray[np.floating[Any]], wires: WireResistance) -> Floats:
@@ -124,8 +48,9 @@ def effective_matrix(conductance: NDArray[np.floating[Any]], wires: WireResistan
     Notes
     -----
     The network is reciprocal, so drivers and sense ends may change places: with T mirroring a matrix at its other
-    diagonal, M(G, wires) = T M(T G, transposed wires). The cheaper of both ways is taken. Rounding leaves errors of some 1e-13 of the largest element; an element that comes
-    out below zero, which the network cannot do, is set to zero.
+    diagonal, M(G, wires) = T M(T G, transposed wires). The cheaper of both ways is taken. Rounding leaves errors of
+    some 1e-13 of the largest element; an element that comes out below zero, which the network cannot do, is set to
+    zero.
 
     Examples
     --------
@@ -204,7 +129,8 @@ def first_order_gain(effective: Floats, conductance: NDArray[np.floating[Any]]) 
     [[0.9, 1.0, 1.0]]
     """
     cells = np.asarray(conductance, dtype=np.float64)
-    gain = np.divide(effective, cells, out=np.ones_like(cells), where=cells > 0)
+    with np.errstate(over="ignore"):  # what is next to no cell counts as none
+        gain = np.divide(effective, cells, out=np.ones_like(cells), where=cells > 0)
     return np.clip(gain, 0.0, 1.0, out=gain)
 
 

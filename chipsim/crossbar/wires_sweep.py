@@ -117,7 +117,9 @@ def invert(matrix: Floats) -> Floats:
 
 
 def _diagonal(matrix: Floats, size: int) -> Floats:
-    return np.einsum("ii->i", matrix[:, :size])
+    """View of the diagonal of the first columns, to write on."""
+    view: Floats = np.einsum("ii->i", matrix[:, :size])
+    return view
 
 
 def _ports(cells: Floats, word_line: Line) -> Iterator[tuple[Floats, Floats]]:

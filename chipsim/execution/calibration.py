@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.crossbar.calibration import input_range, output_range
-from chipsim.crossbar.pairs import column_scale
+from chipsim.crossbar.pairs import column_scale, tensor_scale
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
 from chipsim.execution.forward import Values, forward
@@ -47,8 +47,14 @@ def device_of(spec: InMemorySpec) -> DeviceModel:
 
 
 def scales(matrix: PackedMatrix, device: DeviceModel, spec: InMemorySpec, block: Block) -> NDArray[np.float64]:
-    """Weight per siemens of a block's columns, over all row blocks unless tiles have a scale of their own."""
+    """Weight per siemens of a block's columns.
+
+    Over the whole matrix where the scale is per tensor; else over all row blocks, unless tiles have a scale of their
+    own.
+    """
     columns = slice(block.first_column, block.first_column + block.columns)
+    if spec.tile.crossbar.scale == "per-tensor":
+        return tensor_scale(matrix.weights, device.g_min_siemens, device.g_max_siemens)[columns]
     rows = slice(block.first_row, block.first_row + block.rows) if spec.tile.digital_scale else slice(None)
     return column_scale(matrix.weights[rows, columns], device.g_min_siemens, device.g_max_siemens)
 
@@ -129,14 +135,19 @@ def finish_layer(layer: MatrixLayer, sums: Values) -> Values:
 
 def _layer_ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec) -> Ranges:
     outputs: dict[BlockKey, float] = {}
+    full_scale = input_range(values, spec.tile.dac.range_percentile)
     vectors: list[Values] = [input_vectors(matrix, values, plan.layer.window) for matrix in plan.matrices]
     for placed in plan.blocks:
         matrix, block = plan.matrices[placed.matrix], placed.block
-        outputs[placed.matrix, block.row, block.column] = output_range(
+        key = placed.matrix, block.row, block.column
+        if spec.tile.adc.range == "full-scale":
+            outputs[key] = full_scale * block.rows
+            continue
+        outputs[key] = output_range(
             vectors[placed.matrix][:, block.first_row : block.first_row + block.rows],
             block_weights(matrix, block),
             scales(matrix, device, spec, block),
             device,
             spec.tile.adc.range_percentile,
         )
-    return Ranges(input_range(values, spec.tile.dac.range_percentile), outputs)
+    return Ranges(full_scale, outputs)

@@ -14,6 +14,7 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.crossbar.activity import row_drive
 from chipsim.crossbar.array import Array, program_block
 from chipsim.crossbar.compensation import Reference
+from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
 from chipsim.crossbar.read_path import ReadPath
 from chipsim.device import get_device
@@ -251,11 +252,12 @@ def _program(
     )
     array = programmed.at_age(fidelity.age_s, rng("slow noise"))
     slots = slots_of(plan.layer)
-    path = ReadPath.connect(array, dac, adc, slots)
+    errors = _converter_errors(spec, block.columns, rng("converter spread")) if fidelity.converters else None
+    path = ReadPath.connect(array, dac, adc, slots, errors)
     reads, conductance = 0, 0.0
     if fidelity.compensated:
         start = programmed.at_age(device.earliest_age_s, rng("slow noise at the start"))
-        before = ReadPath.connect(start, dac, adc, slots)
+        before = ReadPath.connect(start, dac, adc, slots, errors)
         reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
         path = path.compensated(reference.factor(path, rng("reference noise now")))
         reads, conductance = 2 * reference.reads, array.integrated_conductance(row_drive(reference.codes))
@@ -263,3 +265,10 @@ def _program(
         placed, array, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
         reference_conductance=conductance,
     )  # fmt: skip
+
+
+def _converter_errors(spec: InMemorySpec, columns: int, rng: np.random.Generator) -> ConverterErrors | None:
+    adc = spec.tile.adc
+    if not (adc.gain_spread or adc.offset_spread or adc.noise):
+        return None
+    return ConverterErrors.draw(columns, adc.gain_spread, adc.offset_spread, adc.noise, rng)

@@ -49,7 +49,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 
 def test_first_order_spread_is_right_to_five_per_cent_where_wires_cost_a_tenth() -> None:
-    """Same draws on both sides: 60 networks of 40x40 cells, ratios of spreads averaged over 40 columns, sd below 0.2 %."""
+    """Same 60 draws on both sides, mean spread of 40 columns: the ratio has a standard deviation below 0.2 %."""
     rng, wires = stream(3), WireResistance(8.0, 8.0)
     cells = G_MAX * rng.random((40, 40))
     matrix = effective_matrix(cells, wires)
