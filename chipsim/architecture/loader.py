@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -100,7 +101,11 @@ def check_spec(source: YamlSource) -> AnySpec:
     try:
         return _ADAPTER.validate_python(source.values)
     except ValidationError as error:
-        messages = [_explain(item, source) for item in error.errors()]
+        found = error.errors()
+        misspelt = {(*item["loc"][:-1], _meant(item, source)) for item in found if item["type"] == "extra_forbidden"}
+        messages = [
+            _explain(item, source) for item in found if item["type"] != "missing" or item["loc"] not in misspelt
+        ]
         raise SpecError("\n".join(dict.fromkeys(messages))) from None
 
 
@@ -161,6 +166,13 @@ def _explain(item: Any, source: YamlSource) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
     shown = "" if repr(item["input"]) in message or isinstance(item["input"], dict) else f"{item['input']!r}: "
     return f"{where}: {shown}{message}{_nearest_literal(item)}"
+
+
+def _meant(item: Any, source: YamlSource) -> str:
+    """The field that a misspelt one stands for, or an empty string."""
+    location = tuple(part for part in item["loc"] if not _is_union_tag(part))
+    close = difflib.get_close_matches(str(location[-1]), sorted(_fields_at(source, location[:-1])), n=1)
+    return close[0] if close else ""
 
 
 def _is_union_tag(part: str | int) -> bool:

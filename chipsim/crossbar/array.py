@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from chipsim.crossbar.pairs import Weights, conductance_pair
 from chipsim.device.model import CellsNow, CellState, DeviceModel
+from chipsim.errors import InputError, SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class ProgrammedBlock:
     Attributes
     ----------
     plus, minus : CellState
-        Both cells of every pair, shape (rows, columns).
+        Both cells of every pair, shape (rows, columns), or (devices, rows, columns) where several share a weight.
+        Without ``minus`` weights are single cells, and the current of a column at g_min is taken off.
     column_scale : ndarray of float64, shape (columns,)
         Weight units per siemens.
     device : DeviceModel
@@ -81,7 +84,7 @@ class ProgrammedBlock:
     """
 
     plus: CellState
-    minus: CellState
+    minus: CellState | None
     column_scale: NDArray[np.float64]
     device: DeviceModel
 
@@ -101,21 +104,23 @@ class ProgrammedBlock:
             Ready to be connected to converters.
         """
         plus = self.device.at_age(self.plus, age_s, rng)
-        minus = self.device.at_age(self.minus, age_s, rng)
+        minus = None if self.minus is None else self.device.at_age(self.minus, age_s, rng)
         span = self.device.g_max_siemens - self.device.g_min_siemens
-        rows = plus.conductance.sum(axis=1, dtype=np.float64) + minus.conductance.sum(axis=1, dtype=np.float64)
+        cells = (plus,) if minus is None else (plus, minus)
+        against = np.float32(self.device.g_min_siemens) if minus is None else _mean(minus.conductance)
         return Array(
-            difference=(plus.conductance - minus.conductance) / np.float32(span),
-            fast_variance=_fast_variance(plus, minus, span),
-            row_conductance_siemens=rows,
+            difference=(_mean(plus.conductance) - against) / np.float32(span),
+            fast_variance=_fast_variance(cells, span),
+            row_conductance_siemens=np.asarray(sum(_row_sums(part.conductance) for part in cells)),
             output_scale=self.column_scale * span,
         )
 
 
 def program_block(
-    weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, rng: np.random.Generator
-) -> ProgrammedBlock:
-    """Program the pairs of cells of one block.
+    weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, rng: np.random.Generator, *,
+    devices: int = 1, single: bool = False,
+) -> ProgrammedBlock:  # fmt: skip
+    """Program the cells of one block.
 
     Parameters
     ----------
@@ -127,6 +132,10 @@ def program_block(
         The cells.
     rng : numpy.random.Generator
         Source of everything that programming draws, G+ first.
+    devices : int
+        Cells per polarity; each holds the whole target, and they are read as their mean.
+    single : bool
+        Weights, none of them negative, stand in single cells instead of pairs.
 
     Returns
     -------
@@ -136,7 +145,9 @@ def program_block(
     Raises
     ------
     InputError
-        If the weights are not a finite matrix, or the scales do not fit them.
+        If the weights are not a finite matrix, or the scales do not fit them, or a single cell's is negative.
+    SpecError
+        If ``devices`` is below one.
 
     Examples
     --------
@@ -150,17 +161,33 @@ def program_block(
     True
     """
     plus, minus = conductance_pair(weights, scale, device.g_min_siemens, device.g_max_siemens)
+    if devices < 1:
+        raise SpecError(f"devices per polarity ({devices!r}) must be at least 1")
+    if single and (minus > device.g_min_siemens).any():
+        raise InputError("single cells cannot hold negative weights")
+    if devices > 1:
+        plus, minus = (np.broadcast_to(target, (devices, *target.shape)) for target in (plus, minus))
     return ProgrammedBlock(
         plus=device.program(plus, rng),
-        minus=device.program(minus, rng),
+        minus=None if single else device.program(minus, rng),
         column_scale=np.array(scale, dtype=np.float64),
         device=device,
     )
 
 
-def _fast_variance(plus: CellsNow, minus: CellsNow, span_siemens: float) -> NDArray[np.float32] | None:
-    parts = [cells.fast_sigma for cells in (plus, minus) if cells.fast_sigma is not None]
+def _mean(conductance: NDArray[np.float32]) -> NDArray[np.float32]:
+    return conductance if conductance.ndim == 2 else conductance.mean(axis=0)
+
+
+def _row_sums(conductance: NDArray[np.float32]) -> NDArray[np.float64]:
+    sums = conductance.sum(axis=-1, dtype=np.float64)
+    return np.asarray(sums if sums.ndim == 1 else sums.sum(axis=0))
+
+
+def _fast_variance(cells: Sequence[CellsNow], span_siemens: float) -> NDArray[np.float32] | None:
+    parts = [part.fast_sigma for part in cells if part.fast_sigma is not None]
     if not any(part.any() for part in parts):
         return None
     relative = [np.square(part / np.float32(span_siemens)) for part in parts]
-    return np.asarray(sum(relative[1:], relative[0]), dtype=np.float32)
+    means = [part if part.ndim == 2 else part.mean(axis=0) / np.float32(len(part)) for part in relative]
+    return np.asarray(sum(means[1:], means[0]), dtype=np.float32)

@@ -112,7 +112,7 @@ def test_an_unknown_field_lists_what_is_allowed_there() -> None:
     message = refused(SMALL.replace("rows: 16", "rosw: 16"))
     assert "tile.crossbar.rosw: unknown field; allowed here: columns, device, " in message
     assert "did you mean 'rows'?" in message
-    assert "tile.crossbar.rows: missing; add this field" in message
+    assert "missing" not in message  # it is there, misspelt
 
 
 def test_all_mistakes_are_reported_together() -> None:

@@ -1,0 +1,185 @@
+"""`PlanePath`: slices of weights read with planes of inputs, one conversion each, then shift and add.
+
+It does for any `SlicedArray` and `InputEncoding` what `chipsim.crossbar.read_path.ReadPath` does for one array that is
+read once, with the same calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.crossbar.converter_errors import ConverterErrors
+from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
+from chipsim.crossbar.input_planes import InputEncoding
+from chipsim.crossbar.plane_part import Part, Scratch
+from chipsim.crossbar.read_path import Product
+from chipsim.crossbar.sliced_block import SlicedArray
+from chipsim.crossbar.slots import calls
+from chipsim.errors import InputError, SpecError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanePath:
+    """Slices with their converters; make it with `connect`.
+
+    Attributes
+    ----------
+    input_converter : InputConverter
+    encoding : InputEncoding
+        Of the input converter's codes.
+    slots : int
+        How many vectors each product holds.
+    parts : tuple of Part
+        One per slice.
+    scale : ndarray of float64, shape (columns,)
+        Weight units x input units per level x digit of the lowest slice and plane.
+
+    Notes
+    -----
+    With the digits d_p of plane p (weight u_p) and slice k (factor f_k, conversion step s_k),
+
+        values = scale * sum_k f_k s_k sum_p u_p adc_k(d_p M_k + noise).
+
+    Codes are added as whole numbers without rounding, in float32 below 2^24 and else in float64: the sums are those of
+    64-bit integers. Every plane of every slice has noise of its own. Bytes repeat as those of `ReadPath` do: normals
+    are drawn MVM by MVM, within one slice by slice, then plane by plane.
+    """
+
+    input_converter: InputConverter
+    encoding: InputEncoding
+    slots: int
+    parts: tuple[Part, ...]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def connect(
+        cls, array: SlicedArray, input_converter: InputConverter, encoding: InputEncoding,
+        output_converters: Sequence[OutputConverter], slots: int, errors: Sequence[ConverterErrors] = (),
+    ) -> PlanePath:  # fmt: skip
+        """Put slices between converters.
+
+        Parameters
+        ----------
+        array : SlicedArray
+            Cells at one age.
+        input_converter : InputConverter
+        encoding : InputEncoding
+            With the bits of the input converter.
+        output_converters : sequence of OutputConverter
+            One per slice, ranges in levels x digits; where neither cells nor digits have a sign, codes run from 0 to
+            2^bits - 1 and the range is their end.
+        slots : int
+            As for `ReadPath.connect`.
+        errors : sequence of ConverterErrors
+            One per slice, or none.
+
+        Raises
+        ------
+        SpecError
+            If ``slots`` is below one, or the parts do not fit together.
+        """
+        if slots < 1:
+            raise SpecError(f"slots ({slots!r}) must be at least 1")
+        if input_converter.bits != encoding.bits:
+            raise SpecError(f"an encoding of {encoding.bits} bits does not fit a converter of {input_converter.bits}")
+        slices = len(array.arrays)
+        if len(output_converters) != slices or len(errors) not in (0, slices):
+            raise SpecError(f"{slices} slices need as many output converters, got {len(output_converters)}")
+        unsigned = array.single and encoding.unsigned
+        parts = tuple(
+            Part.connect(each, factor, array.largest_level, converter, encoding, unsigned, error)
+            for each, factor, converter, error in zip(
+                array.arrays, array.factors, output_converters, errors or (None,) * slices, strict=True
+            )
+        )
+        return cls(input_converter, encoding, slots, parts, array.output_scale * input_converter.step)
+
+    @property
+    def rows(self) -> int:
+        """Word lines."""
+        return self.parts[0].matrix.shape[0]
+
+    @property
+    def conversions(self) -> int:
+        """Output conversions of one MVM: columns of all slices x planes."""
+        return sum(part.matrix.shape[1] for part in self.parts) * len(self.encoding.plane_weights)
+
+    def compensated(self, factor: float) -> PlanePath:
+        """Return the same path with all outputs multiplied by a factor in the digital periphery."""
+        return replace(self, scale=self.scale * factor)
+
+    def in_steps(self) -> PlanePath:
+        """Return the same path with outputs in levels x digits of the lowest slice and plane."""
+        return replace(self, scale=np.ones_like(self.scale))
+
+    def row_drive(self, codes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """For how many steps each word line is driven, over all MVMs and planes."""
+        return self.encoding.row_drive(codes)
+
+    def saturates(self, codes: Floats) -> bool:
+        """Whether a conversion saturates with these input codes, without noise."""
+        quiet = replace(self, parts=tuple(part.without_noise() for part in self.parts))
+        return quiet.multiply_codes(codes, np.random.default_rng(0)).saturated_outputs > 0
+
+    def multiply(
+        self, vectors: NDArray[np.floating[Any]], noise_rng: np.random.Generator, first_mvm: int = 0
+    ) -> Product:
+        """Multiply real vectors with the slices; as `ReadPath.multiply`."""
+        codes, clipped = self.input_converter.convert(vectors)
+        return replace(self.multiply_codes(codes, noise_rng, first_mvm), clipped_inputs=clipped)
+
+    def multiply_codes(
+        self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
+        first_mvm: int = 0,
+    ) -> Product:  # fmt: skip
+        """Multiply input codes with the slices; as `ReadPath.multiply_codes`."""
+        if codes.ndim != 2 or codes.shape[1] != self.rows:
+            raise InputError(f"an array with {self.rows} rows cannot multiply inputs of shape {codes.shape}")
+        values = np.empty((len(codes), len(self.scale)), dtype=np.float32)
+        padded = np.zeros((self.slots, self.rows), dtype=np.float32)
+        scratch, saturated = Scratch.of(self.slots, self.parts), 0
+        for source, place in calls(len(codes), first_mvm, self.slots):
+            if place != slice(0, self.slots):
+                padded.fill(0)
+            np.copyto(padded[place], codes[source], casting="same_kind")
+            check_finite(padded[place], "crossbar input codes")
+            sums, cut_off = self._sums(padded, place, scratch, noise_rng)
+            saturated += cut_off
+            np.multiply(sums, self.scale, out=values[source], casting="same_kind")
+        return Product(values, 0, saturated)
+
+    def _sums(
+        self, codes: Floats, place: slice, scratch: Scratch, noise_rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], int]:
+        """Shift and add over slices, in levels x digits, and how many conversions saturated."""
+        digits, weights = self.encoding.digits(codes), self.encoding.plane_weights
+        squares = self._squares(digits)
+        live = place.stop - place.start
+        normals = self._normals(live, noise_rng)
+        total, saturated, drawn = np.zeros((live, len(self.scale))), 0, 0
+        for part in self.parts:
+            width = part.matrix.shape[1] * len(weights) if part.noisy else 0
+            mine = None if normals is None else normals[:, drawn : drawn + width]
+            sums, cut_off = part.accumulate(digits, squares, weights, place, mine, scratch)
+            total += sums * part.factor
+            saturated, drawn = saturated + cut_off, drawn + width
+        return total, saturated
+
+    def _squares(self, digits: Floats) -> Floats | None:
+        """What the variance of the cells is multiplied with."""
+        if all(part.variance is None for part in self.parts):
+            return None
+        if self.encoding.largest_digit == 1 and self.encoding.unsigned:
+            return digits
+        return np.abs(digits) if self.encoding.fresh_per_pulse else np.square(digits)
+
+    def _normals(self, mvms: int, noise_rng: np.random.Generator) -> Floats | None:
+        width = sum(part.matrix.shape[1] for part in self.parts if part.noisy) * len(self.encoding.plane_weights)
+        return noise_rng.standard_normal((mvms, width), dtype=np.float32) if width else None
