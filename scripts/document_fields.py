@@ -147,6 +147,8 @@ def _words(schema: dict[str, Any]) -> str:
     if schema.get("type") == "string" and "pattern" in schema:
         kind, _, limit = str(schema["description"]).partition(" with its unit, ")
         return f"{kind} > 0" if limit.startswith("greater") else kind
+    if schema.get("type") == "array" and "items" in schema:
+        return f"list of ({_words(schema['items'])})"
     if schema.get("type") == "array":
         return "list of " + ", ".join(_words(part) for part in schema["prefixItems"])
     if schema.get("type") in ("integer", "number"):

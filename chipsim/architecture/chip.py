@@ -1,8 +1,8 @@
 """`Chip`: the architecture as a directed graph of named components and links.
 
-Each site has a router and, beside it, a tile with its control unit and line buffer, and a neuron unit. Digital
-units and the host interface sit beside some routers. An edge with ``interconnect=True`` is a server: it carries
-one packet at a time.
+Each site has a router and, beside it, a tile with its control unit and line buffer, and a neuron unit. Some topologies
+have switches too: routers without a site. Digital units and the host interface sit beside some routers. An edge with
+``interconnect=True`` is a server: it carries one packet at a time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Chip:
     _sites: dict[str, int] = field(repr=False)
 
     def site(self, component: str) -> int:
-        """The site that a component sits at."""
+        """The router that a component sits at, a site's or a switch."""
         return self._sites[component]
 
     def hops(self, source: str, target: str) -> int:
@@ -61,7 +61,7 @@ class Chip:
 
 
 def router_name(topology: Topology, site: int) -> str:
-    """Name of the router at a site."""
+    """Name of a router."""
     return f"router({topology.label(site)})"
 
 
@@ -81,7 +81,7 @@ def build_chip(spec: InMemorySpec) -> Chip:
     graph: nx.DiGraph[str] = nx.DiGraph()
     sites: dict[str, int] = {}
     order = topology.placement_order()
-    for site in order:
+    for site in (*order, *range(topology.sites, topology.routers)):
         _add_node(graph, sites, topology, router_name(topology, site), "router", site)
     for source, target in topology.links():
         graph.add_edge(router_name(topology, source), router_name(topology, target), **_link(spec))

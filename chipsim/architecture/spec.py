@@ -24,10 +24,13 @@ from chipsim.architecture.quantities import (
     Time,
     Voltage,
 )
+from chipsim.architecture.topologies.edge_list import check_links
+from chipsim.architecture.topologies.registry import find_topology, is_built_in
 
 SCHEMA_VERSION = 1
 MOST_SITES = 2**16
 Count = Annotated[int, Field(ge=1, strict=True)]
+SiteNumber = Annotated[int, Field(ge=0, strict=True)]
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
 
 
@@ -57,8 +60,26 @@ class Section(BaseModel):
 class Grid(Section):
     """How routers are joined."""
 
-    topology: Literal["mesh"] = Field("mesh", description="Shape of the network between the routers.")
-    shape: tuple[Count, Count] = Field(description="Rows and columns of sites; each site has a tile.")
+    topology: str = Field(
+        "mesh",
+        description="Shape of the network between the routers: `mesh`, `torus`, `ring`, `bus`, `tree`, `crossbar`, "
+        "`custom`, or the name that an installed package gives one.",
+    )
+    shape: tuple[Count, Count] = Field(
+        description="Rows and columns of sites; each site has a tile. A ring, bus, tree or crossbar has rows x columns "
+        "sites that lie so on the floor plan."
+    )
+    arity: Annotated[int, Field(ge=2, le=64, strict=True)] = Field(2, description="Children of each switch of a tree.")
+    links: tuple[tuple[SiteNumber, SiteNumber], ...] = Field(
+        (), description="Of a custom topology: pairs of sites, numbered from 0 row by row."
+    )
+    directed: bool = Field(False, description="Links of a custom topology go from the first site to the second only.")
+
+    @field_validator("topology")
+    @classmethod
+    def _is_known(cls, topology: str) -> str:
+        find_topology(topology)
+        return topology
 
     @field_validator("shape")
     @classmethod
@@ -66,6 +87,18 @@ class Grid(Section):
         if math.prod(shape) > MOST_SITES:
             raise ValueError(f"{shape[0]:,} x {shape[1]:,} sites are too many; at most {MOST_SITES:,} can be simulated")
         return shape
+
+    @model_validator(mode="after")
+    def _fields_fit_the_topology(self) -> Grid:
+        if self.topology == "custom":
+            check_links(self.sites, self.links, self.directed)
+        for name, owner in (("links", "custom"), ("directed", "custom"), ("arity", "tree")):
+            changed = getattr(self, name) != type(self).model_fields[name].default
+            if changed and is_built_in(self.topology) and self.topology != owner:
+                raise ValueError(
+                    f"{name}: has no meaning for the topology {self.topology}, only for {owner}; remove it"
+                )
+        return self
 
     @property
     def sites(self) -> int:
@@ -83,11 +116,57 @@ class DeviceChoice(Section):
     )
 
 
+class Encoding(Section):
+    """How weights stand in cells."""
+
+    kind: Literal["pair", "slices", "offset"] = Field(
+        "pair",
+        description="Analog pairs; slices of whole numbers in pairs; or in single cells, with an offset and a unit column.",
+    )
+    weight_bits: Annotated[int, Field(ge=2, le=16, strict=True)] | None = Field(
+        None, description="Of slices and offset: each weight is rounded to so many bits, sign included."
+    )
+    bits_per_cell: Annotated[int, Field(ge=1, le=16, strict=True)] | None = Field(
+        None, description="Of slices and offset: each slice holds so many bits of a weight."
+    )
+    devices_per_polarity: Annotated[int, Field(ge=1, le=64, strict=True)] = Field(
+        1, description="Cells that hold the same and are read as their mean."
+    )
+
+    @model_validator(mode="after")
+    def _bits_belong_to_slices(self) -> Encoding:
+        given = self.weight_bits is not None, self.bits_per_cell is not None
+        if self.kind == "pair" and any(given):
+            raise ValueError("kind: pair has analog weights; leave out weight_bits and bits_per_cell")
+        if self.kind != "pair" and not all(given):
+            raise ValueError(f"kind: {self.kind} needs weight_bits and bits_per_cell")
+        if self._sliced_bits < (self.bits_per_cell or 0):
+            raise ValueError(
+                f"bits_per_cell ({self.bits_per_cell}) must be at most {self._sliced_bits}, a whole weight"
+            )
+        return self
+
+    @property
+    def _sliced_bits(self) -> int:
+        return (self.weight_bits or 0) - (self.kind == "slices")
+
+    @property
+    def slices(self) -> int:
+        """Arrays of cells side by side, the unit column apart."""
+        return 1 if self.bits_per_cell is None else math.ceil(self._sliced_bits / self.bits_per_cell)
+
+    @property
+    def unit_columns(self) -> int:
+        """Columns that give the sum of the inputs."""
+        return 1 if self.kind == "offset" else 0
+
+
 class Crossbar(Section):
     """The array of cells."""
 
     rows: Count = Field(description="Word lines, one input each.")
-    columns: Count = Field(description="Bit lines (pairs of them), one output each.")
+    columns: Count = Field(description="Outputs: bit lines, or pairs or slices of them side by side.")
+    encoding: Encoding = Encoding()
     device: str | DeviceChoice = Field(description="Device model, by name or with parameters.")
     scale: Literal["per-column", "per-tensor"] = Field(
         "per-column", description="Which weights share one scale between weight and conductance."
@@ -106,12 +185,53 @@ class Crossbar(Section):
 
 
 class Dac(Section):
-    """Input converters: one per row, signed codes, pulse width."""
+    """Input converters: one per row, signed codes."""
 
     bits: Bits = Field(8, description="Resolution; codes are signed and symmetric.")
-    time_per_lsb: PositiveTime = Field(1e-9, validate_default=False, description="Pulse length of one code step.")
-    energy_per_conversion: Energy = Field(0.0, description="Of one row; counted only where `mvm_energy` is not given.")
-    range_percentile: float = Field(99.99, gt=0, le=100, description="Of |x| in calibration: full scale.")
+    encoding: Literal["pulse-width", "pulse-count", "bit-serial"] = Field(
+        "pulse-width", description="One pulse; pulses with fast noise of their own; or planes of bits, read in turn."
+    )
+    bits_per_cycle: Annotated[int, Field(ge=1, le=15, strict=True)] | None = Field(
+        None, description="Of bit-serial inputs: bits of one plane, as a pulse width; 1 where it is not given."
+    )
+    signs: Literal["bipolar", "positive-negative", "twos-complement"] = Field(
+        "bipolar", description="Both on one word line; positive codes, then negative; or (bit-serial) a plane of signs."
+    )
+    time_per_lsb: PositiveTime = Field(1e-9, validate_default=False, description="Pulse length of one step of a digit.")
+    energy_per_conversion: Energy = Field(
+        0.0, description="Of one row and plane; counted only where `mvm_energy` is not given."
+    )
+    range: Literal["calibrated", "per-vector"] = Field(
+        "calibrated", description="Full scale: from calibration inputs, or the largest |x| of each MVM's own inputs."
+    )
+    range_percentile: float = Field(
+        99.99, gt=0, le=100, description="Of |x| in calibration: the calibrated full scale."
+    )
+
+    @model_validator(mode="after")
+    def _planes_belong_to_bit_serial(self) -> Dac:
+        if self.encoding == "bit-serial":
+            if self.digit_bits >= self.bits:
+                raise ValueError(f"bits_per_cycle ({self.bits_per_cycle}) must be below bits ({self.bits})")
+            return self
+        if self.bits_per_cycle is not None:
+            raise ValueError("bits_per_cycle belongs to encoding: bit-serial")
+        if self.signs == "twos-complement":
+            raise ValueError("signs: twos-complement belongs to encoding: bit-serial")
+        return self
+
+    @property
+    def digit_bits(self) -> int:
+        """Bits of one plane."""
+        return (self.bits_per_cycle or 1) if self.encoding == "bit-serial" else self.bits - 1
+
+    @property
+    def planes(self) -> int:
+        """How often the array is read for one MVM."""
+        magnitudes = math.ceil((self.bits - 1) / self.digit_bits)
+        return {"bipolar": magnitudes, "positive-negative": 2 * magnitudes, "twos-complement": magnitudes + 1}[
+            self.signs
+        ]
 
 
 class Adc(Section):
@@ -121,10 +241,11 @@ class Adc(Section):
     columns_per_adc: Count = Field(1, description="Columns that take turns at one converter.")
     conversion_time: PositiveTime | None = Field(None, description="Of one column.")
     energy_per_conversion: Energy = Field(
-        0.0, description="Of one column; counted only where `mvm_energy` is not given."
+        0.0, description="Of one column, plane and slice; counted only where `mvm_energy` is not given."
     )
-    range: Literal["calibrated", "full-scale"] = Field(
-        "calibrated", description="Full scale: from calibration inputs, or the largest sum that the rows used can give."
+    range: Literal["calibrated", "full-scale", "one-lsb"] = Field(
+        "calibrated",
+        description="Full scale: from calibration inputs; the largest sum of the rows used; or one level x digit a step.",
     )
     range_percentile: float = Field(
         99.99, gt=0, le=100, description="Of |column sum| in calibration: the calibrated full scale."
@@ -172,6 +293,12 @@ class Tile(Section):
     def _timing_is_complete(self) -> Tile:
         if self.mvm_latency is None and self.adc.conversion_time is None:
             raise ValueError("give either tile.mvm_latency or tile.adc.conversion_time")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_levels(self) -> Tile:
+        if self.adc.range == "one-lsb" and self.crossbar.encoding.kind == "pair":
+            raise ValueError("tile.adc.range: one-lsb needs cells of whole levels: crossbar.encoding slices or offset")
         return self
 
 

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chipsim.architecture.spec import Grid
+from chipsim.architecture.topologies.layout import Site, Sites, both_ways
+from chipsim.architecture.topologies.registry import make_topology
 
-Site = int
+if TYPE_CHECKING:
+    from chipsim.architecture.spec import Grid
+
+__all__ = ["Mesh", "Site", "Topology", "build_topology"]
 
 
 class Topology(Protocol):
-    """The routers of a chip, numbered from 0, and the deterministic way between any two.
+    """The routers of a chip, numbered from 0, and the deterministic way between any two sites.
 
-    Routes from one site must form a tree (two of them that reach a router reach it by the same links), so
+    The first `sites` routers have a tile beside them; those that follow, if any, are switches without one. Routes
+    from one source must form a tree (two of them that reach a router reach it by the same links), so
     that a multicast is the union of its routes.
     """
 
     @property
     def sites(self) -> int:
-        """Number of routers."""
+        """Number of routers with a tile."""
+
+    @property
+    def routers(self) -> int:
+        """Number of routers: sites, then switches."""
 
     def label(self, site: Site) -> str:
-        """Coordinates for names, such as ``"2,3"``."""
+        """What a router's name says of it, such as ``"2,3"``; no two are equal."""
 
     def coordinates(self, site: Site) -> tuple[float, float]:
-        """(x, y) on the floor plan, in steps of one tile; y grows downwards."""
+        """(x, y) on the floor plan, in steps of one tile; y grows downwards; no two routers are at one place."""
 
     def links(self) -> list[tuple[Site, Site]]:
         """Directed links between routers."""
 
     def route(self, source: Site, target: Site) -> list[Site]:
-        """Routers from ``source`` to ``target``, both included."""
+        """Routers from ``source`` to ``target``, both included; between sites and the host's router."""
 
     def placement_order(self) -> list[Site]:
         """All sites such that neighbours in the list are near each other."""
@@ -41,39 +50,23 @@ class Topology(Protocol):
 
     @property
     def host_site(self) -> Site:
-        """Where the host interface is attached."""
+        """The router beside the host interface, a site or a switch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mesh:
-    """A 2-D mesh with dimension-order (first x, then y) routing, which cannot deadlock."""
+class Mesh(Sites):
+    """A 2-D mesh with dimension-order (first x, then y) routing."""
 
-    rows: int
-    columns: int
-
-    @property
-    def sites(self) -> int:
-        """Number of routers."""
-        return self.rows * self.columns
-
-    @property
-    def host_site(self) -> Site:
-        """The top left corner."""
-        return 0
-
-    def label(self, site: Site) -> str:
-        """Row and column."""
-        return f"{site // self.columns},{site % self.columns}"
-
-    def coordinates(self, site: Site) -> tuple[float, float]:
-        """(column, row)."""
-        return float(site % self.columns), float(site // self.columns)
+    @classmethod
+    def from_grid(cls, grid: Grid) -> Mesh:
+        """The mesh of an architecture file."""
+        return cls(*grid.shape)
 
     def links(self) -> list[tuple[Site, Site]]:
         """Both directions between horizontal and vertical neighbours."""
         right = [(s, s + 1) for s in range(self.sites) if (s + 1) % self.columns]
         down = [(s, s + self.columns) for s in range(self.sites - self.columns)]
-        return sorted([(a, b) for a, b in right + down] + [(b, a) for a, b in right + down])
+        return both_ways(right + down)
 
     def route(self, source: Site, target: Site) -> list[Site]:
         """First along the row, then along the column.
@@ -94,26 +87,7 @@ class Mesh:
             path.append(row * self.columns + column)
         return path
 
-    def placement_order(self) -> list[Site]:
-        """A snake: left to right, then right to left."""
-        return [
-            row * self.columns + (column if row % 2 == 0 else self.columns - 1 - column)
-            for row in range(self.rows)
-            for column in range(self.columns)
-        ]
-
-    def spread(self, count: int) -> list[Site]:
-        """Evenly along the snake.
-
-        Examples
-        --------
-        >>> Mesh(8, 8).spread(2)
-        [16, 48]
-        """
-        order = self.placement_order()
-        return [order[(2 * index + 1) * self.sites // (2 * count) % self.sites] for index in range(count)]
-
 
 def build_topology(grid: Grid) -> Topology:
     """The topology that an architecture asks for."""
-    return Mesh(*grid.shape)
+    return make_topology(grid)

@@ -8,22 +8,34 @@ from chipsim.crossbar.calibration import input_range, output_range
 from chipsim.crossbar.compensation import Reference
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
+from chipsim.crossbar.input_planes import InputEncoding
 from chipsim.crossbar.pairs import column_scale, conductance_pair, tensor_scale
-from chipsim.crossbar.read_path import Product, ReadPath
+from chipsim.crossbar.plane_path import PlanePath
+from chipsim.crossbar.product import Path, Product
+from chipsim.crossbar.read_path import ReadPath
+from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock, program_slices
+from chipsim.crossbar.weight_slices import WeightSlices
 
 __all__ = [
     "Array",
     "ConverterErrors",
     "InputConverter",
+    "InputEncoding",
     "OutputConverter",
+    "Path",
+    "PlanePath",
     "Product",
     "ProgrammedBlock",
     "ReadPath",
     "Reference",
+    "SlicedArray",
+    "SlicedBlock",
+    "WeightSlices",
     "column_scale",
     "conductance_pair",
     "input_range",
     "output_range",
     "program_block",
+    "program_slices",
     "tensor_scale",
 ]

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.crossbar.read_path import ReadPath
+from chipsim.crossbar.product import Path
 from chipsim.errors import SpecError
 
 
@@ -48,13 +48,13 @@ class Reference:
 
     @classmethod
     def take(
-        cls, path: ReadPath, pattern_rng: np.random.Generator, noise_rng: np.random.Generator, reads: int = 8
+        cls, path: Path, pattern_rng: np.random.Generator, noise_rng: np.random.Generator, reads: int = 8
     ) -> Reference:
         """Choose reference inputs and read the block with them.
 
         Parameters
         ----------
-        path : ReadPath
+        path : Path
             The block at the start, normally at age zero.
         pattern_rng : numpy.random.Generator
             Source of the signs.
@@ -70,16 +70,16 @@ class Reference:
         """
         if reads < 1:
             raise SpecError(f"reference reads ({reads!r}) must be at least 1")
-        signs = 2.0 * pattern_rng.integers(0, 2, size=(reads, path.matrix.shape[0])) - 1.0
+        signs = 2.0 * pattern_rng.integers(0, 2, size=(reads, path.rows)) - 1.0
         codes = (_drive(path, signs.astype(np.float32)) * signs).astype(np.float32)
         return cls(codes, _magnitude(path, codes, noise_rng))
 
-    def factor(self, path: ReadPath, noise_rng: np.random.Generator) -> float:
+    def factor(self, path: Path, noise_rng: np.random.Generator) -> float:
         """Read the block again and return what its outputs have to be multiplied by.
 
         Parameters
         ----------
-        path : ReadPath
+        path : Path
             The same block now, with the same converters.
         noise_rng : numpy.random.Generator
             Source of the fast noise of these reads.
@@ -93,19 +93,14 @@ class Reference:
         return self.magnitude / now if now > 0 and self.magnitude > 0 else 1.0
 
 
-def _drive(path: ReadPath, signs: NDArray[np.float32]) -> float:
+def _drive(path: Path, signs: NDArray[np.float32]) -> float:
     """Return the largest drive (full, a half, a quarter...) at which no output converter saturates."""
     drive = path.input_converter.full_drive
     smallest = 0.0 if path.input_converter.limit is None else 1.0
-    limit = path.output_converter.limit
-    if limit is None:
-        return drive
-    largest = float(np.abs(signs @ path.matrix).max(initial=0.0))
-    while drive * largest > limit and drive / 2 >= smallest:
+    while drive / 2 >= smallest and drive > 0 and path.saturates((drive * signs).astype(np.float32)):
         drive = drive / 2 if smallest == 0 else float(drive // 2)
     return drive
 
 
-def _magnitude(path: ReadPath, codes: NDArray[np.float32], noise_rng: np.random.Generator) -> float:
-    in_steps = replace(path, scale=np.ones_like(path.scale))
-    return float(np.abs(in_steps.multiply_codes(codes, noise_rng).values).sum(dtype=np.float64))
+def _magnitude(path: Path, codes: NDArray[np.float32], noise_rng: np.random.Generator) -> float:
+    return float(np.abs(path.in_steps().multiply_codes(codes, noise_rng).values).sum(dtype=np.float64))

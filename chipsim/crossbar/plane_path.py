@@ -17,7 +17,7 @@ from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
 from chipsim.crossbar.input_planes import InputEncoding
 from chipsim.crossbar.plane_part import Part, Scratch
-from chipsim.crossbar.read_path import Product
+from chipsim.crossbar.product import Product
 from chipsim.crossbar.sliced_block import SlicedArray
 from chipsim.crossbar.slots import calls
 from chipsim.errors import InputError, SpecError
@@ -104,12 +104,12 @@ class PlanePath:
     @property
     def rows(self) -> int:
         """Word lines."""
-        return self.parts[0].matrix.shape[0]
+        return int(self.parts[0].matrix.shape[0])
 
     @property
     def conversions(self) -> int:
         """Output conversions of one MVM: columns of all slices x planes."""
-        return sum(part.matrix.shape[1] for part in self.parts) * len(self.encoding.plane_weights)
+        return sum(int(part.matrix.shape[1]) for part in self.parts) * len(self.encoding.plane_weights)
 
     def compensated(self, factor: float) -> PlanePath:
         """Return the same path with all outputs multiplied by a factor in the digital periphery."""
@@ -140,20 +140,40 @@ class PlanePath:
         first_mvm: int = 0,
     ) -> Product:  # fmt: skip
         """Multiply input codes with the slices; as `ReadPath.multiply_codes`."""
+        sums, saturated = self.sums(codes, noise_rng, first_mvm)
+        return Product((sums * self.scale).astype(np.float32), 0, saturated)
+
+    def sums(
+        self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
+        first_mvm: int = 0,
+    ) -> tuple[NDArray[np.float64], int]:  # fmt: skip
+        """Shifted sums of all slices and planes, before scaling.
+
+        Parameters
+        ----------
+        codes, noise_rng, first_mvm
+            As for `multiply_codes`.
+
+        Returns
+        -------
+        sums : ndarray of float64, shape (mvms, columns)
+            In levels x digits of the lowest slice and plane.
+        saturated : int
+            Conversions that left the range of the output converters.
+        """
         if codes.ndim != 2 or codes.shape[1] != self.rows:
             raise InputError(f"an array with {self.rows} rows cannot multiply inputs of shape {codes.shape}")
-        values = np.empty((len(codes), len(self.scale)), dtype=np.float32)
+        values = np.empty((len(codes), len(self.scale)))
         padded = np.zeros((self.slots, self.rows), dtype=np.float32)
         scratch, saturated = Scratch.of(self.slots, self.parts), 0
         for source, place in calls(len(codes), first_mvm, self.slots):
             if place != slice(0, self.slots):
                 padded.fill(0)
-            np.copyto(padded[place], codes[source], casting="same_kind")
+            np.copyto(padded[place], codes[source], casting="unsafe")
             check_finite(padded[place], "crossbar input codes")
-            sums, cut_off = self._sums(padded, place, scratch, noise_rng)
+            values[source], cut_off = self._sums(padded, place, scratch, noise_rng)
             saturated += cut_off
-            np.multiply(sums, self.scale, out=values[source], casting="same_kind")
-        return Product(values, 0, saturated)
+        return values, saturated
 
     def _sums(
         self, codes: Floats, place: slice, scratch: Scratch, noise_rng: np.random.Generator

@@ -16,30 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.activity import row_drive
 from chipsim.crossbar.array import Array
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
+from chipsim.crossbar.product import Product
 from chipsim.crossbar.slots import Bench, calls
 from chipsim.errors import InputError, SpecError
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """The outputs of some MVMs, and what the converters cut off.
-
-    Attributes
-    ----------
-    values : ndarray of float32, shape (mvms, columns)
-        In weight units x input units.
-    clipped_inputs, saturated_outputs : int
-        Conversions that left the range of the input and of the output converters.
-    """
-
-    values: Floats
-    clipped_inputs: int
-    saturated_outputs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +47,8 @@ class ReadPath:
         Of the output converters, in output steps; their gains are part of matrix and variance.
     noise : float
         Standard deviation of each conversion, in output steps.
+    fresh_per_pulse : bool
+        Fast noise is drawn anew for each pulse of a code: its variance is abs(c) V instead of (c * c) V.
 
     Notes
     -----
@@ -87,11 +74,12 @@ class ReadPath:
     scale: Floats
     offset: Floats | None = None
     noise: float = 0.0
+    fresh_per_pulse: bool = False
 
     @classmethod
     def connect(
         cls, array: Array, input_converter: InputConverter, output_converter: OutputConverter, slots: int,
-        errors: ConverterErrors | None = None,
+        errors: ConverterErrors | None = None, *, fresh_per_pulse: bool = False,
     ) -> ReadPath:  # fmt: skip
         """Put an array between converters.
 
@@ -106,6 +94,8 @@ class ReadPath:
             runs of MVMs, 1 to 16 single ones; beyond 512, scratch space outgrows the caches.
         errors : ConverterErrors, optional
             Of the output converters; without, they are ideal.
+        fresh_per_pulse : bool
+            Inputs are counts of pulses, each with fast noise of its own.
 
         Raises
         ------
@@ -127,11 +117,35 @@ class ReadPath:
             scale=(output_converter.step * array.output_scale).astype(np.float32),
             offset=errors.offset if errors is not None and errors.offset.any() else None,
             noise=0.0 if errors is None else errors.noise,
+            fresh_per_pulse=fresh_per_pulse,
         )
+
+    @property
+    def rows(self) -> int:
+        """Word lines."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def conversions(self) -> int:
+        """Output conversions of one MVM: its columns."""
+        return int(self.matrix.shape[1])
 
     def compensated(self, factor: float) -> ReadPath:
         """Return the same path with all outputs multiplied by a factor in the digital periphery."""
         return replace(self, scale=self.scale * np.float32(factor))
+
+    def in_steps(self) -> ReadPath:
+        """Return the same path with outputs in output steps."""
+        return replace(self, scale=np.ones_like(self.scale))
+
+    def row_drive(self, codes: Floats) -> NDArray[np.float64]:
+        """For how many code steps each word line is driven, over all MVMs."""
+        return row_drive(codes)
+
+    def saturates(self, codes: Floats) -> bool:
+        """Whether an output saturates with these input codes, without noise."""
+        limit = self.output_converter.limit
+        return limit is not None and float(np.abs(codes @ self.matrix).max(initial=0.0)) > limit
 
     def multiply(
         self, vectors: NDArray[np.floating[Any]], noise_rng: np.random.Generator, first_mvm: int = 0
@@ -225,7 +239,7 @@ class ReadPath:
         if self.offset is not None:
             np.add(live, self.offset, out=live)
         if self.variance is not None:
-            np.square(bench.codes, out=bench.codes)
+            (np.abs if self.fresh_per_pulse else np.square)(bench.codes, out=bench.codes)
             np.matmul(bench.codes, self.variance, out=bench.sigma)
         if self.variance is not None or self.noise:
             self._add_noise(live, bench.sigma[place], work, noise_rng)

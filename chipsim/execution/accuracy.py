@@ -212,6 +212,6 @@ def _note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
                 found.reference_reads[key] = block.reference_reads // 2
                 found.reference_conductance[key] = block.reference_conductance * seconds
             saturated += block.saturated_outputs
-            conversions += block.mvms * block.placed.block.columns
+            conversions += block.conversions
     found.clipped_inputs = clipped / converted if converted else 0.0
     found.saturated_outputs = saturated / conversions if conversions else 0.0

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.crossbar.calibration import input_range, output_range
+from chipsim.crossbar.calibration import input_range
+from chipsim.crossbar.converters import InputConverter
 from chipsim.crossbar.pairs import column_scale, tensor_scale
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
+from chipsim.execution.block_path import output_ranges
 from chipsim.execution.forward import Values, forward
 from chipsim.mapping.partition import Block, PackedMatrix
 from chipsim.mapping.plan import LayerPlan, Plan
@@ -32,12 +34,12 @@ class Ranges:
     ----------
     input : float
         Of the DACs, in units of the layer's input.
-    outputs : dict of BlockKey to float
-        Of each block's ADCs, in input units x (G+ - G-) / (g_max - g_min).
+    outputs : dict of BlockKey to tuple of float
+        Of each block's ADCs, see `chipsim.execution.block_path.output_ranges`.
     """
 
     input: float
-    outputs: dict[BlockKey, float]
+    outputs: dict[BlockKey, tuple[float, ...]]
 
 
 def device_of(spec: InMemorySpec) -> DeviceModel:
@@ -133,21 +135,35 @@ def finish_layer(layer: MatrixLayer, sums: Values) -> Values:
     return np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, *layer.output_shape)
 
 
+def vector_sizes(vectors: Values) -> Values:
+    """The largest magnitude of each MVM's inputs, 1 where all are zero, shape (mvms, 1).
+
+    Examples
+    --------
+    >>> vector_sizes(np.float32([[-2, 1], [0, 0]])).tolist()
+    [[2.0], [1.0]]
+    """
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0)
+    return np.where(largest > 0, largest, np.float32(1))
+
+
 def _layer_ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec) -> Ranges:
-    outputs: dict[BlockKey, float] = {}
-    full_scale = input_range(values, spec.tile.dac.range_percentile)
-    vectors: list[Values] = [input_vectors(matrix, values, plan.layer.window) for matrix in plan.matrices]
+    vectors = [input_vectors(matrix, values, plan.layer.window) for matrix in plan.matrices]
+    full_scale = 1.0
+    if spec.tile.dac.range == "per-vector":
+        vectors = [each / vector_sizes(each) for each in vectors]
+    else:
+        full_scale = input_range(values, spec.tile.dac.range_percentile)
+    dac = InputConverter(spec.tile.dac.bits, full_scale)
+    outputs: dict[BlockKey, tuple[float, ...]] = {}
     for placed in plan.blocks:
         matrix, block = plan.matrices[placed.matrix], placed.block
-        key = placed.matrix, block.row, block.column
-        if spec.tile.adc.range == "full-scale":
-            outputs[key] = full_scale * block.rows
-            continue
-        outputs[key] = output_range(
+        outputs[placed.matrix, block.row, block.column] = output_ranges(
             vectors[placed.matrix][:, block.first_row : block.first_row + block.rows],
             block_weights(matrix, block),
             scales(matrix, device, spec, block),
             device,
-            spec.tile.adc.range_percentile,
+            dac,
+            spec,
         )
     return Ranges(full_scale, outputs)

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.crossbar.activity import row_drive
 from chipsim.crossbar.array import Array, program_block
 from chipsim.crossbar.compensation import Reference
-from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
+from chipsim.crossbar.plane_path import PlanePath
 from chipsim.crossbar.read_path import ReadPath
+from chipsim.crossbar.sliced_block import SlicedArray
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
+from chipsim.execution.block_path import connect, program_cells
 from chipsim.execution.calibration import (
     BlockKey,
     Ranges,
@@ -27,6 +28,7 @@ from chipsim.execution.calibration import (
     finish_layer,
     input_vectors,
     scales,
+    vector_sizes,
 )
 from chipsim.execution.forward import Values, forward
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
@@ -73,14 +75,14 @@ class BlockRun:
         MVMs computed for the network, and for drift compensation.
     clipped_inputs, saturated_outputs : int
     drive : ndarray of float64, shape (rows,)
-        Sum of |input code| per row over all MVMs for the network: exact in any order.
+        Steps for which each row was driven over all MVMs for the network: exact in any order.
     reference_conductance : float
         Siemens x codes of the reference reads at the asked-for age.
     """
 
     placed: PlacedBlock
-    array: Array
-    path: ReadPath
+    array: Array | SlicedArray
+    path: ReadPath | PlanePath
     noise: np.random.Generator
     drive: NDArray[np.float64]
     mvms: int = 0
@@ -92,6 +94,11 @@ class BlockRun:
     def integrated_conductance(self) -> float:
         """Siemens x codes over all MVMs for the network."""
         return self.array.integrated_conductance(self.drive)
+
+    @property
+    def conversions(self) -> int:
+        """Output conversions over all MVMs for the network."""
+        return self.mvms * self.path.conversions
 
 
 @dataclass(slots=True)
@@ -154,10 +161,7 @@ class AnalogNetwork:
 
     def _multiply(self, layer: MatrixLayer, values: Values, pool: ThreadPoolExecutor) -> Values:
         run = self.layers[layer.name]
-        codes, clipped = run.input_converter.convert(values)
-        run.clipped_inputs += clipped
-        run.converted_inputs += codes.size
-        vectors = [input_vectors(matrix, codes, layer.window) for matrix in run.plan.matrices]
+        vectors, sizes = self._codes(run, values)
         products = list(pool.map(lambda block: self._read(block, vectors[block.placed.matrix], layer), run.blocks))
         sums = np.empty((len(values) * layer.positions, layer.channels), np.float32)
         for matrix in run.plan.matrices:
@@ -165,8 +169,21 @@ class AnalogNetwork:
             sums[:, first : first + matrix.columns] = matrix.bias
         for block, product in zip(run.blocks, products, strict=True):  # row blocks add up in a fixed order
             first = run.plan.matrices[block.placed.matrix].first_output_channel + block.placed.block.first_column
-            sums[:, first : first + product.shape[1]] += product
+            sums[:, first : first + product.shape[1]] += product * sizes[block.placed.matrix]
         return finish_layer(layer, sums)
+
+    def _codes(self, run: LayerRun, values: Values) -> tuple[list[Values], list[Values]]:
+        """Input codes of each matrix, and what the products have to be multiplied by, shape (mvms or 1, 1)."""
+        matrices, window = run.plan.matrices, run.plan.layer.window
+        if self.fidelity.converters and self.plan.chip.spec.tile.dac.range == "per-vector":
+            vectors = [input_vectors(matrix, values, window) for matrix in matrices]
+            sizes = [vector_sizes(each) for each in vectors]
+            codes = [_convert(run, each / size) for each, size in zip(vectors, sizes, strict=True)]
+            return codes, sizes
+        shared = _convert(run, values)
+        return [input_vectors(matrix, shared, window) for matrix in matrices], [np.ones((1, 1), np.float32)] * len(
+            matrices
+        )
 
     def _read(self, run: BlockRun, vectors: Values, layer: MatrixLayer) -> Values:
         block = run.placed.block
@@ -175,7 +192,7 @@ class AnalogNetwork:
         run.mvms += len(mine)
         run.saturated_outputs += product.saturated_outputs
         if self.fidelity.converters:
-            run.drive += row_drive(mine)
+            run.drive += run.path.row_drive(mine)
         return product.values
 
     def _chunk(self) -> int:
@@ -229,6 +246,13 @@ def slots_of(layer: MatrixLayer) -> int:
     return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
 
 
+def _convert(run: LayerRun, values: Values) -> Values:
+    codes, clipped = run.input_converter.convert(values)
+    run.clipped_inputs += clipped
+    run.converted_inputs += codes.size
+    return codes
+
+
 def _ideal_like(device: DeviceModel) -> DeviceModel:
     """Ideal cells with the conductance range of another device."""
     return get_device("ideal", g_min_siemens=device.g_min_siemens, g_max_siemens=device.g_max_siemens)
@@ -246,29 +270,25 @@ def _program(
         parts: tuple[Key, ...] = (plan.layer.name, matrix.name, block.row, block.column, 0, programming, purpose)
         return stream(seed, *parts)
 
-    adc = OutputConverter(spec.tile.adc.bits if fidelity.converters else None, ranges.outputs[key])
-    programmed = program_block(
-        block_weights(matrix, block), scales(matrix, device, spec, block), device, rng("programming")
-    )
-    array = programmed.at_age(fidelity.age_s, rng("slow noise"))
-    slots = slots_of(plan.layer)
-    errors = _converter_errors(spec, block.columns, rng("converter spread")) if fidelity.converters else None
-    path = ReadPath.connect(array, dac, adc, slots, errors)
+    weights, scale, slots = block_weights(matrix, block), scales(matrix, device, spec, block), slots_of(plan.layer)
+    if not fidelity.converters:
+        array = program_block(weights, scale, device, rng("programming")).at_age(fidelity.age_s, rng("slow noise"))
+        plain = ReadPath.connect(array, dac, OutputConverter(), slots)
+        return BlockRun(placed, array, plain, rng("fast noise"), np.zeros(block.rows))
+
+    def between_converters(now: Array | SlicedArray) -> ReadPath | PlanePath:
+        return connect(now, dac, ranges.outputs[key], slots, spec, rng("converter spread"))
+
+    programmed = program_cells(weights, scale, device, spec, rng("programming"))
+    cells = programmed.at_age(fidelity.age_s, rng("slow noise"))
+    path = between_converters(cells)
     reads, conductance = 0, 0.0
     if fidelity.compensated:
-        start = programmed.at_age(device.earliest_age_s, rng("slow noise at the start"))
-        before = ReadPath.connect(start, dac, adc, slots, errors)
+        before = between_converters(programmed.at_age(device.earliest_age_s, rng("slow noise at the start")))
         reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
         path = path.compensated(reference.factor(path, rng("reference noise now")))
-        reads, conductance = 2 * reference.reads, array.integrated_conductance(row_drive(reference.codes))
+        reads, conductance = 2 * reference.reads, cells.integrated_conductance(path.row_drive(reference.codes))
     return BlockRun(
-        placed, array, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
+        placed, cells, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
         reference_conductance=conductance,
     )  # fmt: skip
-
-
-def _converter_errors(spec: InMemorySpec, columns: int, rng: np.random.Generator) -> ConverterErrors | None:
-    adc = spec.tile.adc
-    if not (adc.gain_spread or adc.offset_spread or adc.noise):
-        return None
-    return ConverterErrors.draw(columns, adc.gain_spread, adc.offset_spread, adc.noise, rng)

@@ -60,9 +60,13 @@ def _mvm_actions(spec: InMemorySpec, rows: int, columns: int) -> Iterator[tuple[
         yield Action("mvm", "MVM", tile.mvm_energy, tile.source_of("mvm_energy")), 1
         return
     yield Action("mvm", "MVM", 0.0, "taken apart: array, DAC and ADC"), 1
-    dac, adc = tile.dac, tile.adc
-    yield Action("dac", "conversion", dac.energy_per_conversion, dac.source_of("energy_per_conversion")), rows
-    yield Action("adc", "conversion", adc.energy_per_conversion, adc.source_of("energy_per_conversion")), columns
+    dac, adc, encoding, planes = tile.dac, tile.adc, tile.crossbar.encoding, tile.dac.planes
+    source = adc.source_of("energy_per_conversion")
+    yield Action("dac", "conversion", dac.energy_per_conversion, dac.source_of("energy_per_conversion")), rows * planes
+    yield Action("adc", "conversion", adc.energy_per_conversion, source), columns * planes * encoding.slices
+    if encoding.unit_columns:
+        unit = Action("adc of unit column", "conversion", adc.energy_per_conversion, source)
+        yield unit, planes * encoding.unit_columns
 
 
 def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:

@@ -41,7 +41,7 @@ class Actor:
         self._active = False
 
     def _step(self) -> bool:
-        """Compute the next position, if it is known; say whether it was."""
+        """Compute the next position, if it is known; say whether the one after it may be, too."""
         raise NotImplementedError
 
 

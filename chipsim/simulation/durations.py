@@ -47,9 +47,14 @@ def mvm_phases(spec: InMemorySpec, rows: int, columns: int) -> MvmPhases:
         return MvmPhases(load, to_ps(tile.mvm_latency), 0, drain)
     assert tile.adc.conversion_time is not None  # the specification demands one of the two
     converters = math.ceil(tile.crossbar.columns / tile.adc.columns_per_adc)
-    integrate = math.ceil((2 ** (tile.dac.bits - 1) - 1) * exact(tile.dac.time_per_lsb) * PS_PER_S)
+    steps, planes = 2**tile.dac.digit_bits - 1, tile.dac.planes
+    integrate = math.ceil(steps * exact(tile.dac.time_per_lsb) * PS_PER_S)
     convert = math.ceil(math.ceil(columns / converters) * exact(tile.adc.conversion_time) * PS_PER_S)
-    return MvmPhases(load, integrate, convert, drain)
+    if not tile.sample_and_hold:
+        return MvmPhases(load, planes * integrate, planes * convert, drain)
+    if integrate >= convert:  # each plane is converted while the next one integrates
+        return MvmPhases(load, planes * integrate, convert, drain)
+    return MvmPhases(load, integrate, planes * convert, drain)
 
 
 def peak_interval_ps(spec: InMemorySpec) -> int:

@@ -29,6 +29,9 @@ class HostSource(Actor):
         input, position = divmod(self._next, self.positions)
         if input >= len(self.admissions):
             return False
+        if not self.outlet.credits:
+            self._send_all(input)
+            return True
         space = self.outlet.space(input, position)
         if space is None:
             return False
@@ -36,6 +39,15 @@ class HostSource(Actor):
         self._next += 1
         self.outlet.send(input, position, self._time)
         return True
+
+    def _send_all(self, input: int) -> None:
+        """Send a whole input, where there is always space."""
+        self._time = time = max(self._time, self.admissions[input])
+        self._next += self.positions
+        send = self.outlet.interconnect.send
+        for position, flows in enumerate(self.outlet.flows):
+            for flow in flows:
+                send(flow, input, position, time)
 
 
 class HostSink(Actor):

@@ -65,4 +65,5 @@ class NeuronServer(Actor):
         for tile in self.tiles:
             if tile.waits_for_place:
                 tile.advance()
-        return True
+        following = index + 1 if index + 1 < len(gate.remaining) else 0
+        return not gate.remaining[following]

@@ -32,7 +32,9 @@ def check_links(sites: int, links: Sequence[Link], directed: bool) -> None:
     ValueError: links: no way from site 0 to site 2; join all 3 sites (grid.shape gives their number)
     """
     if not links and sites > 1:
-        raise ValueError(f"links: missing; the topology custom needs links that join all {sites} sites, as [[0, 1], ...]")
+        raise ValueError(
+            f"links: missing; the topology custom needs links that join all {sites} sites, as [[0, 1], ...]"
+        )
     seen: dict[Link, int] = {}
     for index, (a, b) in enumerate(links):
         where = f"links.{index}: [{a}, {b}]"

@@ -59,7 +59,7 @@ def spread_evenly(order: Sequence[Site], count: int) -> list[Site]:
     Examples
     --------
     >>> spread_evenly([0, 1, 2, 3, 7, 6, 5, 4], 2)
-    [2, 6]
+    [2, 5]
     """
     return [order[(2 * index + 1) * len(order) // (2 * count) % len(order)] for index in range(count)]
 

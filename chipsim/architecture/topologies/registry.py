@@ -59,9 +59,8 @@ def find_topology(name: str) -> EntryPoint:
 
     Examples
     --------
-    >>> find_topology("mash")
-    Traceback (most recent call last):
-    chipsim.errors.SpecError: unknown topology 'mash'; known: bus, crossbar, ..., tree; did you mean 'mesh'?
+    >>> find_topology("torus").value
+    'chipsim.architecture.topologies.torus:Torus.from_grid'
     """
     found = {entry.value: entry for entry in entry_points(group=GROUP) if entry.name == name}
     if name in _BUILT_IN:

@@ -83,8 +83,8 @@ class Ring:
 def closed_walk(rows: int, columns: int) -> list[Point]:
     """Places (x, y) of a ring's sites, each next to the one before and the last next to the first.
 
-    The walk goes down in a snake and comes back up the first column; where neither rows nor columns are even there is no
-    such walk, and the ring is folded into two rows.
+    The walk goes down in a snake and comes back up the first column; where neither rows nor columns are even
+    there is no such walk, and the ring is folded into two rows.
 
     Examples
     --------

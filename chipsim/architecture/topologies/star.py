@@ -84,7 +84,7 @@ class Bus(Sites):
         if site < self.sites:
             return _column_and_row(site, self.columns)
         x, y = _middle(self.rows, self.columns)
-        return (x - 0.25, y) if site == self.sites else (x + 0.25, y)
+        return (x - 0.1, y) if site == self.sites else (x + 0.1, y)
 
     def links(self) -> list[tuple[Site, Site]]:
         """To the bus, over it, and from it."""
