@@ -28,18 +28,27 @@ from numpy.typing import NDArray
 from chipsim.crossbar import (
     Array,
     InputConverter,
+    InputEncoding,
     OutputConverter,
+    PlanePath,
     ReadPath,
+    WeightSlices,
     column_scale,
     input_range,
     output_range,
     program_block,
+    program_slices,
 )
 from chipsim.device import get_device
 from chipsim.streams import stream
 
 ROWS, COLUMNS, BATCH, SLOTS, BITS, AGE_S = 512, 512, 1024, 256, 8, 3600.0
 CHECK_MVMS = 20_000
+SLICES, PLANES = (
+    WeightSlices(weight_bits=BITS, bits_per_cell=2, offset=False),
+    InputEncoding(BITS, 1, "twos-complement"),
+)
+SLICED_ADC_BITS = 12  # 512 rows x 3 levels x 1 in both directions
 
 
 def build(
@@ -81,6 +90,25 @@ def check_quantised(array: Array, dac: InputConverter, adc: OutputConverter, vec
         sys.exit(f"benchmarks/mvm.py: the quantised product is wrong by {apart.max():.2f} steps; no timing is given")
 
 
+def build_sliced(weights: NDArray[np.float32], dac: InputConverter, device_name: str, **parameters: float) -> PlanePath:
+    """8-bit weights in 4 slices of pairs, 8-bit inputs in 8 planes, one conversion with a step of one level each."""
+    device = get_device(device_name, **parameters)
+    scale = column_scale(weights, device.g_min_siemens, device.g_max_siemens)
+    block = program_slices(weights, scale, device, SLICES, stream(1, "programming"))
+    adcs = [OutputConverter(SLICED_ADC_BITS, 2.0 ** (SLICED_ADC_BITS - 1) - 1)] * SLICES.count
+    return PlanePath.connect(block.at_age(AGE_S, stream(1, "slow")), dac, PLANES, adcs, SLOTS)
+
+
+def check_sliced(weights: NDArray[np.float32], vectors: NDArray[np.float32], dac: InputConverter) -> None:
+    """Compare slices and planes of ideal cells with integer arithmetic: every value must be equal."""
+    codes = dac.convert(vectors)[0]
+    integers = SLICES.integers(weights, np.abs(weights).max(axis=0))
+    found, saturated = build_sliced(weights, dac, "ideal").sums(codes, stream(1, "unused"))
+    wrong = np.count_nonzero(found.astype(np.int64) != codes.astype(np.int64) @ integers.astype(np.int64))
+    if wrong or saturated:
+        sys.exit(f"benchmarks/mvm.py: {wrong} sums of slices and planes are not the integers; no timing is given")
+
+
 def measure(subjects: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median seconds of each, taking turns."""
     for run in subjects.values():
@@ -106,8 +134,12 @@ def main() -> None:
     ideal, ideal_dac, ideal_adc = build(weights, vectors, "ideal")
     check(pcm, dac, vectors)
     check_quantised(ideal, ideal_dac, ideal_adc, vectors)
+    check_sliced(weights, vectors, dac)
     noisy = ReadPath.connect(pcm, dac, adc, SLOTS)
     quantised = ReadPath.connect(ideal, ideal_dac, ideal_adc, SLOTS)
+    sliced = build_sliced(weights, dac, "pcm", read_noise_scale=0.0)
+    assert not any(part.noisy for part in sliced.parts)
+    sliced_noisy = build_sliced(weights, dac, "pcm")
     codes, product, noise = dac.convert(vectors)[0], np.empty((BATCH, COLUMNS), np.float32), stream(1, "fast")
     seconds = measure(
         {
@@ -115,10 +147,12 @@ def main() -> None:
             "noisy": lambda: noisy.multiply(vectors, noise),
             "noisy_from_codes": lambda: noisy.multiply_codes(codes, noise),
             "quantised": lambda: quantised.multiply(vectors, noise),
+            "bitserial": lambda: sliced.multiply(vectors, noise),
             "normals": lambda: noise.standard_normal(out=product, dtype=np.float32),
         },
         max(options.rounds, 15),
     )
+    seconds |= measure({"bitserial_noisy": lambda: sliced_noisy.multiply(vectors, noise)}, 3)
     numbers = {f"{name}_s": value for name, value in seconds.items()}
     numbers |= {f"{name}_over_gemm": value / seconds["gemm"] for name, value in seconds.items() if name != "gemm"}
     numbers |= {"rows": ROWS, "columns": COLUMNS, "batch": BATCH, "slots": SLOTS, "converter_bits": BITS}

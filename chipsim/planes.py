@@ -9,6 +9,7 @@ from chipsim.errors import ConsistencyError
 from chipsim.execution.accuracy import ValuesOutcome
 from chipsim.mapping.partition import Block
 from chipsim.mapping.plan import Plan
+from chipsim.simulation.accounting import conversions
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.ledger import Action
 
@@ -55,9 +56,9 @@ def _reference_actions(
     yield Action("reference mvm", "MVM", tile.mvm_energy or 0.0, f"{source}; {why}"), reads
     yield _array_action(spec, "reference array"), conductance
     if not known:
-        for name, converter, lines in (("dac", tile.dac, block.rows), ("adc", tile.adc, block.columns)):
+        for name, converter, amount in conversions(tile, block.rows, block.columns):
             source = f"{converter.source_of('energy_per_conversion')}; {why}"
             action = Action(f"reference {name}", "conversion", converter.energy_per_conversion, source)
-            yield action, lines * reads
+            yield action, amount * reads
     unit = spec.control_unit
     yield Action("reference issue", "MVM", unit.energy_per_mvm, f"{unit.source_of('energy_per_mvm')}; {why}"), reads

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chipsim.errors import OutputError
 from chipsim.files import write_atomically
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ SCHEMA_VERSION = 1
 Records = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """Numbers and tables of one run.
 
@@ -26,7 +27,8 @@ class Result:
     data : dict
         Exactly what ``result.json`` holds; see ``docs/result.md``.
     tables : dict of str to list of dict
-        ``layers``, ``tiles``, ``links``, ``ledger``, ``pipeline``, ``trace``: one dict per row, SI units in the names.
+        ``layers``, ``tiles``, ``units``, ``links``, ``ledger``, ``pipeline``, ``trace``: one dict per row, SI units in
+        the names.
 
     Examples
     --------
@@ -49,6 +51,11 @@ class Result:
         return self._frame("tiles")
 
     @property
+    def units(self) -> pd.DataFrame:
+        """One row per neuron unit, digital unit and part of the baseline: place, layers, busy share."""
+        return self._frame("units")
+
+    @property
     def links(self) -> pd.DataFrame:
         """One row per link and port that carried anything."""
         return self._frame("links")
@@ -67,15 +74,24 @@ class Result:
         """The text of ``result.json``, in ASCII: no terminal, pipe or file name can spoil it."""
         return json.dumps(self.data, indent=2, allow_nan=False) + "\n"
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write ``result.json`` and one CSV per table into an existing folder.
+    def __repr__(self) -> str:
+        """A line, not the tables."""
+        network, settings = self.data.get("network", {}), self.data.get("settings", {})
+        return f"<Result of {network.get('name')} on {settings.get('architecture')}: {', '.join(self.tables)}>"
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write ``result.json`` and one CSV per table into a folder, which is made if it is not there.
 
         Raises
         ------
         OutputError
             If a file cannot be written.
         """
-        written = []
+        folder, written = Path(folder), []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"folder {folder} cannot be made ({error.strerror or error})") from None
         for name, records in self.tables.items():
             if records:
                 path = folder / f"{name}.csv"

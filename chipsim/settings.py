@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from chipsim.errors import InputError
 
-SYNTHETIC_INPUTS = 6
-"""Inputs made up where no data is given: one calibrates, and five are enough for a steady interval."""
+SYNTHETIC_INPUTS = 5
+"""Inputs made up where no data is given: a few, and enough for a steady interval."""
 
 
 @dataclass(frozen=True, slots=True)

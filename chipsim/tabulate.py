@@ -22,6 +22,7 @@ def tables(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None, baseline
     return {
         "layers": _layers(plan, chip, values),
         "tiles": _tiles(plan, chip),
+        "units": [row for name, outcome in machines for row in _units(plan, name, outcome)],
         "links": _links(plan, chip),
         "ledger": [row for name, outcome in machines for row in _ledger(name, outcome)],
         "pipeline": [row for name, outcome in machines for row in _pipeline(name, outcome)],
@@ -95,6 +96,30 @@ def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
                 "cells_used": matrix.cells_used(block.block),
             }
         found.append(row)
+    return found
+
+
+def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:
+    """Neuron and digital units of the chip; the parts of the baseline."""
+    layers: defaultdict[str, list[str]] = defaultdict(list)
+    for name, layer in plan.layers.items():
+        for part in layer.slices:
+            layers[part.neuron_unit].append(name)
+    for name, unit in plan.digital_units.items():
+        layers[unit].append(name)
+    found = []
+    for unit, busy in outcome.timeline.busy_ps.items():
+        on_chip = machine == "chip"
+        if on_chip and unit not in layers:
+            continue  # tiles and links have tables of their own
+        x, y = plan.chip.position(unit) if on_chip else (None, None)
+        kind = plan.chip.graph.nodes[unit]["kind"] if on_chip else unit
+        found.append(
+            {
+                "machine": machine, "unit": unit, "kind": kind, "layers": " ".join(layers[unit]) if on_chip else "",
+                "x": x, "y": y, "busy_s": from_ps(busy), "utilisation": busy / outcome.makespan_ps,
+            }
+        )  # fmt: skip
     return found
 
 

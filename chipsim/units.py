@@ -40,7 +40,8 @@ _EXAMPLES = {
 }  # fmt: skip
 _AGE_WORDS = {
     "s": 1, "sec": 1, "second": 1, "seconds": 1, "min": 60, "minute": 60, "minutes": 60,
-    "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400,
+    "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400, "week": 604_800,
+    "weeks": 604_800,
     "month": 2_592_000, "months": 2_592_000, "year": 31_536_000, "years": 31_536_000,
 }  # fmt: skip
 _TEXT = re.compile(r"^\s*([+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?)\s*(.*?)\s*$")

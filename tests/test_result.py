@@ -51,6 +51,12 @@ def test_saved_files_hold_the_same(result, tmp_path):
     assert [float(row["energy_j"]) for row in back] == [row["energy_j"] for row in result.tables["layers"]]
 
 
-def test_a_folder_that_is_gone_is_an_output_error(result, tmp_path):
-    with pytest.raises(OutputError):
-        result.save(tmp_path / "gone")
+def test_a_folder_is_made_where_there_is_none(result, tmp_path):
+    result.save(str(tmp_path / "new" / "folder"))
+    assert (tmp_path / "new" / "folder" / "result.json").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(result, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        result.save(tmp_path / "file" / "folder")

@@ -132,7 +132,7 @@ def test_without_data_a_few_made_up_inputs_run():
     data = chipsim.run("hermes64", "zoo:digits-mlp", programmings=1).data
     assert set(data["accuracy"].values()) == {None}
     assert data["weights"] == "file"
-    assert data["settings"]["inputs"] == SYNTHETIC_INPUTS - SYNTHETIC_INPUTS // 4
+    assert data["settings"]["inputs"] == SYNTHETIC_INPUTS
     assert all(value > 0 for value in data["signal_to_noise_db"].values())
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chipsim.architecture.spec import InMemorySpec, Spec, VonNeumannSpec
 from chipsim.architecture.yaml_source import YamlSource, read_yaml
+from chipsim.device import get_device
 from chipsim.errors import SpecError, nearest
 
 _ADAPTER: TypeAdapter[InMemorySpec | VonNeumannSpec] = TypeAdapter(Spec)
@@ -99,14 +100,39 @@ def load_spec(name_or_path: str | Path, overrides: Sequence[str] = ()) -> AnySpe
 def check_spec(source: YamlSource) -> AnySpec:
     """Turn the values of a file into a specification; see `load_spec`."""
     try:
-        return _ADAPTER.validate_python(source.values)
+        spec = _ADAPTER.validate_python(source.values)
     except ValidationError as error:
-        found = error.errors()
+        found = _without_alternatives(error.errors())
         misspelt = {(*item["loc"][:-1], _meant(item, source)) for item in found if item["type"] == "extra_forbidden"}
         messages = [
             _explain(item, source) for item in found if item["type"] != "missing" or item["loc"] not in misspelt
         ]
         raise SpecError("\n".join(dict.fromkeys(messages))) from None
+    if isinstance(spec, InMemorySpec):
+        _check_device(spec, source)
+    return spec
+
+
+def _check_device(spec: InMemorySpec, source: YamlSource) -> None:
+    """Make the device model once, so that a wrong name or parameter is found where it stands."""
+    crossbar = spec.tile.crossbar
+    try:
+        get_device(crossbar.device_name, **crossbar.device_parameters)
+    except SpecError as error:
+        raise SpecError(f"{source.where(('tile', 'crossbar', 'device'))}: tile.crossbar.device: {error}") from None
+
+
+def _without_alternatives(found: Sequence[Any]) -> list[Any]:
+    """Join what is said of a field that takes a word or something else: ``... or 'auto'``."""
+    kept: dict[tuple[str | int, ...], Any] = {}
+    for item in found:
+        location = tuple(part for part in item["loc"] if not _is_union_tag(part))
+        before = kept.get(location)
+        if before is None:
+            kept[location] = {**item, "or": ""}
+        elif item["type"] == "literal_error":
+            before["or"] = f" or {item['ctx']['expected']}"
+    return list(kept.values())
 
 
 def json_schema() -> dict[str, Any]:
@@ -163,9 +189,26 @@ def _explain(item: Any, source: YamlSource) -> str:
         given = source.values.get("kind")
         shown = "missing" if given is None else f"{given!r} is not a kind of machine"
         return f"{source.where(('kind',))}: kind: {shown}; allowed: {', '.join(_KINDS)}" + nearest(str(given), _KINDS)
-    message = str(item["msg"]).removeprefix("Value error, ")
+    message = _in_words(item) + item["or"]
     shown = "" if repr(item["input"]) in message or isinstance(item["input"], dict) else f"{item['input']!r}: "
     return f"{where}: {shown}{message}{_nearest_literal(item)}"
+
+
+def _in_words(item: Any) -> str:
+    """What is wrong with a value."""
+    words = {
+        "tuple_type": "must be a list such as [8, 8]",
+        "int_type": "must be a whole number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text",
+        "model_type": "must be a section with fields of its own",
+        "literal_error": "must be {expected}",
+        "greater_than_equal": "must be at least {ge}",
+        "greater_than": "must be greater than {gt}",
+        "less_than_equal": "must be at most {le}",
+    }
+    text = words.get(item["type"])
+    return str(item["msg"]).removeprefix("Value error, ") if text is None else text.format(**item.get("ctx", {}))
 
 
 def _meant(item: Any, source: YamlSource) -> str:

@@ -120,8 +120,7 @@ class Encoding(Section):
     """How weights stand in cells."""
 
     kind: Literal["pair", "slices", "offset"] = Field(
-        "pair",
-        description="Analog pairs; slices of whole numbers in pairs; or in single cells, with an offset and a unit column.",
+        "pair", description="Analog pairs; whole numbers in slices of pairs; or with an offset in single cells."
     )
     weight_bits: Annotated[int, Field(ge=2, le=16, strict=True)] | None = Field(
         None, description="Of slices and offset: each weight is rounded to so many bits, sign included."
@@ -245,7 +244,7 @@ class Adc(Section):
     )
     range: Literal["calibrated", "full-scale", "one-lsb"] = Field(
         "calibrated",
-        description="Full scale: from calibration inputs; the largest sum of the rows used; or one level x digit a step.",
+        description="Full scale: from calibration; the largest sum of the rows used; or one level x digit per step.",
     )
     range_percentile: float = Field(
         99.99, gt=0, le=100, description="Of |column sum| in calibration: the calibrated full scale."

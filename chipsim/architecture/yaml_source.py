@@ -38,6 +38,9 @@ class YamlSource:
 
     def where(self, path: Path_) -> str:
         """``file:line`` of a path, or of its nearest parent that stands in the file; the override that set it."""
+        below = [text for key, text in self.overrides.items() if key[: len(path)] == path]
+        if path and path not in self.lines and below:
+            return f"{self.name}, with --set {below[0]}"
         for length in range(len(path), -1, -1):
             if path[:length] in self.overrides:
                 return f"{self.name}, with --set {self.overrides[path[:length]]}"

@@ -51,7 +51,7 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
             f"{human(device.g_min_siemens, 'S')} to {human(device.g_max_siemens, 'S')}",
         ),
         ("DAC", f"{tile.dac.bits} bits"),
-        ("ADC", f"{tile.adc.bits} bits, {tile.adc.columns_per_adc} columns each"),
+        ("ADC", f"{tile.adc.bits} bits, columns per converter: {tile.adc.columns_per_adc}"),
         (
             "one full MVM",
             f"load {human(from_ps(phases.load_ps), 's')}, "

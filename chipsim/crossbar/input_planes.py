@@ -6,6 +6,7 @@ the codes are the weighted sum of the planes. A pulse-width input is one plane, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,25 +97,31 @@ class InputEncoding:
         -------
         ndarray of float32, shape (planes, mvms, rows)
         """
-        if self.bits is None:
-            return codes[None]
-        whole = codes.astype(np.int16 if self.bits <= 16 else np.int32)
         planes = np.empty((len(self.plane_weights), *codes.shape), np.float32)
-        count = len(self._shifts)
-        if self.signs == "twos-complement":
-            self._split(whole & (2 ** (self.bits - 1) - 1), planes[:count])
-            np.less(codes, 0, out=planes[count], casting="unsafe")
-        elif self.signs == "positive-negative":
-            self._split(np.maximum(whole, 0), planes[:count])
-            self._split(np.maximum(np.negative(whole), 0), planes[count:])
-        else:
-            self._split(np.abs(whole), planes)
-            planes *= np.sign(codes)
+        for target, plane in zip(planes, self.planes(codes), strict=True):
+            np.copyto(target, plane)
         return planes
 
-    def _split(self, magnitudes: NDArray[np.signedinteger], planes: Floats) -> None:
-        for plane, shift in zip(planes, self._shifts, strict=True):
-            np.bitwise_and(magnitudes >> shift, self.largest_digit, out=plane, casting="unsafe")
+    def planes(self, codes: Floats) -> Iterator[Floats]:
+        """Take codes apart one plane at a time, each of shape (mvms, rows)."""
+        if self.bits is None:
+            yield codes
+            return
+        whole = codes.astype(np.int16 if self.bits <= 16 else np.int32)
+        if self.signs == "twos-complement":
+            yield from self._split(whole & (2 ** (self.bits - 1) - 1))
+            yield (codes < 0).astype(np.float32)
+        elif self.signs == "positive-negative":
+            yield from self._split(np.maximum(whole, 0))
+            yield from self._split(np.maximum(np.negative(whole), 0))
+        else:
+            signs = np.sign(codes)
+            for plane in self._split(np.abs(whole)):
+                yield plane * signs
+
+    def _split(self, magnitudes: NDArray[np.signedinteger]) -> Iterator[Floats]:
+        for shift in self._shifts:
+            yield ((magnitudes >> shift) & self.largest_digit).astype(np.float32)
 
     def row_drive(self, codes: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of |digit| per row over all MVMs and planes: for how many steps each word line was driven.
@@ -124,5 +131,5 @@ class InputEncoding:
         >>> InputEncoding(bits=4, bits_per_cycle=1).row_drive(np.array([[5.0, -3.0], [0.0, 1.0]])).tolist()
         [2.0, 3.0]
         """
-        planes = self.digits(np.asarray(codes, dtype=np.float32))
-        return np.asarray(np.abs(planes).sum(axis=(0, 1), dtype=np.float64))
+        planes = self.planes(np.asarray(codes, dtype=np.float32))
+        return np.asarray(sum(np.abs(plane).sum(axis=0, dtype=np.float64) for plane in planes))

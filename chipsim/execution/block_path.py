@@ -1,17 +1,19 @@
 """From an architecture's fields to the cells and converters of one block.
 
-`program_cells` puts weights into cells, `connect` puts what they have become between converters, and `output_ranges` finds
-the ranges of the output converters.
+`program_cells` puts weights into cells, `connect` puts what they have become between converters, and `output_ranges`
+finds the ranges of the output converters.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.architecture.spec import Adc, InMemorySpec
 from chipsim.crossbar.array import Array, ProgrammedBlock, program_block
-from chipsim.crossbar.calibration import input_range, output_range
+from chipsim.crossbar.calibration import output_range
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
 from chipsim.crossbar.input_planes import InputEncoding
@@ -103,21 +105,26 @@ def output_ranges(
             return (dac.range * len(weights),)
         return (output_range(vectors, weights, scale, device, adc.range_percentile),)
     largest = scale * (device.g_max_siemens - device.g_min_siemens)
-    levels = [weights / largest] if slices is None else slices.levels(slices.integers(weights, largest))
+    levels = (
+        [(weights / largest).astype(np.float32)] if slices is None else slices.levels(slices.integers(weights, largest))
+    )
     if adc.range == "one-lsb":
         unsigned = slices is not None and slices.offset and encoding.unsigned
         return (2.0 ** (adc.bits - (not unsigned)) - 1,) * len(levels)
     if adc.range == "full-scale":
         top = 1 if slices is None else slices.largest_level
         return (float(len(weights) * top * encoding.largest_digit),) * len(levels)
-    digits = encoding.digits(dac.convert(vectors)[0])
-    return tuple(_range_of(level.astype(np.float32), digits, adc.range_percentile) for level in levels)
+    return _calibrated(levels, encoding.planes(dac.convert(vectors)[0]), adc.range_percentile)
 
 
-def _range_of(level: Values, digits: Values, percentile: float) -> float:
-    """Find the largest percentile of any plane's sums; planes of nothing but zeros have none."""
-    found = [input_range(plane @ level, percentile) for plane in digits if plane.any()]
-    return max(found, default=1.0)
+def _calibrated(levels: list[Values], planes: Iterator[Values], percentile: float) -> tuple[float, ...]:
+    """Find the largest percentile of any plane's sums, per slice; where all sums are zero it is 1."""
+    found = [0.0] * len(levels)
+    for plane in planes:
+        for index, level in enumerate(levels):
+            sums = np.abs(plane @ level)
+            found[index] = max(found[index], float(np.percentile(sums, percentile)))
+    return tuple(each or 1.0 for each in found)
 
 
 def _errors(adc: Adc, array: Array, rng: np.random.Generator) -> ConverterErrors | None:

@@ -7,98 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from chipsim.architecture.spec import InMemorySpec
-from chipsim.crossbar.array import Array, program_block
-from chipsim.crossbar.compensation import Reference
-from chipsim.crossbar.converters import InputConverter, OutputConverter
-from chipsim.crossbar.plane_path import PlanePath
-from chipsim.crossbar.read_path import ReadPath
-from chipsim.crossbar.sliced_block import SlicedArray
+from chipsim.crossbar.converters import InputConverter
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
-from chipsim.execution.block_path import connect, program_cells
-from chipsim.execution.calibration import (
-    BlockKey,
-    Ranges,
-    block_weights,
-    device_of,
-    finish_layer,
-    input_vectors,
-    scales,
-    vector_sizes,
-)
+from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, Fidelity, program_run
+from chipsim.execution.calibration import Ranges, device_of, finish_layer, input_vectors, vector_sizes
 from chipsim.execution.forward import Values, forward
-from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
+from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.network.layers import MatrixLayer
-from chipsim.streams import Key, stream
 
-REFERENCE_READS = 8
+__all__ = ["IDEAL", "QUANTISED", "REFERENCE_READS", "AnalogNetwork", "Fidelity", "LayerRun", "program_network"]
+
 CHUNK_BYTES = 256 * 2**20
 """Scratch space for a layer's input vectors, which bounds how many inputs go through together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fidelity:
-    """How much of the physics a run has.
-
-    Attributes
-    ----------
-    converters : bool
-        DACs and ADCs on.
-    devices : bool
-        The architecture's cells at the asked-for age; otherwise ideal ones.
-    age_s : float
-    compensated : bool
-        Global drift factor from reference reads.
-    """
-
-    converters: bool
-    devices: bool
-    age_s: float = 0.0
-    compensated: bool = False
-
-
-IDEAL = Fidelity(converters=False, devices=False)
-QUANTISED = Fidelity(converters=True, devices=False)
-
-
-@dataclass(slots=True)
-class BlockRun:
-    """One programmed block on its tile and what it has done.
-
-    Attributes
-    ----------
-    mvms, reference_reads : int
-        MVMs computed for the network, and for drift compensation.
-    clipped_inputs, saturated_outputs : int
-    drive : ndarray of float64, shape (rows,)
-        Steps for which each row was driven over all MVMs for the network: exact in any order.
-    reference_conductance : float
-        Siemens x codes of the reference reads at the asked-for age.
-    """
-
-    placed: PlacedBlock
-    array: Array | SlicedArray
-    path: ReadPath | PlanePath
-    noise: np.random.Generator
-    drive: NDArray[np.float64]
-    mvms: int = 0
-    reference_reads: int = 0
-    saturated_outputs: int = 0
-    reference_conductance: float = 0.0
-
-    @property
-    def integrated_conductance(self) -> float:
-        """Siemens x codes over all MVMs for the network."""
-        return self.array.integrated_conductance(self.drive)
-
-    @property
-    def conversions(self) -> int:
-        """Output conversions over all MVMs for the network."""
-        return self.mvms * self.path.conversions
 
 
 @dataclass(slots=True)
@@ -234,16 +157,11 @@ def program_network(
         for name, layer_plan in plan.layers.items():
             dac = InputConverter(spec.tile.dac.bits if fidelity.converters else None, ranges[name].input)
             blocks = [
-                _program(layer_plan, placed, device, dac, ranges[name], fidelity, spec, (seed, programming))
+                program_run(layer_plan, placed, device, dac, ranges[name], fidelity, spec, (seed, programming))
                 for placed in layer_plan.blocks
             ]
             layers[name] = LayerRun(layer_plan, dac, blocks)
     return AnalogNetwork(plan, fidelity, layers, threads)
-
-
-def slots_of(layer: MatrixLayer) -> int:
-    """Vectors per BLAS call: many for feature maps, few where a layer has few positions."""
-    return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
 
 
 def _convert(run: LayerRun, values: Values) -> Values:
@@ -256,39 +174,3 @@ def _convert(run: LayerRun, values: Values) -> Values:
 def _ideal_like(device: DeviceModel) -> DeviceModel:
     """Ideal cells with the conductance range of another device."""
     return get_device("ideal", g_min_siemens=device.g_min_siemens, g_max_siemens=device.g_max_siemens)
-
-
-def _program(
-    plan: LayerPlan, placed: PlacedBlock, device: DeviceModel, dac: InputConverter, ranges: Ranges, fidelity: Fidelity,
-    spec: InMemorySpec, draw: tuple[int, int],
-) -> BlockRun:  # fmt: skip
-    matrix, block = plan.matrices[placed.matrix], placed.block
-    key: BlockKey = (placed.matrix, block.row, block.column)
-    seed, programming = draw
-
-    def rng(purpose: str) -> np.random.Generator:
-        parts: tuple[Key, ...] = (plan.layer.name, matrix.name, block.row, block.column, 0, programming, purpose)
-        return stream(seed, *parts)
-
-    weights, scale, slots = block_weights(matrix, block), scales(matrix, device, spec, block), slots_of(plan.layer)
-    if not fidelity.converters:
-        array = program_block(weights, scale, device, rng("programming")).at_age(fidelity.age_s, rng("slow noise"))
-        plain = ReadPath.connect(array, dac, OutputConverter(), slots)
-        return BlockRun(placed, array, plain, rng("fast noise"), np.zeros(block.rows))
-
-    def between_converters(now: Array | SlicedArray) -> ReadPath | PlanePath:
-        return connect(now, dac, ranges.outputs[key], slots, spec, rng("converter spread"))
-
-    programmed = program_cells(weights, scale, device, spec, rng("programming"))
-    cells = programmed.at_age(fidelity.age_s, rng("slow noise"))
-    path = between_converters(cells)
-    reads, conductance = 0, 0.0
-    if fidelity.compensated:
-        before = between_converters(programmed.at_age(device.earliest_age_s, rng("slow noise at the start")))
-        reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
-        path = path.compensated(reference.factor(path, rng("reference noise now")))
-        reads, conductance = 2 * reference.reads, cells.integrated_conductance(path.row_drive(reference.codes))
-    return BlockRun(
-        placed, cells, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
-        reference_conductance=conductance,
-    )  # fmt: skip

@@ -22,6 +22,7 @@ from chipsim.streams import stream
 
 BUILT_IN = ("zoo:digits",)
 CALIBRATION_IMAGES = 128
+_SYNTHETIC = ("synthetic data", "synthetic calibration data")
 # what NumPy and zipfile raise on damaged archives, beside ValueError
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, MemoryError)
 
@@ -108,7 +109,7 @@ def fit_data(dataset: Dataset, network: Network) -> Dataset:
 
 
 def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
-    """Standard normal inputs without labels.
+    """Standard normal inputs without labels, and as many others to calibrate with.
 
     Parameters
     ----------
@@ -119,8 +120,9 @@ def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
     """
     if count < 1:
         raise DataError(f"synthetic data needs at least one input, not {count}")
-    x = stream(seed, "synthetic data").standard_normal((count, *network.input_shape), np.float32)
-    return Dataset("synthetic", x, None, None, hashlib.sha256(x.tobytes()).hexdigest())
+    shape = (count, *network.input_shape)
+    x, calibration = (stream(seed, purpose).standard_normal(shape, np.float32) for purpose in _SYNTHETIC)
+    return Dataset("synthetic", x, None, calibration, hashlib.sha256(x.tobytes()).hexdigest())
 
 
 def _digits(name: str) -> Dataset:
@@ -190,5 +192,7 @@ def _fit(x: NDArray[np.float32], wanted: Shape, name: str, network: str) -> NDAr
     same = [size for size in given if size != 1] == [size for size in wanted if size != 1]
     flat = (len(given) == 1 or len(wanted) == 1) and int(np.prod(given)) == int(np.prod(wanted))
     if not (same or flat):
-        raise DataError(f"{name}: its inputs have the shape {given}, but {network} takes {wanted}; reshape the data")
+        turned = sorted(given) == sorted(wanted)
+        mend = "transpose the axes (reshaping would mix up the values)" if turned else "give inputs of that shape"
+        raise DataError(f"{name}: its inputs have the shape {given}, but {network} takes {wanted}; {mend}")
     return np.ascontiguousarray(x.reshape(len(x), *wanted), np.float32)

@@ -15,6 +15,7 @@ _MEANING = {
     "result.json": "every number, settings, seed, versions",
     "layers.csv": "one row per layer",
     "tiles.csv": "one row per tile of the chip",
+    "units.csv": "one row per neuron unit, digital unit, part of the baseline",
     "links.csv": "one row per link that carried anything",
     "ledger.csv": "amount x unit cost = joules, both machines",
     "pipeline.csv": "when each layer worked on the first inputs",

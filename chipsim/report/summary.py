@@ -85,9 +85,16 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
     if "precision" in chip:
         rows.append(("Precision", str(chip["precision"]), str(other.get("precision", "-"))))
     rows.append(("Batch", batch, batch))
+    rows.append(("Busiest part", _busiest(chip), _busiest(other)))
     rows.append(("Tiles used", f"{chip['tiles_used']:,} of {chip['tiles']:,}", "-"))
     rows.append(("Tile MVMs per input", f"{chip['tile_mvms']:,}", "-"))
+    rows.append(("Inputs in flight", f"{chip['max_inputs_in_flight']:,}", "-"))
     return rows
+
+
+def _busiest(machine: dict[str, Any]) -> str:
+    found = machine.get("busiest")
+    return "-" if not found else f"{found['component']}, {100 * found['utilisation']:.1f} %"
 
 
 def _add_levels(table: Table, chip: dict[str, Any], baseline: dict[str, Any] | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chipsim.architecture.spec import InMemorySpec, Section
+from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer
 from chipsim.simulation.durations import bytes_of
@@ -60,13 +60,18 @@ def _mvm_actions(spec: InMemorySpec, rows: int, columns: int) -> Iterator[tuple[
         yield Action("mvm", "MVM", tile.mvm_energy, tile.source_of("mvm_energy")), 1
         return
     yield Action("mvm", "MVM", 0.0, "taken apart: array, DAC and ADC"), 1
-    dac, adc, encoding, planes = tile.dac, tile.adc, tile.crossbar.encoding, tile.dac.planes
-    source = adc.source_of("energy_per_conversion")
-    yield Action("dac", "conversion", dac.energy_per_conversion, dac.source_of("energy_per_conversion")), rows * planes
-    yield Action("adc", "conversion", adc.energy_per_conversion, source), columns * planes * encoding.slices
+    for name, converter, amount in conversions(tile, rows, columns):
+        joules, source = converter.energy_per_conversion, converter.source_of("energy_per_conversion")
+        yield Action(name, "conversion", joules, source), amount
+
+
+def conversions(tile: Tile, rows: int, columns: int) -> Iterator[tuple[str, Dac | Adc, int]]:
+    """Conversions of one MVM that uses so many rows and columns: what they are called, by what, how many."""
+    encoding, planes = tile.crossbar.encoding, tile.dac.planes
+    yield "dac", tile.dac, rows * planes
+    yield "adc", tile.adc, columns * planes * encoding.slices
     if encoding.unit_columns:
-        unit = Action("adc of unit column", "conversion", adc.energy_per_conversion, source)
-        yield unit, planes * encoding.unit_columns
+        yield "adc of unit column", tile.adc, planes * encoding.unit_columns
 
 
 def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:

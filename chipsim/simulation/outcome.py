@@ -124,8 +124,18 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
         "peak_tops": outcome.peak_tops,
         "tops_per_w": 2 * macs / (joules / inputs) / 1e12 if joules else None,
         "utilisation_mean": outcome.utilisation_mean,
+        "busiest": _busiest(outcome),
         "bytes_moved_per_input": {level: amount / inputs for level, amount in outcome.ledger.bytes_by_level().items()},
     }
+
+
+def _busiest(outcome: Outcome) -> dict[str, object] | None:
+    """The part that is busy for the greatest share of the makespan: near 1, it sets the pace."""
+    busy = outcome.timeline.busy_ps
+    if not busy:
+        return None
+    name = max(busy, key=lambda part: (busy[part], part))
+    return {"component": name, "utilisation": busy[name] / outcome.makespan_ps}
 
 
 def _percentile(latencies_ps: np.ndarray, percent: float) -> float:

@@ -76,10 +76,10 @@ def test_the_small_file_is_read_into_si_units() -> None:
         ("bandwidth: 1 GB/s", "bandwidth: 1e999 GB/s", "host.bandwidth", "'1e999 GB/s'", "not finite"),
         ("bandwidth: 1 GB/s", "bandwidth: fast", "host.bandwidth", "'fast'", "with its unit"),
         ("bandwidth: 1 GB/s", "bandwidth: true", "host.bandwidth", "True", "no unit"),
-        ("shape: [2, 3]", "shape: [2, 0]", "grid.shape.1", "0", "greater than or equal to 1"),
-        ("shape: [2, 3]", "shape: [2, x]", "grid.shape.1", "'x'", "valid integer"),
+        ("shape: [2, 3]", "shape: [2, 0]", "grid.shape.1", "0", "at least 1"),
+        ("shape: [2, 3]", "shape: [2, x]", "grid.shape.1", "'x'", "whole number"),
         ("shape: [2, 3]", "shape: [2]", "grid.shape.1", "missing", ""),
-        ("rows: 16", "rows: 16.5", "tile.crossbar.rows", "16.5", "valid integer"),
+        ("rows: 16", "rows: 16.5", "tile.crossbar.rows", "16.5", "whole number"),
         ("shape: [2, 3]", "shape: [2, 3]\n  topology: mash", "grid.topology", "'mash'", "did you mean 'mesh'?"),
         (
             "  bandwidth: 1 GB/s",
@@ -201,7 +201,7 @@ def test_overrides_change_fields_as_the_file_would() -> None:
         "hermes64",
         [
             "grid.shape=[24,24]",
-            "tile.crossbar.device.parameters.x=1.5",
+            "tile.crossbar.device.parameters.t0_s=1.5",
             "link.bandwidth=1 GB/s",
             "host.max_inputs_in_flight=7",
         ],
@@ -209,7 +209,7 @@ def test_overrides_change_fields_as_the_file_would() -> None:
     assert isinstance(spec, InMemorySpec)
     assert spec.grid.shape == (24, 24)
     assert spec.tile.crossbar.device_name == "pcm"
-    assert spec.tile.crossbar.device_parameters == {"x": 1.5}
+    assert spec.tile.crossbar.device_parameters == {"t0_s": 1.5}
     assert (spec.link.bandwidth, spec.host.max_inputs_in_flight) == (1e9, 7)
 
 

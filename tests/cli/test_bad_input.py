@@ -110,7 +110,7 @@ def test_truncated_archive(refused, tmp_path, share):
         ("read_voltage: 0.2 V", "read_voltage: 0.2 W", ["tile.crossbar.read_voltage", "unknown unit 'W'"]),
         ("mvm_latency: 133 ns", "mvm_latency: -133 ns", ["tile.mvm_latency", "greater than zero"]),
         ("rows: 256", "rows: 256\n    rows: 3", ["tile.crossbar.rows", "given twice"]),
-        ("rows: 256", "rows: many", ["tile.crossbar.rows", "many", "integer"]),
+        ("rows: 256", "rows: many", ["tile.crossbar.rows", "many", "whole number"]),
         ("kind: in-memory", "kind: memory", ["kind", "'memory'", "in-memory"]),
         ("grid:", "grid: [", ["not valid YAML"]),
         ("kind: in-memory", "", ["kind", "missing"]),
@@ -128,7 +128,7 @@ def test_faulty_architecture_file(refused, tmp_path, old, new, names):
 @pytest.mark.parametrize(
     ("override", "names"),
     [
-        ("grid.shape=[0,3]", ["grid.shape", "greater than or equal to 1"]),
+        ("grid.shape=[0,3]", ["grid.shape", "at least 1"]),
         ("grid.shape=[1000000,1000000]", ["grid.shape", "too many"]),
         ("grid.shape=[[", ["grid.shape=[[", "not valid YAML"]),
         ("x", ["'x'", "path.to.field=value"]),
@@ -139,7 +139,7 @@ def test_faulty_architecture_file(refused, tmp_path, old, new, names):
         ("tile.crossbar.device=", ["tile.crossbar.device"]),
         ("tile.crossbar.device.parameters.g_max_siemens=-1", ["g_max_siemens"]),
         ("tile.dac.bits=1", ["tile.dac.bits", "2"]),
-        ("tile.dac.bits=3.5", ["tile.dac.bits", "integer"]),
+        ("tile.dac.bits=3.5", ["tile.dac.bits", "whole number"]),
         ("tile.mvm_latency=5", ["tile.mvm_latency", "no unit"]),
         ("tile.mvm_latency=1e30 s", ["overflow"]),
         ("tile.static_power=1e308 W", ["inf"]),

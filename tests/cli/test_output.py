@@ -13,7 +13,7 @@ import pytest
 from command_line import apart, here
 
 RUN = "run", "hermes64", "zoo:digits-mlp", "--programmings", "1"
-TABLES = {"layers.csv", "tiles.csv", "links.csv", "ledger.csv", "pipeline.csv", "result.json"}
+TABLES = {"layers.csv", "tiles.csv", "units.csv", "links.csv", "ledger.csv", "pipeline.csv", "result.json"}
 FIGURES = {"utilisation.png", "pipeline.png", "energy.png"}
 
 

@@ -1,9 +1,9 @@
-"""`draw_traffic`: links between the sites of a floor plan, the host's port, and the digital units in use."""
+"""`draw_traffic`: links between the routers of a floor plan, the host, switches, and the digital units in use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import hypot
+from collections.abc import Sequence, Set
+from math import ceil, floor, hypot
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,6 +14,7 @@ from chipsim.report.figures.canvas import INK, nice_top
 
 _WARM = LinearSegmentedColormap.from_list("traffic", ["#f6d3a8", "#e8862b", "#a63603"])
 _APART = 0.055
+_DETOUR = 0.44
 Point = tuple[float, float]
 
 
@@ -23,7 +24,7 @@ def traffic_colours() -> Colormap:
 
 
 def draw_traffic(
-    axes: Axes, links: Sequence[dict[str, Any]], ledger: Sequence[dict[str, Any]], points: float
+    axes: Axes, links: Sequence[dict[str, Any]], ledger: Sequence[dict[str, Any]], points: float, places: Set[Point]
 ) -> Normalize | None:
     """Draw each direction of each link as a line below the tiles, wider and darker where it is busier.
 
@@ -34,6 +35,8 @@ def draw_traffic(
         Tables of a result.
     points : float
         Side of a tile on paper.
+    places : set of (float, float)
+        Where there are tiles.
 
     Returns
     -------
@@ -50,30 +53,60 @@ def draw_traffic(
     widest = min(6.0, points * 0.1)
     axes.add_collection(
         LineCollection(
-            [_segment(link) for link in moving],
+            [_way(link, places) for link in moving],
             colors=[_WARM(scale(link["utilisation"])) for link in moving],
             linewidths=[widest * (0.2 + 0.8 * link["utilisation"] / top) for link in moving],
             capstyle="butt", zorder=2,
         ),
         autolim=False,
     )  # fmt: skip
+    _mark_switches(axes, moving, points, places)
     for link in moving:
         if link["kind"] == "host" and link["source"] == "host":
             size = max(5.0, min(8.0, points / 5.2))
-            axes.text(link["source_x"] - 0.92, link["source_y"], "host", ha="right", va="center", size=size, color=INK)
+            axes.text(_outside(places) - 0.07, link["source_y"], "host", ha="right", va="center", size=size, color=INK)
     return scale
 
 
-def _segment(link: dict[str, Any]) -> list[Point]:
-    """From site to site, shifted to its right-hand side so that both directions are seen."""
+def _outside(places: Set[Point]) -> float:
+    """Where the host's port leaves the chip: left of all tiles."""
+    return min(x for x, _ in places) - 0.85
+
+
+def _way(link: dict[str, Any], places: Set[Point]) -> list[Point]:
+    """From router to router, shifted to the right-hand side so that both directions are seen, and round tiles."""
     start, end = (link["source_x"], link["source_y"]), (link["target_x"], link["target_y"])
     if link["kind"] == "host":
-        outside = (start[0] - 0.85, start[1])
+        outside = (_outside(places), start[1])
         start, end = (outside, end) if link["source"] == "host" else (start, outside)
     along = (end[0] - start[0], end[1] - start[1])
     length = hypot(*along) or 1.0
-    aside = (-along[1] / length * _APART, along[0] / length * _APART)
-    return [(start[0] + aside[0], start[1] + aside[1]), (end[0] + aside[0], end[1] + aside[1])]
+    right = (-along[1] / length, along[0] / length)
+    if link["kind"] == "link" and _passes_a_tile(start, end, places):
+        return [start, _shifted(start, right, _DETOUR), _shifted(end, right, _DETOUR), end]
+    return [_shifted(start, right, _APART), _shifted(end, right, _APART)]
+
+
+def _shifted(point: Point, direction: Point, distance: float) -> Point:
+    return point[0] + distance * direction[0], point[1] + distance * direction[1]
+
+
+def _passes_a_tile(start: Point, end: Point, places: Set[Point]) -> bool:
+    """Whether the middle of a tile lies between two places in one row or column."""
+    if start[0] == end[0]:
+        low, high = sorted((start[1], end[1]))
+        return any((start[0], float(y)) in places for y in range(floor(low) + 1, ceil(high)))
+    low, high = sorted((start[0], end[0]))
+    return start[1] == end[1] and any((float(x), start[1]) in places for x in range(floor(low) + 1, ceil(high)))
+
+
+def _mark_switches(axes: Axes, moving: Sequence[dict[str, Any]], points: float, places: Set[Point]) -> None:
+    """Dots at routers that have no tile."""
+    ends = {(link[f"{end}_x"], link[f"{end}_y"]) for link in moving for end in ("source", "target")} - places
+    if ends:
+        xs, ys = zip(*sorted(ends), strict=True)
+        axes.scatter(xs, ys, marker="o", s=(points * 0.1) ** 2, facecolors="white", edgecolors=INK, linewidths=0.6,
+                     zorder=2.5)  # fmt: skip
 
 
 def _mark_digital_units(
