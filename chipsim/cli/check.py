@@ -10,7 +10,7 @@ from rich.table import Table
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import json_schema, load_spec
-from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
+from chipsim.architecture.spec import InMemorySpec, Section, Tile, VonNeumannSpec
 from chipsim.device import get_device
 from chipsim.simulation.durations import mvm_phases, peak_interval_ps
 from chipsim.units import from_ps, human
@@ -21,11 +21,26 @@ def check_command(architecture: str, overrides: tuple[str, ...]) -> None:
     spec = load_spec(architecture, overrides)
     table = Table(title=f"{spec.name}: {spec.kind}", show_header=False, title_justify="left")
     rows = _in_memory_rows(spec) if isinstance(spec, InMemorySpec) else _von_neumann_rows(spec)
-    for name, value in rows:
+    for name, value in [*rows, ("energies not given", ", ".join(costs_not_given(spec)) or "none")]:
         table.add_row(name, value)
     console = Console()
     console.print(table)
     console.print("ok: no errors found")
+
+
+def costs_not_given(spec: Section, path: str = "") -> list[str]:
+    """Dotted paths of the energies and powers that a file leaves out, and that therefore count as zero."""
+    missing = []
+    for name in type(spec).model_fields:
+        value, here = getattr(spec, name), f"{path}.{name}".lstrip(".")
+        if isinstance(value, Section):
+            missing += costs_not_given(value, here)
+        elif ("energy" in name or name == "static_power") and name not in spec.model_fields_set:
+            missing.append(here)
+    if isinstance(spec, Tile):  # one energy per MVM, or one for each of its parts
+        parts = ("tile.dac.energy_per_conversion", "tile.adc.energy_per_conversion")
+        missing = [m for m in missing if m not in (parts if spec.mvm_energy is not None else ("tile.mvm_energy",))]
+    return missing
 
 
 def schema_command() -> None:
