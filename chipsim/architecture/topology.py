@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from chipsim.architecture.spec import Grid
 from chipsim.architecture.topologies.layout import Site, Sites, both_ways
-from chipsim.architecture.topologies.registry import make_topology
-
-if TYPE_CHECKING:
-    from chipsim.architecture.spec import Grid
+from chipsim.architecture.topologies.registry import find_topology
+from chipsim.errors import SpecError
 
 __all__ = ["Mesh", "Site", "Topology", "build_topology"]
 
@@ -89,5 +88,17 @@ class Mesh(Sites):
 
 
 def build_topology(grid: Grid) -> Topology:
-    """The topology that an architecture asks for."""
-    return make_topology(grid)
+    """The topology that an architecture asks for.
+
+    Raises
+    ------
+    SpecError
+        If there is none of that name, or it cannot be loaded.
+    """
+    entry = find_topology(grid.topology)
+    try:
+        make = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise SpecError(f"topology '{entry.name}' cannot be loaded from '{entry.value}': {error}") from error
+    topology: Topology = make(grid)
+    return topology

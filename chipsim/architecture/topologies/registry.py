@@ -1,4 +1,4 @@
-"""`make_topology`: topologies by name, chipsim's own and those of installed packages.
+"""`find_topology`: topologies by name, chipsim's own and those of installed packages.
 
 A package adds one with an entry point::
 
@@ -12,13 +12,8 @@ where ``Hypercube.from_grid`` takes a `chipsim.architecture.spec.Grid` and retur
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from chipsim.errors import SpecError, nearest
-
-if TYPE_CHECKING:
-    from chipsim.architecture.spec import Grid
-    from chipsim.architecture.topology import Topology
 
 GROUP = "chipsim.topologies"
 _HERE = "chipsim.architecture.topologies"
@@ -71,20 +66,3 @@ def find_topology(name: str) -> EntryPoint:
     if len(found) > 1:
         raise SpecError(f"topology name '{name}' is claimed by several packages: {', '.join(sorted(found))}")
     return found.popitem()[1]
-
-
-def make_topology(grid: Grid) -> Topology:
-    """The topology that an architecture asks for.
-
-    Raises
-    ------
-    SpecError
-        If there is none of that name, or it cannot be loaded.
-    """
-    entry = find_topology(grid.topology)
-    try:
-        make = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise SpecError(f"topology '{entry.name}' cannot be loaded from '{entry.value}': {error}") from error
-    topology: Topology = make(grid)
-    return topology
