@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chipsim.architecture.chip import router_name
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer
@@ -134,6 +135,11 @@ def _static(plan: Plan, machine: Machine) -> Iterator[tuple[str, str, float, str
             yield neuron, "neuron unit", spec.neuron_unit.static_power, _static_source(spec.neuron_unit)
         if tile in tiles or not gated:
             yield "router" + label, "router", spec.router.static_power, _static_source(spec.router)
+    used = {end for link in machine.interconnect.links.values() for end in link.edge}
+    for site in range(chip.topology.sites, chip.topology.routers):  # switches without a tile
+        switch = router_name(chip.topology, site)
+        if switch in used or not gated:
+            yield switch, "router", spec.router.static_power, _static_source(spec.router)
     for unit in chip.digital_units:
         if unit in machine.units or not gated:
             yield unit, "digital unit", spec.digital_unit.static_power, _static_source(spec.digital_unit)

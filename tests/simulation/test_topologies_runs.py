@@ -65,3 +65,20 @@ def test_long_links_are_drawn_round_the_tiles_between_their_ends() -> None:
     for start, first, last, end in bent:
         assert max(abs(end - start)) >= 2
         assert max(abs(first - start)) == max(abs(last - end)) == pytest.approx(0.44)
+
+
+def test_switches_without_a_tile_draw_static_power_too():
+    result = chipsim.run(
+        "hermes64",
+        "zoo:digits-mlp",
+        timing_only=True,
+        overrides=["grid.topology=tree", "grid.shape=[2,2]", "router.static_power=1 mW", "power_gating=false"],
+    )
+    rows = result.ledger
+    routers = rows[(rows.action == "static") & (rows.kind == "router")]
+    assert sorted(name for name in routers.component if "switch" in name) == [
+        "router(switch 1.0)",
+        "router(switch 1.1)",
+        "router(switch 2.0)",
+    ]
+    assert len(routers) == 4 + 3
