@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from chipsim.architecture.spec import InMemorySpec, Spec, VonNeumannSpec
+from chipsim.architecture.spec_errors import explain
 from chipsim.architecture.yaml_source import YamlSource, read_yaml
 from chipsim.device import get_device
 from chipsim.errors import SpecError, nearest
 
 _ADAPTER: TypeAdapter[InMemorySpec | VonNeumannSpec] = TypeAdapter(Spec)
-_KINDS: dict[str, type[BaseModel]] = {"in-memory": InMemorySpec, "von-neumann": VonNeumannSpec}
 AnySpec = InMemorySpec | VonNeumannSpec
 
 
@@ -102,12 +101,7 @@ def check_spec(source: YamlSource) -> AnySpec:
     try:
         spec = _ADAPTER.validate_python(source.values)
     except ValidationError as error:
-        found = _without_alternatives(error.errors())
-        misspelt = {(*item["loc"][:-1], _meant(item, source)) for item in found if item["type"] == "extra_forbidden"}
-        messages = [
-            _explain(item, source) for item in found if item["type"] != "missing" or item["loc"] not in misspelt
-        ]
-        raise SpecError("\n".join(dict.fromkeys(messages))) from None
+        raise SpecError("\n".join(explain(error, source))) from None
     if isinstance(spec, InMemorySpec):
         _check_device(spec, source)
     return spec
@@ -120,19 +114,6 @@ def _check_device(spec: InMemorySpec, source: YamlSource) -> None:
         get_device(crossbar.device_name, **crossbar.device_parameters)
     except SpecError as error:
         raise SpecError(f"{source.where(('tile', 'crossbar', 'device'))}: tile.crossbar.device: {error}") from None
-
-
-def _without_alternatives(found: Sequence[Any]) -> list[Any]:
-    """Join what is said of a field that takes a word or something else: ``... or 'auto'``."""
-    kept: dict[tuple[str | int, ...], Any] = {}
-    for item in found:
-        location = tuple(part for part in item["loc"] if not _is_union_tag(part))
-        before = kept.get(location)
-        if before is None:
-            kept[location] = {**item, "or": ""}
-        elif item["type"] == "literal_error":
-            before["or"] = f" or {item['ctx']['expected']}"
-    return list(kept.values())
 
 
 def json_schema() -> dict[str, Any]:
@@ -174,72 +155,3 @@ def _with(values: Any, keys: list[str], value: Any, text: str) -> Any:
             raise SpecError(f"override {text!r}: {keys[0]!r} is below a field that has no fields of its own")
     child = value if len(keys) == 1 else _with(values.get(keys[0], {}), keys[1:], value, text)
     return {**values, keys[0]: child}
-
-
-def _explain(item: Any, source: YamlSource) -> str:
-    kind = item["type"]
-    location = tuple(part for part in item["loc"] if not _is_union_tag(part))
-    where = f"{source.where(location)}: {'.'.join(map(str, location)) or 'file'}"
-    if kind == "extra_forbidden":
-        allowed = sorted(_fields_at(source, location[:-1]))
-        return f"{where}: unknown field; allowed here: {', '.join(allowed)}{nearest(str(location[-1]), allowed)}"
-    if kind == "missing":
-        return f"{where}: missing; add this field"
-    if kind in ("union_tag_not_found", "union_tag_invalid"):
-        given = source.values.get("kind")
-        shown = "missing" if given is None else f"{given!r} is not a kind of machine"
-        return f"{source.where(('kind',))}: kind: {shown}; allowed: {', '.join(_KINDS)}" + nearest(str(given), _KINDS)
-    message = _in_words(item) + item["or"]
-    shown = "" if repr(item["input"]) in message or isinstance(item["input"], dict) else f"{item['input']!r}: "
-    return f"{where}: {shown}{message}{_nearest_literal(item)}"
-
-
-def _in_words(item: Any) -> str:
-    """What is wrong with a value."""
-    words = {
-        "tuple_type": "must be a list such as [8, 8]",
-        "int_type": "must be a whole number",
-        "bool_type": "must be true or false",
-        "string_type": "must be text",
-        "model_type": "must be a section with fields of its own",
-        "literal_error": "must be {expected}",
-        "greater_than_equal": "must be at least {ge}",
-        "greater_than": "must be greater than {gt}",
-        "less_than_equal": "must be at most {le}",
-    }
-    text = words.get(item["type"])
-    return str(item["msg"]).removeprefix("Value error, ") if text is None else text.format(**item.get("ctx", {}))
-
-
-def _meant(item: Any, source: YamlSource) -> str:
-    """The field that a misspelt one stands for, or an empty string."""
-    location = tuple(part for part in item["loc"] if not _is_union_tag(part))
-    close = difflib.get_close_matches(str(location[-1]), sorted(_fields_at(source, location[:-1])), n=1)
-    return close[0] if close else ""
-
-
-def _is_union_tag(part: str | int) -> bool:
-    text = str(part)
-    return text in _KINDS or "[" in text or text in ("str", "int", "float", "DeviceChoice", "constrained-int")
-
-
-def _nearest_literal(item: Any) -> str:
-    expected = str(item.get("ctx", {}).get("expected", ""))
-    return nearest(str(item["input"]), [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")])
-
-
-def _fields_at(source: YamlSource, path: tuple[str | int, ...]) -> set[str]:
-    models: list[type[BaseModel]] = [_KINDS.get(str(source.values.get("kind")), InMemorySpec)]
-    for key in path:
-        found: list[type[BaseModel]] = []
-        for model in models:
-            field = model.model_fields.get(str(key))
-            found += [] if field is None else _models_in(field.annotation)
-        models = found
-    return {name for model in models for name in model.model_fields}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in get_args(annotation) for model in _models_in(argument)]

@@ -146,16 +146,18 @@ def compute_values(
             _, plain = run(Fidelity(True, True, age_s, False), programming, keep)
             uncompensated.append(score(plain[keep[0]]))
     found.outputs |= {"reference": reference, "ideal": ideal[keep[0]], "quantised": quantised[keep[0]]}
-    found.accuracy = {
-        "reference": score(reference),
-        "ideal": score(ideal[keep[0]]),
-        "quantised": score(quantised[keep[0]]),
-        "noisy": _mean(noisy_scores),
-        "noisy_std": _spread(noisy_scores),
-        "noisy_min": None if None in noisy_scores else min(noisy_scores),  # type: ignore[type-var]
-        "noisy_uncompensated": _mean(uncompensated) if aged else None,
-    }
+    found.accuracy = {name: score(found.outputs[name]) for name in ("reference", "ideal", "quantised")}
+    found.accuracy |= _noisy_accuracy(noisy_scores, uncompensated)
     return found
+
+
+def _noisy_accuracy(scores: list[float | None], uncompensated: list[float | None]) -> dict[str, float | None]:
+    return {
+        "noisy": _mean(scores),
+        "noisy_std": _spread(scores),
+        "noisy_min": None if None in scores else min(scores),  # type: ignore[type-var]
+        "noisy_uncompensated": _mean(uncompensated),
+    }
 
 
 def signal_to_noise_db(clean: Values, noisy: Values) -> float | None:

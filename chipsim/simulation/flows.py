@@ -12,8 +12,8 @@ from chipsim.mapping.partition import Ranges
 from chipsim.network.edges import Edge
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.gate import EdgeSink
-from chipsim.simulation.interconnect import Flow
 from chipsim.simulation.machine import Machine, Source, Taps, Target
+from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet, close_together
 
 Classes = tuple[Taps, ...]

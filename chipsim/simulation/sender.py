@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from chipsim.simulation.clock import COMPLETION, Call
 from chipsim.simulation.gate import Credit
-from chipsim.simulation.interconnect import Flow, Interconnect
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.packets import Flow
 
 
 class Outlet:

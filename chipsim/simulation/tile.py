@@ -8,7 +8,8 @@ from collections.abc import Callable
 from chipsim.simulation.actor import Places
 from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.gate import Gate
-from chipsim.simulation.interconnect import Flow, Interconnect
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.packets import Flow
 from chipsim.simulation.timeline import Span
 
 

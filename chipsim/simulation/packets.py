@@ -1,0 +1,173 @@
+"""`Flow`: packets from one source to one set of sinks; the links, trees and hops that they take (rules T8 to T10).
+
+An event is needed only where ways merge. A link whose packets all come over one other link that is not faster sees them
+in that link's order and never makes one wait: it follows its leader with a constant delay. So a flow's tree is
+folded into hops, one for each link that can make a packet wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from chipsim.architecture.chip import Edge
+from chipsim.simulation.clock import Moment
+
+
+class Sink(Protocol):
+    """Where packets of a flow end."""
+
+    def arrive(self, input: int, position: int, time: int) -> None:
+        """The tail of the packet for a producer position is there."""
+
+
+class LinkServer:
+    """A directed link or port: carries one packet at a time.
+
+    Attributes
+    ----------
+    feeders : set of Edge or str
+        Links, or the source component, from which packets come.
+    merges : bool
+        Packets come from several: which is first is open until then, and each needs an event.
+    leader : LinkServer or None
+        The link that this one follows without ever making a packet wait.
+    """
+
+    __slots__ = ("busy", "bytes", "delay", "edge", "feeders", "free", "latency", "leader", "packets", "rate")
+
+    def __init__(self, edge: Edge, rate: float, latency: int, delay: int) -> None:
+        self.edge, self.rate, self.latency, self.delay = edge, rate, latency, delay
+        self.free = self.busy = self.bytes = self.packets = 0
+        self.feeders: set[Edge | str] = set()
+        self.leader: LinkServer | None = None
+
+    @property
+    def name(self) -> str:
+        """``a->b``."""
+        return "->".join(self.edge)
+
+    @property
+    def merges(self) -> bool:
+        """Whether packets come from more than one place."""
+        return len(self.feeders) > 1
+
+
+class Branch:
+    """One link of a flow's multicast tree, the branches behind it and the sinks at its end."""
+
+    __slots__ = ("children", "link", "sinks")
+
+    def __init__(self, link: LinkServer) -> None:
+        self.link = link
+        self.children: list[Branch] = []
+        self.sinks: list[Sink] = []
+
+
+class Hop:
+    """A link that can make a packet of one flow wait, and all that follows it with a constant delay.
+
+    Attributes
+    ----------
+    serialisation : int
+        Of the flow's packets, ps.
+    sinks : list of (int, Sink)
+        Delay from the tail's leaving the link.
+    stops : bool
+        There are sinks or further branches here, or spans are recorded.
+    onward : Hop or None
+        The hop that follows, and ``delay``, from the head's (tail's) leaving to its asking for that link.
+    others : list of (int, Hop)
+        Delay and first hop of every further branch.
+    followers : list of LinkServer
+        Links that are held exactly as long as this one.
+    packets, waited : int
+        So far: number, and how much longer than their serialisation they held the link, waiting for tails.
+    """
+
+    __slots__ = (
+        "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks", "stops",
+        "trace_delays", "waited",
+    )  # fmt: skip
+
+    def __init__(self, link: LinkServer, serialisation: int) -> None:
+        self.link, self.serialisation, self.merges = link, serialisation, link.merges
+        self.sinks: list[tuple[int, Sink]] = []
+        self.delay, self.onward = 0, cast("Hop | None", None)
+        self.others: list[tuple[int, Hop]] = []
+        self.followers: list[LinkServer] = []
+        self.trace_delays: list[int] = []
+        self.packets = self.waited = 0
+        self.stops = False
+
+    def lead_to(self, hop: Hop, delay: int) -> None:
+        """Let packets go on to another hop, too."""
+        if self.onward is None:
+            self.onward, self.delay = hop, delay
+        else:
+            self.others.append((delay, hop))
+
+
+class Flow:
+    """All packets that one source sends to one set of sinks, one for each position.
+
+    Attributes
+    ----------
+    source : str
+        Component that sends.
+    layer : str
+        The layer that sends.
+    bytes : int
+        Of one packet, header included.
+    key : int
+        Tie order of the packets apart from input and position (rule T3).
+    tree : Branch
+        First link of the tree.
+    hops : list of Hop
+        The tree folded, the first one first; there once the interconnect is closed.
+    """
+
+    __slots__ = ("bytes", "hops", "key", "layer", "source", "tree")
+
+    def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
+        self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
+        self.hops: list[Hop] = []
+
+    @property
+    def meets_event(self) -> bool:
+        """Whether ways merge before every sink, so that each packet meets an event."""
+        return not any(hop.sinks for hop in _reached(self.hops[0]))
+
+
+def _reached(hop: Hop) -> Iterator[Hop]:
+    """Hops from this one on, up to where ways merge."""
+    if not hop.merges:
+        yield hop
+        for other in (hop.onward, *(other for _, other in hop.others)):
+            if other is not None:
+                yield from _reached(other)
+
+
+class Packet(Moment):
+    """A packet on its way, and the event at the next place where ways merge.
+
+    Attributes
+    ----------
+    input, position : int
+        What it carries.
+    key : int
+        Tie order (rule T3).
+    hop : Hop
+        The link that it asks for next.
+    head, tail : int
+        When its head asks for that link, and when its tail is there.
+    """
+
+    __slots__ = ("head", "hop", "input", "key", "position", "tail")
+
+    head: int
+    tail: int
+    input: int
+    position: int
+    key: int
+    hop: Hop
