@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from chipsim.architecture.converter_spec import Adc, Dac
+from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding
 from chipsim.architecture.grid_spec import Grid
 from chipsim.architecture.quantities import (
     Bandwidth,
@@ -22,7 +24,7 @@ from chipsim.architecture.quantities import (
     Time,
 )
 from chipsim.architecture.section import Count, Host, Machine, Section
-from chipsim.architecture.tile_spec import Adc, Crossbar, Dac, DeviceChoice, Encoding, InputBuffer, LineBuffer, Tile
+from chipsim.architecture.tile_spec import InputBuffer, LineBuffer, Tile
 from chipsim.architecture.von_neumann_spec import (
     ComputeArray,
     Dram,
