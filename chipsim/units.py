@@ -25,6 +25,7 @@ _BASES: dict[str, dict[str, str]] = {
     "power": {"W": "1"},
     "voltage": {"V": "1"},
     "conductance": {"S": "1"},
+    "resistance": {"ohm": "1", "Ohm": "1", "Ω": "1"},
     "frequency": {"Hz": "1"},
     "capacity": {"B": "1", "bit": "0.125"},
     "bandwidth": {"B/s": "1", "bit/s": "0.125", "b/s": "0.125"},
@@ -35,6 +36,7 @@ _BASES: dict[str, dict[str, str]] = {
 }
 _EXAMPLES = {
     "time": "8 ns", "energy": "1.2 pJ", "power": "20 mW", "voltage": "0.2 V", "conductance": "25 uS",
+    "resistance": "2.5 ohm",
     "frequency": "1 GHz", "capacity": "64 KiB", "bandwidth": "3.2 Gbit/s", "energy per byte": "4 pJ/B",
     "energy per operation": "0.3 pJ", "rate": "400 Mop/s", "length": "14 nm",
 }  # fmt: skip

@@ -12,11 +12,12 @@ from chipsim.units import human, parse_quantity
 _WRITTEN = {
     "time": "s", "energy": "J", "power": "W", "voltage": "V", "frequency": "Hz", "capacity": "B",
     "bandwidth": "B/s", "energy per byte": "J/B", "energy per operation": "J/op", "rate": "op/s",
+    "resistance": "ohm",
 }  # fmt: skip
 _EXAMPLES = {
     "time": "8 ns", "energy": "1.2 pJ", "power": "20 mW", "voltage": "0.2 V", "frequency": "1 GHz",
     "capacity": "64 KiB", "bandwidth": "3.2 Gbit/s", "energy per byte": "4 pJ/B",
-    "energy per operation": "0.3 pJ/op", "rate": "400 Mop/s",
+    "energy per operation": "0.3 pJ/op", "rate": "400 Mop/s", "resistance": "2.5 ohm",
 }  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def _quantity(dimension: str, *, positive: bool) -> Any:
 
     schema = {
         "type": "string",
-        "pattern": r"^\s*[0-9][0-9_.]*([eE][+-]?[0-9]+)?\s*[A-Za-zµ/]+\s*$",
+        "pattern": r"^\s*[0-9][0-9_.]*([eE][+-]?[0-9]+)?\s*[A-Za-zµΩ/]+\s*$",
         "description": f"{dimension} with its unit, {'greater than zero' if positive else 'zero or greater'}",
         "examples": [_EXAMPLES[dimension]],
     }
@@ -53,3 +54,4 @@ Bandwidth = _quantity("bandwidth", positive=True)
 EnergyPerByte = _quantity("energy per byte", positive=False)
 EnergyPerOperation = _quantity("energy per operation", positive=False)
 Rate = _quantity("rate", positive=True)
+Resistance = _quantity("resistance", positive=False)

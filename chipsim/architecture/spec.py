@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chipsim.architecture.converter_spec import Adc, Dac
-from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding
+from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding, Faults, Wires
 from chipsim.architecture.grid_spec import Grid
 from chipsim.architecture.quantities import (
     Bandwidth,
@@ -44,6 +44,7 @@ __all__ = [
     "DigitalUnit",
     "Dram",
     "Encoding",
+    "Faults",
     "Grid",
     "Host",
     "InMemorySpec",
@@ -61,6 +62,7 @@ __all__ = [
     "VectorUnit",
     "VonNeumannSpec",
     "Widths",
+    "Wires",
 ]
 
 

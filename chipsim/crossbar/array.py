@@ -8,15 +8,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.array_wires import ArrayWires
+from chipsim.crossbar.faults import Faults
 from chipsim.crossbar.pairs import Weights, conductance_pair
 from chipsim.device.model import CellsNow, CellState, DeviceModel
 from chipsim.errors import InputError, SpecError
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +29,23 @@ class Array:
 
     Attributes
     ----------
-    difference : ndarray of float32, shape (rows, columns)
-        (G+ - G-) / span.
-    fast_variance : ndarray of float32, shape (rows, columns), or None
+    difference : ndarray of float32 or float64, shape (rows, columns)
+        (G+ - G-) / span, as the sense ends see it.
+    fast_variance : ndarray of the same type, shape (rows, columns), or None
         Variance of the noise that is fresh in every MVM, (σ+² + σ-²) / span²; None where there is none.
     row_conductance_siemens : ndarray of float64, shape (rows,)
         Sum of G+ + G- over the columns of each row.
     output_scale : ndarray of float64, shape (columns,)
         Weight units per unit of span: the column scale times the span.
+    segment_ratio : float or None
+        Conductance of one segment of a bit line over the span, where the drop along bit lines is approximated.
     """
 
-    difference: NDArray[np.float32]
-    fast_variance: NDArray[np.float32] | None
+    difference: Floats
+    fast_variance: Floats | None
     row_conductance_siemens: NDArray[np.float64]
     output_scale: NDArray[np.float64]
+    segment_ratio: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,9 +70,36 @@ class Array:
         -------
         float
             In siemens x codes; times the time of one code and the square of the read voltage it is the
-            energy that the cells took.
+            energy that the cells took. What wires take away from the cells' voltages is not subtracted.
         """
         return float(np.asarray(row_drive, dtype=np.float64) @ self.row_conductance_siemens)
+
+
+@dataclass(frozen=True, slots=True)
+class Physics:
+    """How cells are seen from the sense ends, and with how many digits.
+
+    Attributes
+    ----------
+    wires : ArrayWires or None
+        The wires of the tile, solved exactly; None where they are ideal.
+    bit_line_ohm : float
+        Resistance of a segment of a bit line whose drop is approximated instead, see
+        `chipsim.crossbar.wires_approximate`; 0 where it is not.
+    type : data type
+        Of the products.
+    """
+
+    wires: ArrayWires | None = None
+    bit_line_ohm: float = 0.0
+    type: np.dtype[np.floating[Any]] = field(default_factory=lambda: np.dtype(np.float32))
+
+    def seen(self, cells: Sequence[CellsNow]) -> Sequence[CellsNow]:
+        """All cells on the word lines of one block, as they look through the wires."""
+        return cells if self.wires is None else self.wires.seen(cells)
+
+
+IDEAL_READ = Physics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +115,17 @@ class ProgrammedBlock:
         Weight units per siemens.
     device : DeviceModel
         How these cells behave.
+    faults : Faults or None
+        Cells that do not follow programming.
     """
 
     plus: CellState
     minus: CellState | None
     column_scale: NDArray[np.float64]
     device: DeviceModel
+    faults: Faults | None = None
 
-    def at_age(self, age_s: float, rng: np.random.Generator) -> Array:
+    def at_age(self, age_s: float, rng: np.random.Generator, physics: Physics = IDEAL_READ) -> Array:
         """Evaluate the cells at an age.
 
         Parameters
@@ -97,28 +134,51 @@ class ProgrammedBlock:
             Age in seconds.
         rng : numpy.random.Generator
             Source of the slow noise, G+ first.
+        physics : Physics
+            Wires, and the type of the numbers.
 
         Returns
         -------
         Array
             Ready to be connected to converters.
         """
-        plus = self.device.at_age(self.plus, age_s, rng)
-        minus = None if self.minus is None else self.device.at_age(self.minus, age_s, rng)
+        cells = self.cells_at(age_s, rng)
+        return self.array_of(cells, physics.seen(cells), physics)
+
+    def cells_at(self, age_s: float, rng: np.random.Generator) -> list[CellsNow]:
+        """G+ and G-, or single cells, at an age, broken ones included."""
+        states = (self.plus,) if self.minus is None else (self.plus, self.minus)
+        cells = [self.device.at_age(state, age_s, rng) for state in states]
+        return cells if self.faults is None else self.faults.apply(cells, self.device)
+
+    def array_of(self, cells: Sequence[CellsNow], seen: Sequence[CellsNow], physics: Physics) -> Array:
+        """Put cells together to an array.
+
+        Parameters
+        ----------
+        cells, seen : sequence of CellsNow
+            From `cells_at`, and the same as they look through the wires.
+        physics : Physics
+        """
         span = self.device.g_max_siemens - self.device.g_min_siemens
-        cells = (plus,) if minus is None else (plus, minus)
-        against = np.float32(self.device.g_min_siemens) if minus is None else _mean(minus.conductance)
+        plus, *minus = (_mean(part.conductance) for part in seen)
+        if seen[0].conductance.dtype != physics.type:
+            plus, minus = plus.astype(np.float64), [part.astype(np.float64) for part in minus]
+        against = minus[0] if minus else plus.dtype.type(self.device.g_min_siemens)
+        difference = (plus - against) / plus.dtype.type(span)
+        variance = _fast_variance(seen, span)
         return Array(
-            difference=(_mean(plus.conductance) - against) / np.float32(span),
-            fast_variance=_fast_variance(cells, span),
+            difference=difference.astype(physics.type, copy=False),
+            fast_variance=None if variance is None else variance.astype(physics.type, copy=False),
             row_conductance_siemens=np.asarray(sum(_row_sums(part.conductance) for part in cells)),
             output_scale=self.column_scale * span,
+            segment_ratio=1 / (physics.bit_line_ohm * span) if physics.bit_line_ohm else None,
         )
 
 
 def program_block(
     weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, rng: np.random.Generator, *,
-    devices: int = 1, single: bool = False,
+    devices: int = 1, single: bool = False, faults: Faults | None = None,
 ) -> ProgrammedBlock:  # fmt: skip
     """Program the cells of one block.
 
@@ -136,6 +196,8 @@ def program_block(
         Cells per polarity; each holds the whole target, and they are read as their mean.
     single : bool
         Weights, none of them negative, stand in single cells instead of pairs.
+    faults : Faults, optional
+        Cells that do not follow programming.
 
     Returns
     -------
@@ -172,22 +234,23 @@ def program_block(
         minus=None if single else device.program(minus, rng),
         column_scale=np.array(scale, dtype=np.float64),
         device=device,
+        faults=faults if faults is not None and faults.any else None,
     )
 
 
-def _mean(conductance: NDArray[np.float32]) -> NDArray[np.float32]:
+def _mean(conductance: Floats) -> Floats:
     return conductance if conductance.ndim == 2 else conductance.mean(axis=0)
 
 
-def _row_sums(conductance: NDArray[np.float32]) -> NDArray[np.float64]:
+def _row_sums(conductance: Floats) -> NDArray[np.float64]:
     sums = conductance.sum(axis=-1, dtype=np.float64)
     return np.asarray(sums if sums.ndim == 1 else sums.sum(axis=0))
 
 
-def _fast_variance(cells: Sequence[CellsNow], span_siemens: float) -> NDArray[np.float32] | None:
+def _fast_variance(cells: Sequence[CellsNow], span_siemens: float) -> Floats | None:
     parts = [part.fast_sigma for part in cells if part.fast_sigma is not None]
     if not any(part.any() for part in parts):
         return None
-    relative = [np.square(part / np.float32(span_siemens)) for part in parts]
-    means = [part if part.ndim == 2 else part.mean(axis=0) / np.float32(len(part)) for part in relative]
-    return np.asarray(sum(means[1:], means[0]), dtype=np.float32)
+    relative = [np.square(part / part.dtype.type(span_siemens)) for part in parts]
+    means = [part if part.ndim == 2 else part.mean(axis=0) / part.dtype.type(len(part)) for part in relative]
+    return np.asarray(sum(means[1:], means[0]))

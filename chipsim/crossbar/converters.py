@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from chipsim.errors import InputError, SpecError
 MOST_BITS = 24  # float32 holds integers up to 2^24 exactly
 
 Codes = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,12 @@ class Converter:
         return self.range if self.limit is None else float(self.limit)
 
 
-def round_and_clip(values: NDArray[np.float32], work: NDArray[np.float32], limit: int) -> int:
+def round_and_clip(values: Floats, work: Floats, limit: int) -> int:
     """Round to even and clip to ±limit in place; return how many were clipped.
 
     Parameters
     ----------
-    values, work : ndarray of float32, same shape
+    values, work : ndarray of float, same shape
         Values in units of one step, and scratch space.
     limit : int
         The largest code.
@@ -81,7 +83,7 @@ def round_and_clip(values: NDArray[np.float32], work: NDArray[np.float32], limit
     return int(np.count_nonzero(np.not_equal(values, work)))
 
 
-def check_finite(values: NDArray[np.float32], what: str) -> None:
+def check_finite(values: Floats, what: str) -> None:
     """Refuse arrays that hold NaN or infinity.
 
     Raises
@@ -134,7 +136,7 @@ class InputConverter(Converter):
             codes = np.array(values, dtype=np.float32, order="C")
         return codes, self.convert_in_place(codes, np.empty_like(codes))
 
-    def convert_in_place(self, values: NDArray[np.float32], work: NDArray[np.float32]) -> int:
+    def convert_in_place(self, values: Floats, work: Floats) -> int:
         """Do what `convert` does without allocating; return how many values were clipped."""
         check_finite(values, "crossbar inputs")
         if self.limit is None:
@@ -153,6 +155,6 @@ class OutputConverter(Converter):
 
     __slots__ = ()
 
-    def convert_in_place(self, outputs: NDArray[np.float32], work: NDArray[np.float32]) -> int:
+    def convert_in_place(self, outputs: Floats, work: Floats) -> int:
         """Round outputs, in units of one step, to codes; return how many saturated."""
         return 0 if self.limit is None else round_and_clip(outputs, work, self.limit)

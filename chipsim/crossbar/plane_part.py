@@ -13,8 +13,11 @@ from chipsim.crossbar.array import Array
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import OutputConverter
 from chipsim.crossbar.input_planes import InputEncoding
+from chipsim.crossbar.precision import exact_grid, exact_limit
+from chipsim.crossbar.shared_noise import shared_noise
+from chipsim.crossbar.wires_approximate import BitLineDrop, bit_line_drop
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,9 @@ class Part:
 
     Attributes
     ----------
-    matrix : ndarray of float32, shape (rows, columns)
+    matrix : ndarray of float32 or float64, shape (rows, columns)
         Output steps per digit.
-    variance : ndarray of float32, shape (rows, columns), or None
+    variance : ndarray of the same type, shape (rows, columns), or None
         Squared output steps per squared digit.
     factor : float
         Levels x digits of the lowest slice and plane per output step.
@@ -33,7 +36,7 @@ class Part:
         The converter's codes; infinite where it is off.
     sums : data type
         In which sums over planes are exact.
-    offset, noise
+    offset, noise, gain, drop
         As in `chipsim.crossbar.read_path.ReadPath`.
     """
 
@@ -45,29 +48,41 @@ class Part:
     sums: DTypeLike
     offset: Floats | None = None
     noise: float = 0.0
+    gain: Floats | None = None
+    drop: BitLineDrop | None = None
 
     @classmethod
     def connect(
         cls, array: Array, factor: int, largest_level: int, converter: OutputConverter, encoding: InputEncoding,
-        unsigned: bool, errors: ConverterErrors | None,
+        unsigned: bool, errors: ConverterErrors | None, exact: bool = False,
     ) -> Part:  # fmt: skip
         """Put one slice before its converters; ``factor`` is what one of its levels counts."""
         limit = None if converter.bits is None else 2**converter.bits - 1 if unsigned else converter.limit
         step = 1.0 if limit is None else converter.range / limit
-        gain: Any = np.float32(largest_level / step)
+        type_ = array.difference.dtype.type
+        gain: Any = type_(largest_level / step)
         if errors is not None:
-            gain = gain * errors.gain
+            gain = gain * errors.gain.astype(type_)
         reach = None if limit is None else limit * sum(abs(weight) for weight in encoding.plane_weights)
-        variance, highest = array.fast_variance, np.inf if limit is None else float(limit)
+        matrix, variance, highest = array.difference, array.fast_variance, np.inf if limit is None else float(limit)
+        if exact:
+            largest = exact_limit(None if encoding.bits is None else encoding.largest_digit, matrix.dtype)
+            matrix = exact_grid(matrix, largest)
+            variance = None if variance is None else exact_grid(variance, largest**2)
+        else:
+            matrix = matrix * gain
+            variance = None if variance is None else variance * gain**2
         return cls(
-            matrix=array.difference * gain,
-            variance=None if variance is None else variance * gain**2,
+            matrix=matrix,
+            variance=variance,
             factor=factor * step,
             lowest=0.0 if unsigned and limit is not None else -highest,
             highest=highest,
             sums=np.float32 if reach is not None and reach < 2**24 else np.float64,
-            offset=errors.offset if errors is not None and errors.offset.any() else None,
+            offset=errors.offset.astype(type_) if errors is not None and errors.offset.any() else None,
             noise=0.0 if errors is None else errors.noise,
+            gain=np.broadcast_to(gain, matrix.shape[1:]) if exact else None,
+            drop=bit_line_drop(array.difference, matrix, array.segment_ratio, float(encoding.largest_digit)),
         )
 
     @property
@@ -79,6 +94,11 @@ class Part:
         """Return the same slice with neither noise of cells nor of converters."""
         return replace(self, variance=None, noise=0.0)
 
+    def normals_per_plane(self, shared: bool) -> int:
+        """Standard normals that one plane of one MVM takes: one per column, two where cells and converters differ."""
+        both = shared and self.variance is not None and self.noise > 0
+        return int(self.matrix.shape[1]) * (2 if both else 1 if self.noisy else 0)
+
     def accumulate(
         self, digits: Floats, squares: Floats | None, weights: Sequence[int], place: slice, normals: Floats | None,
         scratch: Scratch,
@@ -87,14 +107,16 @@ class Part:
 
         Parameters
         ----------
-        digits, squares : ndarray of float32, shape (planes, slots, rows)
-            Inputs, and what the variance is multiplied with.
+        digits : ndarray of float, shape (planes, slots, rows)
+            Inputs.
+        squares : ndarray of float, shape (planes, slots, rows), or None
+            What the variance is multiplied with; None where the planes share the cells' noise.
         weights : sequence of int
             Of the planes.
         place : slice
             The slots that hold an MVM.
-        normals : ndarray of float32, shape (mvms, planes x columns), or None
-            Where the slice is noisy.
+        normals : ndarray of float, shape (mvms, planes x columns), or None
+            Where the slice is noisy; twice as many where cells and converters draw apart, those of the cells first.
         scratch : Scratch
 
         Returns
@@ -106,28 +128,50 @@ class Part:
         columns = self.matrix.shape[1]
         outputs, sigma = scratch.outputs[:, :columns], scratch.sigma[:, :columns]
         if columns != scratch.outputs.shape[1]:
-            outputs, sigma = (np.empty((len(scratch.outputs), columns), np.float32) for _ in range(2))
+            outputs, sigma = (np.empty((len(scratch.outputs), columns), self.matrix.dtype) for _ in range(2))
         live, total, saturated = outputs[place], np.zeros((place.stop - place.start, columns), self.sums), 0
+        shared = self._shared_noise(digits, place, normals) if squares is None else None
         for plane, weight in enumerate(weights):
             np.matmul(digits[plane], self.matrix, out=outputs)
+            if self.gain is not None:
+                live *= self.gain
+            if self.drop is not None:
+                outputs -= self.drop.of_inputs(digits[plane])
             if self.offset is not None:
                 live += self.offset
-            if normals is not None:
+            if shared is not None:
+                live += shared[plane]
+                self._add_converter_noise(live, normals, len(weights) + plane)
+            elif normals is not None:
                 if squares is not None and self.variance is not None:
                     np.matmul(squares[plane], self.variance, out=sigma)
                 self._add_noise(live, sigma[place], normals[:, plane * columns : (plane + 1) * columns])
             saturated += self._convert(live)
             if weight != 1:
-                live *= np.float32(weight)
+                live *= live.dtype.type(weight)
             total += live
         return total, saturated
 
+    def _shared_noise(self, digits: Floats, place: slice, normals: Floats | None) -> Floats | None:
+        """Noise of the cells in all planes, one draw for all of them."""
+        if self.variance is None or normals is None:
+            return None
+        noise = shared_noise(digits, self.variance, place, normals)
+        return noise if self.gain is None else noise * self.gain
+
+    def _add_converter_noise(self, live: Floats, normals: Floats | None, place: int) -> None:
+        columns = self.matrix.shape[1]
+        if self.noise and normals is not None:
+            live += normals[:, place * columns : (place + 1) * columns] * live.dtype.type(self.noise)
+
     def _add_noise(self, live: Floats, sigma: Floats, normals: Floats) -> None:
         if self.variance is None:
-            live += normals * np.float32(self.noise)
+            live += normals * live.dtype.type(self.noise)
             return
+        if self.gain is not None:
+            sigma *= np.square(self.gain)
         if self.noise:
-            sigma += np.float32(self.noise**2)
+            sigma += sigma.dtype.type(self.noise**2)
         np.sqrt(sigma, out=sigma)
         sigma *= normals
         live += sigma
@@ -140,7 +184,7 @@ class Part:
         if live.max(initial=0.0) <= self.highest and live.min(initial=0.0) >= self.lowest:
             return 0
         saturated = int(np.count_nonzero(live > self.highest) + np.count_nonzero(live < self.lowest))
-        np.clip(live, np.float32(self.lowest), np.float32(self.highest), out=live)
+        np.clip(live, live.dtype.type(self.lowest), live.dtype.type(self.highest), out=live)
         return saturated
 
 
@@ -155,4 +199,5 @@ class Scratch:
     def of(cls, slots: int, parts: Sequence[Part]) -> Scratch:
         """Lay out zeros for products of ``slots`` vectors with the widest part."""
         columns = max(part.matrix.shape[1] for part in parts)
-        return cls(*(np.zeros((slots, columns), dtype=np.float32) for _ in range(2)))
+        type_ = parts[0].matrix.dtype
+        return cls(*(np.zeros((slots, columns), dtype=type_) for _ in range(2)))

@@ -22,7 +22,7 @@ from chipsim.crossbar.sliced_block import SlicedArray
 from chipsim.crossbar.slots import calls
 from chipsim.errors import InputError, SpecError
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class PlanePath:
         One per slice.
     scale : ndarray of float64, shape (columns,)
         Weight units x input units per level x digit of the lowest slice and plane.
+    shared_noise : bool
+        The fast noise of the cells is one draw for all planes of an MVM.
 
     Notes
     -----
@@ -48,8 +50,8 @@ class PlanePath:
         values = scale * sum_k f_k s_k sum_p u_p adc_k(d_p M_k + noise).
 
     Codes are added as whole numbers without rounding, in float32 below 2^24 and else in float64: the sums are those of
-    64-bit integers. Every plane of every slice has noise of its own. Bytes repeat as those of `ReadPath` do: normals
-    are drawn MVM by MVM, within one slice by slice, then plane by plane.
+    64-bit integers. Every plane of every slice has noise of its own unless ``shared_noise``. Bytes repeat as those of
+    `ReadPath` do: normals are drawn MVM by MVM, within one slice by slice, then plane by plane.
     """
 
     input_converter: InputConverter
@@ -57,11 +59,13 @@ class PlanePath:
     slots: int
     parts: tuple[Part, ...]
     scale: NDArray[np.float64]
+    shared_noise: bool = False
 
     @classmethod
     def connect(
         cls, array: SlicedArray, input_converter: InputConverter, encoding: InputEncoding,
-        output_converters: Sequence[OutputConverter], slots: int, errors: Sequence[ConverterErrors] = (),
+        output_converters: Sequence[OutputConverter], slots: int, errors: Sequence[ConverterErrors] = (), *,
+        shared_noise: bool = False, exact: bool = False,
     ) -> PlanePath:  # fmt: skip
         """Put slices between converters.
 
@@ -79,6 +83,10 @@ class PlanePath:
             As for `ReadPath.connect`.
         errors : sequence of ConverterErrors
             One per slice, or none.
+        shared_noise : bool
+            See the class.
+        exact : bool
+            As for `ReadPath.connect`.
 
         Raises
         ------
@@ -94,12 +102,12 @@ class PlanePath:
             raise SpecError(f"{slices} slices need as many output converters, got {len(output_converters)}")
         unsigned = array.single and encoding.unsigned
         parts = tuple(
-            Part.connect(each, factor, array.largest_level, converter, encoding, unsigned, error)
+            Part.connect(each, factor, array.largest_level, converter, encoding, unsigned, error, exact)
             for each, factor, converter, error in zip(
                 array.arrays, array.factors, output_converters, errors or (None,) * slices, strict=True
             )
         )
-        return cls(input_converter, encoding, slots, parts, array.output_scale * input_converter.step)
+        return cls(input_converter, encoding, slots, parts, array.output_scale * input_converter.step, shared_noise)
 
     @property
     def rows(self) -> int:
@@ -111,8 +119,8 @@ class PlanePath:
         """Output conversions of one MVM: columns of all slices x planes."""
         return sum(int(part.matrix.shape[1]) for part in self.parts) * len(self.encoding.plane_weights)
 
-    def compensated(self, factor: float) -> PlanePath:
-        """Return the same path with all outputs multiplied by a factor in the digital periphery."""
+    def compensated(self, factor: float | NDArray[np.float64]) -> PlanePath:
+        """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
         return replace(self, scale=self.scale * factor)
 
     def in_steps(self) -> PlanePath:
@@ -141,7 +149,7 @@ class PlanePath:
     ) -> Product:  # fmt: skip
         """Multiply input codes with the slices; as `ReadPath.multiply_codes`."""
         sums, saturated = self.sums(codes, noise_rng, first_mvm)
-        return Product((sums * self.scale).astype(np.float32), 0, saturated)
+        return Product((sums * self.scale).astype(self.parts[0].matrix.dtype), 0, saturated)
 
     def sums(
         self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
@@ -164,7 +172,7 @@ class PlanePath:
         if codes.ndim != 2 or codes.shape[1] != self.rows:
             raise InputError(f"an array with {self.rows} rows cannot multiply inputs of shape {codes.shape}")
         values = np.empty((len(codes), len(self.scale)))
-        padded = np.zeros((self.slots, self.rows), dtype=np.float32)
+        padded = np.zeros((self.slots, self.rows), dtype=np.float32)  # whole numbers; see `_digits`
         scratch, saturated = Scratch.of(self.slots, self.parts), 0
         for source, place in calls(len(codes), first_mvm, self.slots):
             if place != slice(0, self.slots):
@@ -179,18 +187,22 @@ class PlanePath:
         self, codes: Floats, place: slice, scratch: Scratch, noise_rng: np.random.Generator
     ) -> tuple[NDArray[np.float64], int]:
         """Shift and add over slices, in levels x digits, and how many conversions saturated."""
-        digits, weights = self.encoding.digits(codes), self.encoding.plane_weights
-        squares = self._squares(digits)
+        digits, weights = self._digits(codes), self.encoding.plane_weights
+        squares = None if self.shared_noise else self._squares(digits)
         live = place.stop - place.start
         normals = self._normals(live, noise_rng)
         total, saturated, drawn = np.zeros((live, len(self.scale))), 0, 0
         for part in self.parts:
-            width = part.matrix.shape[1] * len(weights) if part.noisy else 0
+            width = part.normals_per_plane(self.shared_noise) * len(weights)
             mine = None if normals is None else normals[:, drawn : drawn + width]
             sums, cut_off = part.accumulate(digits, squares, weights, place, mine, scratch)
             total += sums * part.factor
             saturated, drawn = saturated + cut_off, drawn + width
         return total, saturated
+
+    def _digits(self, codes: Floats) -> Floats:
+        """Planes of codes in the products' type."""
+        return self.encoding.digits(codes).astype(self.parts[0].matrix.dtype, copy=False)
 
     def _squares(self, digits: Floats) -> Floats | None:
         """What the variance of the cells is multiplied with."""
@@ -201,5 +213,8 @@ class PlanePath:
         return np.abs(digits) if self.encoding.fresh_per_pulse else np.square(digits)
 
     def _normals(self, mvms: int, noise_rng: np.random.Generator) -> Floats | None:
-        width = sum(part.matrix.shape[1] for part in self.parts if part.noisy) * len(self.encoding.plane_weights)
-        return noise_rng.standard_normal((mvms, width), dtype=np.float32) if width else None
+        width = sum(part.normals_per_plane(self.shared_noise) for part in self.parts)
+        if not width:
+            return None
+        shape, type_ = (mvms, width * len(self.encoding.plane_weights)), self.parts[0].matrix.dtype
+        return noise_rng.standard_normal(shape, dtype=type_)

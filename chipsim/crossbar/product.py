@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chipsim.crossbar.converters import InputConverter
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Product:
 
     Attributes
     ----------
-    values : ndarray of float32, shape (mvms, columns)
+    values : ndarray of float32 or float64, shape (mvms, columns)
         In weight units x input units.
     clipped_inputs, saturated_outputs : int
         Conversions that left the range of the input and of the output converters.
@@ -48,8 +48,8 @@ class Path(Protocol):
     def conversions(self) -> int:
         """Output conversions of one MVM."""
 
-    def compensated(self, factor: float) -> Self:
-        """Return the same path with all outputs multiplied by a factor in the digital periphery."""
+    def compensated(self, factor: float | NDArray[np.float64]) -> Self:
+        """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
 
     def in_steps(self) -> Self:
         """Return the same path with outputs in conversion steps."""

@@ -20,11 +20,13 @@ from chipsim.crossbar.activity import row_drive
 from chipsim.crossbar.array import Array
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
+from chipsim.crossbar.precision import exact_grid, exact_limit
 from chipsim.crossbar.product import Product
 from chipsim.crossbar.slots import Bench, calls
+from chipsim.crossbar.wires_approximate import BitLineDrop, bit_line_drop
 from chipsim.errors import InputError, SpecError
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,19 @@ class ReadPath:
         What stands before and behind the array.
     slots : int
         How many vectors each product holds.
-    matrix : ndarray of float32, shape (rows, columns)
-        Output steps per input code.
-    variance : ndarray of float32, shape (rows, columns), or None
+    matrix : ndarray of float32 or float64, shape (rows, columns)
+        Output steps per input code; all other arrays have its type.
+    variance : ndarray, shape (rows, columns), or None
         Squared output steps per squared input code.
-    scale : ndarray of float32, shape (columns,)
+    scale : ndarray, shape (columns,)
         Weight units x input units per output step.
-    offset : ndarray of float32, shape (columns,), or None
+    offset : ndarray, shape (columns,), or None
         Of the output converters, in output steps; their gains are part of matrix and variance.
+    gain : ndarray, shape (columns,), or None
+        What outputs are multiplied with behind the products, and their variance with its square, where these are exact
+        (`chipsim.crossbar.precision.exact_grid`); otherwise it is part of matrix and variance.
+    drop : BitLineDrop or None
+        The approximate drop along bit lines.
     noise : float
         Standard deviation of each conversion, in output steps.
     fresh_per_pulse : bool
@@ -75,11 +82,13 @@ class ReadPath:
     offset: Floats | None = None
     noise: float = 0.0
     fresh_per_pulse: bool = False
+    gain: Floats | None = None
+    drop: BitLineDrop | None = None
 
     @classmethod
     def connect(
         cls, array: Array, input_converter: InputConverter, output_converter: OutputConverter, slots: int,
-        errors: ConverterErrors | None = None, *, fresh_per_pulse: bool = False,
+        errors: ConverterErrors | None = None, *, fresh_per_pulse: bool = False, exact: bool = False,
     ) -> ReadPath:  # fmt: skip
         """Put an array between converters.
 
@@ -96,28 +105,40 @@ class ReadPath:
             Of the output converters; without, they are ideal.
         fresh_per_pulse : bool
             Inputs are counts of pulses, each with fast noise of its own.
+        exact : bool
+            Products are exact in any order: array in float64, rounded to a grid; input converters on.
 
         Raises
         ------
         SpecError
-            If ``slots`` is below one.
+            If ``slots`` is below one, or the products cannot be exact.
         """
         if slots < 1:
             raise SpecError(f"slots ({slots!r}) must be at least 1")
-        gain: Any = np.float32(input_converter.step / output_converter.step)
+        type_ = array.difference.dtype.type
+        gain: Any = type_(input_converter.step / output_converter.step)
         if errors is not None:
-            gain = gain * errors.gain
-        variance = array.fast_variance
+            gain = gain * errors.gain.astype(type_)
+        matrix, variance = array.difference, array.fast_variance
+        if exact:
+            largest = exact_limit(input_converter.limit, matrix.dtype)
+            matrix = exact_grid(matrix, largest)
+            variance = None if variance is None else exact_grid(variance, largest**2)
+        else:
+            matrix = matrix * gain
+            variance = None if variance is None else variance * gain**2
         return cls(
             input_converter,
             output_converter,
             slots,
-            matrix=array.difference * gain,
-            variance=None if variance is None else variance * gain**2,
-            scale=(output_converter.step * array.output_scale).astype(np.float32),
-            offset=errors.offset if errors is not None and errors.offset.any() else None,
+            matrix=matrix,
+            variance=variance,
+            scale=(output_converter.step * array.output_scale).astype(type_),
+            offset=errors.offset.astype(type_) if errors is not None and errors.offset.any() else None,
             noise=0.0 if errors is None else errors.noise,
             fresh_per_pulse=fresh_per_pulse,
+            gain=np.broadcast_to(gain, matrix.shape[1:]) if exact else None,
+            drop=bit_line_drop(array.difference, matrix, array.segment_ratio, input_converter.full_drive),
         )
 
     @property
@@ -130,9 +151,9 @@ class ReadPath:
         """Output conversions of one MVM: its columns."""
         return int(self.matrix.shape[1])
 
-    def compensated(self, factor: float) -> ReadPath:
-        """Return the same path with all outputs multiplied by a factor in the digital periphery."""
-        return replace(self, scale=self.scale * np.float32(factor))
+    def compensated(self, factor: float | NDArray[np.float64]) -> ReadPath:
+        """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
+        return replace(self, scale=self.scale * np.asarray(factor, self.scale.dtype))
 
     def in_steps(self) -> ReadPath:
         """Return the same path with outputs in output steps."""
@@ -145,7 +166,10 @@ class ReadPath:
     def saturates(self, codes: Floats) -> bool:
         """Whether an output saturates with these input codes, without noise."""
         limit = self.output_converter.limit
-        return limit is not None and float(np.abs(codes @ self.matrix).max(initial=0.0)) > limit
+        outputs = codes.astype(self.matrix.dtype) @ self.matrix
+        if self.gain is not None:
+            outputs = outputs * self.gain
+        return limit is not None and float(np.abs(outputs).max(initial=0.0)) > limit
 
     def multiply(
         self, vectors: NDArray[np.floating[Any]], noise_rng: np.random.Generator, first_mvm: int = 0
@@ -210,8 +234,8 @@ class ReadPath:
         rows, columns = self.matrix.shape
         if inputs.ndim != 2 or inputs.shape[1] != rows:
             raise InputError(f"an array with {rows} rows cannot multiply inputs of shape {inputs.shape}")
-        values = np.empty((len(inputs), columns), dtype=np.float32)
-        bench = Bench.of(self.slots, rows, columns)
+        values = np.empty((len(inputs), columns), dtype=self.matrix.dtype)
+        bench = Bench.of(self.slots, self.matrix)
         clipped = saturated = 0
         for source, place in calls(len(inputs), first_mvm, self.slots):
             clipped += self._load(inputs[source], place, bench, raw=raw)
@@ -236,24 +260,30 @@ class ReadPath:
         np.matmul(bench.codes, self.matrix, out=bench.outputs)
         live = bench.outputs[place]
         work = bench.scratch(live)
+        if self.gain is not None:
+            np.multiply(live, self.gain, out=live)
+        if self.drop is not None:
+            np.subtract(bench.outputs, self.drop.of_inputs(bench.codes), out=bench.outputs)
         if self.offset is not None:
             np.add(live, self.offset, out=live)
         if self.variance is not None:
             (np.abs if self.fresh_per_pulse else np.square)(bench.codes, out=bench.codes)
             np.matmul(bench.codes, self.variance, out=bench.sigma)
+            if self.gain is not None:
+                np.multiply(bench.sigma, np.square(self.gain), out=bench.sigma)
         if self.variance is not None or self.noise:
             self._add_noise(live, bench.sigma[place], work, noise_rng)
         return self.output_converter.convert_in_place(live, work)
 
     def _add_noise(self, live: Floats, sigma: Floats, work: Floats, noise_rng: np.random.Generator) -> None:
         """Add one normal per conversion, of the cells' variance in ``sigma`` and that of the converters."""
-        noise_rng.standard_normal(out=work, dtype=np.float32)
+        noise_rng.standard_normal(out=work, dtype=work.dtype)
         if self.variance is None:
-            np.multiply(work, np.float32(self.noise), out=work)
+            np.multiply(work, work.dtype.type(self.noise), out=work)
             np.add(live, work, out=live)
             return
         if self.noise:
-            np.add(sigma, np.float32(self.noise**2), out=sigma)
+            np.add(sigma, sigma.dtype.type(self.noise**2), out=sigma)
         np.sqrt(sigma, out=sigma)
         np.multiply(sigma, work, out=sigma)
         np.add(live, sigma, out=live)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.crossbar.array import Array, ProgrammedBlock, program_block
+from chipsim.crossbar.array import IDEAL_READ, Array, Physics, ProgrammedBlock, program_block
+from chipsim.crossbar.faults import Faults
 from chipsim.crossbar.pairs import Weights
 from chipsim.crossbar.weight_slices import WeightSlices
 from chipsim.device.model import DeviceModel
@@ -82,16 +83,21 @@ class SlicedBlock:
     slices: WeightSlices
     weight_step: NDArray[np.float64]
 
-    def at_age(self, age_s: float, rng: np.random.Generator) -> SlicedArray:
-        """Evaluate all cells at an age in seconds, slice after slice."""
-        arrays = tuple(block.at_age(age_s, rng) for block in self.blocks)
+    def at_age(self, age_s: float, rng: np.random.Generator, physics: Physics = IDEAL_READ) -> SlicedArray:
+        """Evaluate all cells at an age in seconds, slice after slice; all share their word lines."""
+        cells = [block.cells_at(age_s, rng) for block in self.blocks]
+        seen = iter(physics.seen([part for each in cells for part in each]))
+        arrays = tuple(
+            block.array_of(each, [next(seen) for _ in each], physics)
+            for block, each in zip(self.blocks, cells, strict=True)
+        )
         largest, offset = self.slices.largest_level, self.slices.offset
         return SlicedArray(arrays, self.slices.factors, self.weight_step, largest, offset)
 
 
 def program_slices(
     weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, slices: WeightSlices,
-    rng: np.random.Generator, *, devices: int = 1,
+    rng: np.random.Generator, *, devices: int = 1, faults: Faults | None = None,
 ) -> SlicedBlock:  # fmt: skip
     """Round weights to integers and program their slices.
 
@@ -110,6 +116,8 @@ def program_slices(
         Source of everything that programming draws, lowest slice first.
     devices : int
         Cells per polarity and slice.
+    faults : Faults, optional
+        Cells that do not follow programming.
 
     Raises
     ------
@@ -133,8 +141,17 @@ def program_slices(
     blocks = tuple(
         program_block(
             level, np.full(level.shape[1], slices.largest_level / span), device, rng, devices=devices,
-            single=slices.offset,
+            single=slices.offset, faults=broken,
         )
-        for level in levels
+        for level, broken in zip(levels, _faults_of_slices(faults, slices, devices), strict=True)
     )  # fmt: skip
     return SlicedBlock(blocks, slices, largest / slices.limit)
+
+
+def _faults_of_slices(faults: Faults | None, slices: WeightSlices, devices: int) -> list[Faults | None]:
+    """The faults of each slice, and of the unit column where there is one."""
+    if faults is None:
+        return [None] * len(slices.factors)
+    lines = devices * (1 if slices.offset else 2)
+    found: list[Faults | None] = [faults.of_lines(index * lines, lines) for index in range(slices.count)]
+    return [*found, faults.of_unit_column()] if slices.offset else found

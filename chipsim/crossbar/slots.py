@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,11 @@ class Bench:
     work: Floats
 
     @classmethod
-    def of(cls, slots: int, rows: int, columns: int) -> Bench:
-        """Lay out zeros for products of ``slots`` vectors with a matrix (rows, columns)."""
+    def of(cls, slots: int, matrix: Floats) -> Bench:
+        """Lay out zeros for products of ``slots`` vectors with a matrix (rows, columns), in its data type."""
+        rows, columns = matrix.shape
         shapes = ((slots, rows), (slots, columns), (slots, columns), (slots, max(rows, columns)))
-        return cls(*(np.zeros(shape, dtype=np.float32) for shape in shapes))
+        return cls(*(np.zeros(shape, dtype=matrix.dtype) for shape in shapes))
 
     def scratch(self, like: Floats) -> Floats:
         """Uninitialised memory with another array's shape."""

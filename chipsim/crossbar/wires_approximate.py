@@ -7,6 +7,7 @@ compare with simulators that use it; its error is in ``docs/wires.md``.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,58 @@ def approximate_products(
     inputs, matrix = np.asarray(vectors, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     if inputs.ndim != 2 or matrix.ndim != 2 or inputs.shape[1] != len(matrix):
         raise InputError(f"vectors of shape {inputs.shape} do not fit weights of shape {matrix.shape}")
-    rows = len(matrix)
-    place = np.arange(rows, 0, -1) / max(rows, 1)
-    profile = 1 - (1 - place) ** 2
-    a = rows / ratio * (np.abs(inputs) @ np.abs(matrix))
-    c = a * (a * (0.05 * a - 0.2) + 0.5)
-    return np.asarray(inputs @ matrix - c * (inputs @ (matrix * profile[:, None])))
+    drop = BitLineDrop.of(matrix, matrix, ratio, largest_input=1.0)
+    return np.asarray(inputs @ matrix - drop.of_inputs(inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class BitLineDrop:
+    """What the drop along bit lines takes from the outputs of one array; the equations are in `approximate_products`.
+
+    Attributes
+    ----------
+    loads : ndarray of float, shape (rows, columns)
+        |x| @ loads is a.
+    profiled : ndarray of float, shape (rows, columns)
+        The matrix of the products, weighted with the place along the bit line.
+    """
+
+    loads: NDArray[np.floating[Any]]
+    profiled: NDArray[np.floating[Any]]
+
+    @classmethod
+    def of(
+        cls, relative: NDArray[np.floating[Any]], matrix: NDArray[np.floating[Any]], ratio: float, largest_input: float
+    ) -> BitLineDrop:
+        """Prepare the drop of one array.
+
+        Parameters
+        ----------
+        relative : ndarray of float, shape (rows, columns)
+            Conductances, or differences of a pair, relative to the conductance that ``ratio`` refers to.
+        matrix : ndarray of float, shape (rows, columns)
+            What the products multiply with.
+        ratio : float
+            Conductance of one segment of a bit line over that of a cell.
+        largest_input : float
+            In units of the products' inputs.
+        """
+        rows = len(matrix)
+        place = np.arange(rows, 0, -1) / max(rows, 1)
+        profile = 1 - (1 - place) ** 2
+        loads = np.abs(relative) * (rows / ratio / largest_input)
+        return cls(loads.astype(matrix.dtype), (matrix * profile[:, None]).astype(matrix.dtype))
+
+    def of_inputs(self, inputs: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """What is missing from the outputs for some inputs, shape (mvms, columns)."""
+        a = np.abs(inputs) @ self.loads
+        half, fifth, twentieth = (a.dtype.type(number) for number in (0.5, 0.2, 0.05))
+        c = a * (a * (twentieth * a - fifth) + half)
+        return np.asarray(c * (inputs @ self.profiled))
+
+
+def bit_line_drop(
+    relative: NDArray[np.floating[Any]], matrix: NDArray[np.floating[Any]], ratio: float | None, largest_input: float
+) -> BitLineDrop | None:
+    """The drop of an array as `BitLineDrop.of` prepares it, None without a ratio."""
+    return None if ratio is None else BitLineDrop.of(relative, matrix, ratio, largest_input)

@@ -71,14 +71,14 @@ class CellsNow:
     ----------
     conductance : ndarray of float32, any shape
         In siemens, not negative: drift or relaxation applied, and one draw of the noise that is slower
-        than a run.
-    fast_sigma : ndarray of float32 of the same shape, or None
+        than a run. (In float64 behind wires, see `chipsim.crossbar.array_wires`.)
+    fast_sigma : ndarray of the same shape and kind, or None
         Standard deviation in siemens of the Gaussian noise that is fresh in every matrix-vector product
         (not clipped at zero). None where the model has none.
     """
 
-    conductance: Conductances
-    fast_sigma: NDArray[np.float32] | None = None
+    conductance: NDArray[np.floating[Any]]
+    fast_sigma: NDArray[np.floating[Any]] | None = None
 
 
 @runtime_checkable

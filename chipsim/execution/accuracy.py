@@ -210,9 +210,9 @@ def _note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
         for block in layer.blocks:
             key = (block.placed.tile, name)
             found.integrated_conductance[key] = block.integrated_conductance * seconds
-            if block.reference_reads:
-                found.reference_reads[key] = block.reference_reads // 2
-                found.reference_conductance[key] = block.reference_conductance * seconds
+            if block.ready.reference_reads:
+                found.reference_reads[key] = block.ready.reference_reads // 2
+                found.reference_conductance[key] = block.ready.reference_conductance * seconds
             saturated += block.saturated_outputs
             conversions += block.conversions
     found.clipped_inputs = clipped / converted if converted else 0.0

@@ -1,35 +1,43 @@
 """From an architecture's fields to the cells and converters of one block.
 
-`program_cells` puts weights into cells, `connect` puts what they have become between converters, and `output_ranges`
-finds the ranges of the output converters.
+`program_cells` puts weights into cells, `read_physics` says how they are read, `connect` puts what they have become
+between converters, and `output_ranges` finds the ranges of the output converters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.architecture.spec import Adc, InMemorySpec
-from chipsim.crossbar.array import Array, ProgrammedBlock, program_block
+from chipsim.architecture.fault_map import KnownFault
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.crossbar.array import Array, Physics, ProgrammedBlock, program_block
+from chipsim.crossbar.array_wires import ArrayWires
 from chipsim.crossbar.calibration import output_range
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
+from chipsim.crossbar.faults import FaultRates, Faults
 from chipsim.crossbar.input_planes import InputEncoding
 from chipsim.crossbar.plane_path import PlanePath
+from chipsim.crossbar.precision import Precision, data_type
 from chipsim.crossbar.read_path import ReadPath
 from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock, program_slices
 from chipsim.crossbar.weight_slices import WeightSlices
+from chipsim.crossbar.wires import WireResistance
 from chipsim.device.model import DeviceModel
+from chipsim.errors import SpecError
+from chipsim.mapping.partition import Block
 
 Values = NDArray[np.float32]
 
 
 def input_encoding(spec: InMemorySpec) -> InputEncoding:
     """How the codes of an architecture's input converters reach the word lines."""
-    dac = spec.tile.dac
-    return InputEncoding(dac.bits, dac.digit_bits, dac.signs, fresh_per_pulse=dac.encoding == "pulse-count")
+    dac, per_read = spec.tile.dac, spec.tile.crossbar.fast_noise == "per-read"
+    counted = dac.encoding == "pulse-count"
+    return InputEncoding(dac.bits, dac.digit_bits, dac.signs, fresh_per_pulse=counted and per_read)
 
 
 def weight_slices(spec: InMemorySpec) -> WeightSlices | None:
@@ -40,19 +48,70 @@ def weight_slices(spec: InMemorySpec) -> WeightSlices | None:
     return WeightSlices(encoding.weight_bits, encoding.bits_per_cell, encoding.kind == "offset")
 
 
+def read_physics(spec: InMemorySpec, precision: Precision) -> Physics:
+    """How an architecture's wires let the cells be seen, and in which arithmetic.
+
+    Raises
+    ------
+    SpecError
+        If products through an approximation of the wires were to be exact.
+    """
+    crossbar, type_ = spec.tile.crossbar, data_type(precision)
+    given = crossbar.wires
+    if given.method == "polynomial":
+        if precision == "exact" and given.bit_line_segment:
+            raise SpecError("wires.method: polynomial cannot be exact; use method: exact, or --precision float64")
+        return Physics(bit_line_ohm=given.bit_line_segment, type=type_)
+    wires = WireResistance(
+        given.word_line_segment, given.bit_line_segment, given.driver, given.sense_end, given.drive, given.sense,
+        given.line_order, given.undriven_rows,
+    )  # fmt: skip
+    return Physics(None if wires.ideal else ArrayWires(wires, crossbar.rows, crossbar.columns), type=type_)
+
+
+def block_faults(
+    spec: InMemorySpec, block: Block, known: Sequence[KnownFault], rng: np.random.Generator
+) -> Faults | None:
+    """The broken cells of a block: drawn ones, and known ones of its tile over them."""
+    given, encoding = spec.tile.crossbar.faults, spec.tile.crossbar.encoding
+    rates = FaultRates(given.stuck_on_rate, given.stuck_off_rate, given.dead_row_rate, given.dead_column_rate)
+    if not rates and not known:
+        return None
+    faults = Faults.none(encoding.lines, block.rows, block.columns, encoding.devices_per_polarity)
+    if rates:
+        faults = faults.drawn(rates, rng)
+    for each in known:
+        faults = faults.marked(each.fault, each.row, each.column, each.line)
+    return faults
+
+
 def program_cells(
-    weights: Values, scale: NDArray[np.float64], device: DeviceModel, spec: InMemorySpec, rng: np.random.Generator
-) -> ProgrammedBlock | SlicedBlock:
+    weights: Values, scale: NDArray[np.float64], device: DeviceModel, spec: InMemorySpec, rng: np.random.Generator,
+    faults: Faults | None = None,
+) -> ProgrammedBlock | SlicedBlock:  # fmt: skip
     """Program a block as the architecture encodes weights."""
     devices, slices = spec.tile.crossbar.encoding.devices_per_polarity, weight_slices(spec)
     if slices is None:
-        return program_block(weights, scale, device, rng, devices=devices)
-    return program_slices(weights, scale, device, slices, rng, devices=devices)
+        return program_block(weights, scale, device, rng, devices=devices, faults=faults)
+    return program_slices(weights, scale, device, slices, rng, devices=devices, faults=faults)
+
+
+def converter_errors(
+    array: Array | SlicedArray, spec: InMemorySpec, rng: np.random.Generator
+) -> tuple[ConverterErrors, ...]:
+    """Draw the errors of the output converters of a block, slice by slice; none where they are ideal."""
+    adc = spec.tile.adc
+    if not (adc.gain_spread or adc.offset_spread or adc.noise):
+        return ()
+    parts = array.arrays if isinstance(array, SlicedArray) else (array,)
+    return tuple(
+        ConverterErrors.draw(part.shape[1], adc.gain_spread, adc.offset_spread, adc.noise, rng) for part in parts
+    )
 
 
 def connect(
     array: Array | SlicedArray, dac: InputConverter, ranges: tuple[float, ...], slots: int, spec: InMemorySpec,
-    spread: np.random.Generator,
+    errors: tuple[ConverterErrors, ...] = (), *, exact: bool = False,
 ) -> ReadPath | PlanePath:  # fmt: skip
     """Put an array between the architecture's converters.
 
@@ -64,17 +123,21 @@ def connect(
         From `output_ranges`.
     slots : int
     spec : InMemorySpec
-    spread : numpy.random.Generator
-        Source of the errors of the output converters.
+    errors : tuple of ConverterErrors
+        From `converter_errors`.
+    exact : bool
+        Products are exact in any order.
     """
     encoding = input_encoding(spec)
     adcs = [OutputConverter(spec.tile.adc.bits, range_) for range_ in ranges]
     if isinstance(array, Array) and spec.tile.dac.planes == 1:
-        errors = _errors(spec.tile.adc, array, spread)
-        return ReadPath.connect(array, dac, adcs[0], slots, errors, fresh_per_pulse=encoding.fresh_per_pulse)
+        own = errors[0] if errors else None
+        return ReadPath.connect(
+            array, dac, adcs[0], slots, own, fresh_per_pulse=encoding.fresh_per_pulse, exact=exact
+        )  # fmt: skip
     sliced = SlicedArray.of_pairs(array) if isinstance(array, Array) else array
-    found = [_errors(spec.tile.adc, part, spread) for part in sliced.arrays]
-    return PlanePath.connect(sliced, dac, encoding, adcs, slots, [part for part in found if part is not None])
+    shared = spec.tile.crossbar.fast_noise == "per-mvm"
+    return PlanePath.connect(sliced, dac, encoding, adcs, slots, errors, shared_noise=shared, exact=exact)
 
 
 def output_ranges(
@@ -125,9 +188,3 @@ def _calibrated(levels: list[Values], planes: Iterator[Values], percentile: floa
             sums = np.abs(plane @ level)
             found[index] = max(found[index], float(np.percentile(sums, percentile)))
     return tuple(each or 1.0 for each in found)
-
-
-def _errors(adc: Adc, array: Array, rng: np.random.Generator) -> ConverterErrors | None:
-    if not (adc.gain_spread or adc.offset_spread or adc.noise):
-        return None
-    return ConverterErrors.draw(array.shape[1], adc.gain_spread, adc.offset_spread, adc.noise, rng)

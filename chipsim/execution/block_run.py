@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.architecture.fault_map import KnownFault
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.crossbar.array import Array, program_block
+from chipsim.crossbar.array import Array, Physics, ProgrammedBlock, program_block
 from chipsim.crossbar.compensation import Reference
+from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
 from chipsim.crossbar.plane_path import PlanePath
+from chipsim.crossbar.precision import Precision, data_type
 from chipsim.crossbar.read_path import ReadPath
-from chipsim.crossbar.sliced_block import SlicedArray
+from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock
 from chipsim.device.model import DeviceModel
-from chipsim.execution.block_path import connect, program_cells
+from chipsim.execution.block_path import block_faults, connect, converter_errors, program_cells, read_physics
 from chipsim.execution.calibration import BlockKey, Ranges, block_weights, scales
 from chipsim.mapping.plan import LayerPlan, PlacedBlock
 from chipsim.network.layers import MatrixLayer
@@ -37,16 +41,43 @@ class Fidelity:
     age_s : float
     compensated : bool
         Global drift factor from reference reads.
+    precision : str
+        Of the products; without converters ``"exact"`` means float64.
     """
 
     converters: bool
     devices: bool
     age_s: float = 0.0
     compensated: bool = False
+    precision: Precision = "float32"
 
 
 IDEAL = Fidelity(converters=False, devices=False)
 QUANTISED = Fidelity(converters=True, devices=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBlock:
+    """The cells of one block at one age and all that was drawn or measured to read them: what programming left.
+
+    Attributes
+    ----------
+    array : Array or SlicedArray
+    errors : tuple of ConverterErrors
+        One per slice, or none where the output converters are ideal.
+    factor : ndarray of float64, shape () or (columns,)
+        Drift compensation; 1 without.
+    reference_reads : int
+        MVMs spent on it, at the start and now.
+    reference_conductance : float
+        Siemens x codes of those at the asked-for age.
+    """
+
+    array: Array | SlicedArray
+    errors: tuple[ConverterErrors, ...] = ()
+    factor: NDArray[np.float64] = field(default_factory=lambda: np.ones(()))
+    reference_reads: int = 0
+    reference_conductance: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,24 +86,28 @@ class BlockRun:
 
     Attributes
     ----------
-    mvms, reference_reads : int
-        MVMs computed for the network, and for drift compensation.
-    clipped_inputs, saturated_outputs : int
+    ready : ReadyBlock
+    path : ReadPath or PlanePath
+        The same between converters.
+    mvms : int
+        MVMs computed for the network.
+    saturated_outputs : int
     drive : ndarray of float64, shape (rows,)
         Steps for which each row was driven over all MVMs for the network: exact in any order.
-    reference_conductance : float
-        Siemens x codes of the reference reads at the asked-for age.
     """
 
     placed: PlacedBlock
-    array: Array | SlicedArray
+    ready: ReadyBlock
     path: ReadPath | PlanePath
     noise: np.random.Generator
     drive: NDArray[np.float64]
     mvms: int = 0
-    reference_reads: int = 0
     saturated_outputs: int = 0
-    reference_conductance: float = 0.0
+
+    @property
+    def array(self) -> Array | SlicedArray:
+        """The cells as they are read."""
+        return self.ready.array
 
     @property
     def integrated_conductance(self) -> float:
@@ -90,13 +125,11 @@ def slots_of(layer: MatrixLayer) -> int:
     return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
 
 
-def program_run(
-    plan: LayerPlan, placed: PlacedBlock, device: DeviceModel, dac: InputConverter, ranges: Ranges, fidelity: Fidelity,
-    spec: InMemorySpec, draw: tuple[int, int],
-) -> BlockRun:  # fmt: skip
-    """Program one block, evaluate its cells at an age and put them between converters.
+@dataclass(frozen=True, slots=True)
+class BlockSite:
+    """Where a block stands: what is needed to program it, to evaluate its cells and to read them.
 
-    Parameters
+    Attributes
     ----------
     plan : LayerPlan
     placed : PlacedBlock
@@ -105,38 +138,77 @@ def program_run(
     dac : InputConverter
     ranges : Ranges
         Of the layer.
-    fidelity : Fidelity
     spec : InMemorySpec
     draw : tuple of int
         Seed, and which of several independent programmings.
+    known_faults : sequence of KnownFault
+        Of the tile.
+    precision : str
+        Of the products.
     """
-    matrix, block = plan.matrices[placed.matrix], placed.block
-    key: BlockKey = (placed.matrix, block.row, block.column)
-    seed, programming = draw
 
-    def rng(purpose: str) -> np.random.Generator:
-        parts: tuple[Key, ...] = (plan.layer.name, matrix.name, block.row, block.column, 0, programming, purpose)
+    plan: LayerPlan
+    placed: PlacedBlock
+    device: DeviceModel
+    dac: InputConverter
+    ranges: Ranges
+    spec: InMemorySpec
+    draw: tuple[int, int]
+    known_faults: Sequence[KnownFault] = ()
+    precision: Precision = "float32"
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """The random stream of this block for one purpose; the tile is no part of its name."""
+        seed, programming = self.draw
+        matrix, block = self.plan.matrices[self.placed.matrix], self.placed.block
+        parts: tuple[Key, ...] = (self.plan.layer.name, matrix.name, block.row, block.column, 0, programming, purpose)
         return stream(seed, *parts)
 
-    weights, scale, slots = block_weights(matrix, block), scales(matrix, device, spec, block), slots_of(plan.layer)
-    if not fidelity.converters:
-        array = program_block(weights, scale, device, rng("programming")).at_age(fidelity.age_s, rng("slow noise"))
-        plain = ReadPath.connect(array, dac, OutputConverter(), slots)
-        return BlockRun(placed, array, plain, rng("fast noise"), np.zeros(block.rows))
+    def program(self) -> ProgrammedBlock | SlicedBlock:
+        """Put the weights into cells, as the architecture encodes them."""
+        faults = block_faults(self.spec, self.placed.block, self.known_faults, self.rng("faults"))
+        return program_cells(*self._weights(), self.device, self.spec, self.rng("programming"), faults)
 
-    def between_converters(now: Array | SlicedArray) -> ReadPath | PlanePath:
-        return connect(now, dac, ranges.outputs[key], slots, spec, rng("converter spread"))
+    def evaluate(self, cells: ProgrammedBlock | SlicedBlock, age_s: float, compensated: bool) -> ReadyBlock:
+        """Let programmed cells reach an age, and measure what drift compensation needs."""
+        physics = read_physics(self.spec, self.precision)
+        array = cells.at_age(age_s, self.rng("slow noise"), physics)
+        ready = ReadyBlock(array, converter_errors(array, self.spec, self.rng("converter spread")))
+        if not compensated:
+            return ready
+        start = cells.at_age(self.device.earliest_age_s, self.rng("slow noise at the start"), physics)
+        before, now = self._connect(replace(ready, array=start)), self._connect(ready)
+        reference = Reference.take(before, self.rng("reference pattern"), self.rng("reference noise"), REFERENCE_READS)
+        return replace(
+            ready,
+            factor=np.asarray(reference.factor(now, self.rng("reference noise now"))),
+            reference_reads=2 * reference.reads,
+            reference_conductance=array.integrated_conductance(now.row_drive(reference.codes)),
+        )
 
-    programmed = program_cells(weights, scale, device, spec, rng("programming"))
-    cells = programmed.at_age(fidelity.age_s, rng("slow noise"))
-    path = between_converters(cells)
-    reads, conductance = 0, 0.0
-    if fidelity.compensated:
-        before = between_converters(programmed.at_age(device.earliest_age_s, rng("slow noise at the start")))
-        reference = Reference.take(before, rng("reference pattern"), rng("reference noise"), REFERENCE_READS)
-        path = path.compensated(reference.factor(path, rng("reference noise now")))
-        reads, conductance = 2 * reference.reads, cells.integrated_conductance(path.row_drive(reference.codes))
-    return BlockRun(
-        placed, cells, path, rng("fast noise"), np.zeros(block.rows), reference_reads=reads,
-        reference_conductance=conductance,
-    )  # fmt: skip
+    def run(self, ready: ReadyBlock) -> BlockRun:
+        """Put evaluated cells between converters, ready to be read."""
+        path = self._connect(ready)
+        if ready.reference_reads:
+            path = path.compensated(ready.factor)
+        return BlockRun(self.placed, ready, path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+
+    def plain_run(self) -> BlockRun:
+        """Analog pairs without converters: ideal cells and real inputs."""
+        physics = Physics(type=data_type(self.precision))
+        array = program_block(*self._weights(), self.device, self.rng("programming")).at_age(
+            0.0, self.rng("slow noise"), physics
+        )
+        path = ReadPath.connect(array, self.dac, OutputConverter(), slots_of(self.plan.layer))
+        return BlockRun(self.placed, ReadyBlock(array), path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+
+    def _connect(self, ready: ReadyBlock) -> ReadPath | PlanePath:
+        key: BlockKey = (self.placed.matrix, self.placed.block.row, self.placed.block.column)
+        return connect(
+            ready.array, self.dac, self.ranges.outputs[key], slots_of(self.plan.layer), self.spec, ready.errors,
+            exact=self.precision == "exact",
+        )  # fmt: skip
+
+    def _weights(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        matrix, block = self.plan.matrices[self.placed.matrix], self.placed.block
+        return block_weights(matrix, block), scales(matrix, self.device, self.spec, block)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from chipsim.architecture.fault_map import KnownFault, read_fault_map
+from chipsim.architecture.spec import Faults, InMemorySpec, Wires
 from chipsim.crossbar.converters import InputConverter
+from chipsim.crossbar.precision import data_type
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
-from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, Fidelity, program_run
+from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, BlockSite, Fidelity
 from chipsim.execution.calibration import Ranges, device_of, finish_layer, input_vectors, vector_sizes
 from chipsim.execution.forward import Values, forward
 from chipsim.mapping.plan import LayerPlan, Plan
@@ -86,14 +90,14 @@ class AnalogNetwork:
         run = self.layers[layer.name]
         vectors, sizes = self._codes(run, values)
         products = list(pool.map(lambda block: self._read(block, vectors[block.placed.matrix], layer), run.blocks))
-        sums = np.empty((len(values) * layer.positions, layer.channels), np.float32)
+        sums = np.empty((len(values) * layer.positions, layer.channels), data_type(self.fidelity.precision))
         for matrix in run.plan.matrices:
             first = matrix.first_output_channel
             sums[:, first : first + matrix.columns] = matrix.bias
         for block, product in zip(run.blocks, products, strict=True):  # row blocks add up in a fixed order
             first = run.plan.matrices[block.placed.matrix].first_output_channel + block.placed.block.first_column
             sums[:, first : first + product.shape[1]] += product * sizes[block.placed.matrix]
-        return finish_layer(layer, sums)
+        return finish_layer(layer, sums.astype(np.float32, copy=False))
 
     def _codes(self, run: LayerRun, values: Values) -> tuple[list[Values], list[Values]]:
         """Input codes of each matrix, and what the products have to be multiplied by, shape (mvms or 1, 1)."""
@@ -141,27 +145,80 @@ def program_network(
     programming : int
         Which of several independent programmings of the same network.
     threads : int
-        Blocks computed side by side.
+        Blocks programmed and computed side by side.
 
     Raises
     ------
     DeviceRangeError
         If the device model does not know the age.
+    SpecError
+        If known faults cannot be read, or products cannot be exact.
     """
+
+    def prepare(site: BlockSite) -> BlockRun:
+        if not fidelity.converters:
+            return site.plain_run()
+        return site.run(site.evaluate(site.program(), fidelity.age_s, fidelity.compensated))
+
+    sites = block_sites(plan, ranges, fidelity, (seed, programming))
+    return run_sites(plan, fidelity, sites, prepare, threads)
+
+
+def block_sites(
+    plan: Plan, ranges: dict[str, Ranges], fidelity: Fidelity, draw: tuple[int, int]
+) -> dict[str, list[BlockSite]]:
+    """Where the blocks of each layer stand, for one programming."""
     spec = plan.chip.spec
     chosen = device_of(spec)
     device = chosen if fidelity.devices else _ideal_like(chosen)
     device.check_age(fidelity.age_s)
-    layers: dict[str, LayerRun] = {}
-    with threadpool_limits(1, "blas"):
-        for name, layer_plan in plan.layers.items():
-            dac = InputConverter(spec.tile.dac.bits if fidelity.converters else None, ranges[name].input)
-            blocks = [
-                program_run(layer_plan, placed, device, dac, ranges[name], fidelity, spec, (seed, programming))
-                for placed in layer_plan.blocks
-            ]
-            layers[name] = LayerRun(layer_plan, dac, blocks)
+    known = known_faults(plan) if fidelity.devices else {}
+    seen = spec if fidelity.devices else _without_faults(spec)
+    bits = spec.tile.dac.bits if fidelity.converters else None
+    return {
+        name: [
+            BlockSite(
+                layer, placed, device, InputConverter(bits, ranges[name].input), ranges[name], seen, draw,
+                known.get(placed.tile, ()), fidelity.precision,
+            )
+            for placed in layer.blocks
+        ]
+        for name, layer in plan.layers.items()
+    }  # fmt: skip
+
+
+def run_sites(
+    plan: Plan, fidelity: Fidelity, sites: dict[str, list[BlockSite]], prepare: Callable[[BlockSite], BlockRun],
+    threads: int,
+) -> AnalogNetwork:  # fmt: skip
+    """Prepare all blocks side by side and put them together to a network."""
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        runs = iter(list(pool.map(prepare, [site for own in sites.values() for site in own])))
+    layers = {name: LayerRun(plan.layers[name], own[0].dac, [next(runs) for _ in own]) for name, own in sites.items()}
     return AnalogNetwork(plan, fidelity, layers, threads)
+
+
+def known_faults(plan: Plan) -> dict[str, list[KnownFault]]:
+    """The faults that the architecture's map names, by tile.
+
+    Raises
+    ------
+    SpecError
+        If the map cannot be read.
+    """
+    crossbar, tiles = plan.chip.spec.tile.crossbar, frozenset(plan.chip.tiles)
+    found: dict[str, list[KnownFault]] = {}
+    if crossbar.faults.map is not None:
+        shape = (crossbar.rows, crossbar.columns, crossbar.encoding.lines)
+        for fault in read_fault_map(Path(crossbar.faults.map), tiles, shape):
+            found.setdefault(fault.tile, []).append(fault)
+    return found
+
+
+def _without_faults(spec: InMemorySpec) -> InMemorySpec:
+    """The same chip with nothing broken and with wires that do not resist."""
+    crossbar = spec.tile.crossbar.model_copy(update={"faults": Faults(), "wires": Wires()})
+    return spec.model_copy(update={"tile": spec.tile.model_copy(update={"crossbar": crossbar})})
 
 
 def _convert(run: LayerRun, values: Values) -> Values:

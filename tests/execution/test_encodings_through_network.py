@@ -79,7 +79,7 @@ def test_aged_cells_with_compensation_still_classify_and_repeat(overrides):
     for layer in network.layers.values():
         for block in layer.blocks:
             assert block.integrated_conductance > 0
-            assert block.reference_conductance > 0
+            assert block.ready.reference_conductance > 0
 
 
 def test_conversions_count_planes_slices_and_unit_columns():
