@@ -50,15 +50,19 @@ def _unusable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"output folder {path} cannot be used ({error.strerror or error}); choose another with --out")
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path`` and rename it when it is complete.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Have a file beside ``path`` to write to, which takes its place when it is complete, and is gone otherwise.
 
     Parameters
     ----------
     path : Path
         Where the file is to stand; its folder exists.
-    write : callable
-        Given a path with the same suffix to write to.
+
+    Yields
+    ------
+    Path
+        With the same suffix.
 
     Raises
     ------
@@ -72,13 +76,22 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     temporary = Path(name)
     try:
-        write(temporary)
+        yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         raise _unwritten(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, given its name, and rename it when it is complete.
+
+    What is raised is what `replacing` raises.
+    """
+    with replacing(path) as temporary:
+        write(temporary)
 
 
 def _unwritten(path: Path, error: OSError) -> OutputError:

@@ -9,8 +9,9 @@ from chipsim.errors import ConsistencyError
 from chipsim.execution.accuracy import ValuesOutcome
 from chipsim.mapping.partition import Block
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.accounting import conversions
-from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.accounting import conversions, cycle_action, most_cycles
+from chipsim.simulation.compensating import reference_cost
+from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.ledger import Action
 
 
@@ -18,7 +19,7 @@ def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: i
     """Every MVM that was scheduled is one that was computed (rule T26)."""
     for layer in plan.layers.values():
         for placed in layer.blocks:
-            expected = layer.layer.positions * inputs
+            expected = len(placed.replica.positions(layer.layer.positions)) * inputs
             scheduled, computed = chip.tile_mvms[placed.tile], values.tile_mvms[placed.tile]
             if not scheduled == computed == expected:
                 raise ConsistencyError(
@@ -37,6 +38,33 @@ def pay_for_values(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> None
         conductance = values.reference_conductance[name, layer]
         for action, amount in _reference_actions(spec, blocks[name], reads, conductance):
             chip.ledger.add(name, "tile", action, layer, amount)
+    if values.reference_reads:
+        unit = spec.neuron_unit
+        source = f"{unit.source_of('energy_per_operation')}; drift compensation"
+        add = Action("reference sum", "operation", unit.energy_per_operation, source)
+        for (name, layer), amount in reference_cost(plan).operations.items():
+            chip.ledger.add(name, "neuron unit", add, layer, amount)
+
+
+def simulate_refit(plan: Plan, values: ValuesOutcome) -> ChipOutcome | None:
+    """The calibration inputs that affine factors are fitted with, on their way through the chip; None without any."""
+    if not values.refit_inputs:
+        return None
+    outcome = simulate_chip(plan, values.refit_inputs)
+    for (name, layer), amount in values.refit_conductance.items():
+        outcome.ledger.add(name, "tile", _array_action(plan.chip.spec, "array"), layer, amount)
+    return outcome
+
+
+def pay_for_refit(chip: ChipOutcome, refit: ChipOutcome) -> None:
+    """Add what the calibration inputs took to the ledger, under names of their own.
+
+    Their bytes are no traffic of the scored inputs, so they count at no level.
+    """
+    for row in refit.ledger.rows():
+        source = f"{row.source}; calibration inputs of drift compensation"
+        action = Action(f"refit {row.action}", row.unit, row.joules_per_unit, source)
+        chip.ledger.add(row.component, row.kind, action, row.layer, row.amount)
 
 
 def _array_action(spec: InMemorySpec, name: str) -> Action:
@@ -60,5 +88,8 @@ def _reference_actions(
             source = f"{converter.source_of('energy_per_conversion')}; {why}"
             action = Action(f"reference {name}", "conversion", converter.energy_per_conversion, source)
             yield action, amount * reads
+        if tile.adc.energy_per_cycle:
+            how = f"full scale assumed; {why}" if tile.cycles_depend_on_codes else why
+            yield cycle_action(tile, "reference adc cycle", how), most_cycles(tile, block.columns) * reads
     unit = spec.control_unit
     yield Action("reference issue", "MVM", unit.energy_per_mvm, f"{unit.source_of('energy_per_mvm')}; {why}"), reads

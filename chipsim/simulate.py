@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,28 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.baseline.machine import simulate_baseline
+from chipsim.crossbar.precision import Precision
 from chipsim.errors import InputError, SpecError
 from chipsim.execution.accuracy import compute_values, split_data
 from chipsim.execution.calibration import device_of
-from chipsim.mapping.placement import place
+from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.stored import stored_age_and_count
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
-from chipsim.planes import check_counts, pay_for_values
+from chipsim.partial import of_first_inputs, partial_data
+from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
 from chipsim.result import Result
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import simulate_chip
-from chipsim.summary import Findings, result_data
+from chipsim.simulation.loading import simulate_loading
+from chipsim.simulation.outcome import Outcome
+from chipsim.simulation.pace import place_with_replicas
+from chipsim.stopping import Stop
+from chipsim.summary import Findings, at_best_batch, result_data
 from chipsim.tabulate import tables
-from chipsim.units import parse_age
+from chipsim.units import human, parse_age
 
 Progress = Callable[[str, int, int], None]
 
@@ -33,7 +42,10 @@ def run(
     architecture: str | Path, model: str | Path, *, data: str | Path | None = None, baseline: str | Path | None = None,
     batch: int = 1, seed: int = 0, age: str | None = None, programmings: int = 5, overrides: Sequence[str] = (),
     baseline_overrides: Sequence[str] = (), drain: bool = False, timing_only: bool = False, trace: int = 0,
-    threads: int = 2, chunk: int | None = None, progress: Progress | None = None,
+    precision: Precision = "float32", save_programming: str | Path | None = None,
+    load_programming: str | Path | None = None, arrivals: str | None = None, replicas: Sequence[str] = (),
+    threads: int = 2, chunk: int | None = None,
+    progress: Progress | None = None,
 ) -> Result:  # fmt: skip
     """Simulate a network on an in-memory chip, and on a von Neumann machine beside it.
 
@@ -64,6 +76,14 @@ def run(
         Times, energy and traffic only: no values.
     trace : int
         Keep every span of so many first inputs.
+    precision : {"float32", "float64", "exact"}
+        Of the products on the tiles; exact ones are the same bytes on every processor for the same cells.
+    save_programming, load_programming : str or Path, optional
+        A file for what all programmings of this run drew, and one to take it from.
+    replicas : sequence of str
+        ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit.
+    arrivals : str, optional
+        Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
     threads, chunk : int
         Blocks computed side by side, inputs per pass: speed and memory, no byte of the result.
     progress : callable, optional
@@ -83,14 +103,22 @@ def run(
     settings = Settings(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
         batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
+        precision, None if load_programming is None else str(load_programming), arrivals,
+        tuple(replicas),
     )  # fmt: skip
-    return simulate(settings, threads=threads, chunk=chunk, progress=progress or _silent)
+    keep = None if save_programming is None else Path(save_programming)
+    return simulate(settings, threads=threads, chunk=chunk, progress=progress or _silent, save_programming=keep)
 
 
-def simulate(settings: Settings, *, threads: int, chunk: int | None, progress: Progress) -> Result:
-    """Do what `run` describes."""
+def simulate(
+    settings: Settings, *, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None = None,
+    stop: Stop | None = None, at_time: Callable[[int], None] | None = None,
+) -> Result:  # fmt: skip
+    """Do what `run` describes; `stop` can end it early, and `at_time` is told the simulated time in ps."""
+    if settings.timing_only and save_programming is not None:
+        raise InputError("--timing-only computes no values: leave out --save-programming")
     try:
-        result = _simulate(settings, threads, chunk, progress)
+        result = _simulate(settings, threads, chunk, progress, save_programming, stop or Stop(), at_time)
     except OverflowError as error:
         raise _extreme(f"times or energies overflow ({error.args[-1]})") from None
     _check_finite(result.data, "result")
@@ -109,37 +137,79 @@ def _check_finite(data: dict[str, Any], path: str) -> None:
             raise _extreme(f"{path}.{key} comes out as {value}")
 
 
-def _simulate(settings: Settings, threads: int, chunk: int | None, progress: Progress) -> Result:
+def _simulate(
+    settings: Settings, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None,
+    stop: Stop, at_time: Callable[[int], None] | None,
+) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec = _in_memory(settings)
     other = _von_neumann(settings)
-    age_s = _age(settings, spec)
+    settings, age_s = _age(settings, spec)
     network = load_network(settings.model, seed=settings.seed)
     dataset = _dataset(settings, network)
-    plan = place(network, build_chip(spec))
+    plan = place_with_replicas(network, build_chip(spec), settings.replicas)
     split = split_data(dataset)
-    values = None
+    values = refit = None
+    load = None if settings.load_programming is None else Path(settings.load_programming)
     if not settings.timing_only:
         values = compute_values(
             plan, split, settings.seed, age_s, settings.programmings,
-            progress=lambda text: progress(text, 0, 1), threads=threads, chunk=chunk,
+            progress=lambda text: progress(text, 0, 1), threads=threads, chunk=chunk, precision=settings.precision,
+            save=save_programming, load=load, stop=stop,
         )  # fmt: skip
-    inputs = len(split.x)
-    chip = simulate_chip(
-        plan, inputs, settings.batch, drain=settings.drain, trace_inputs=settings.trace,
-        progress=lambda done: progress("timing", done, inputs),
-    )  # fmt: skip
+    asked, arrivals_ps = len(split.x), _arrivals_ps(settings, len(split.x))
+    progress("timing", 0, asked)
+    with stop.patiently():
+        chip = simulate_chip(
+            plan, asked, settings.batch, drain=settings.drain, trace_inputs=settings.trace, arrivals_ps=arrivals_ps,
+            stop=lambda: stop.asked, progress=lambda done: progress("timing", done, asked), at_time=at_time,
+            counts=None if values is None else values.conversion_counts,
+        )  # fmt: skip
+    inputs = chip.inputs  # fewer than asked for after an interrupt
+    if values is not None and inputs < asked:
+        first = activity_of_first(
+            inputs, plan, split, settings.seed, age_s, threads=threads, chunk=chunk, precision=settings.precision,
+            load=load,
+        )  # fmt: skip
+        values = of_first_inputs(values, first)
     if values is not None:
         check_counts(plan, chip, values, inputs)
         pay_for_values(plan, chip, values)
-    beside = None
-    if other is not None:
-        beside = simulate_baseline(
-            other, network, inputs, settings.batch, drain=settings.drain,
+        with stop.patiently():
+            refit = simulate_refit(plan, values)
+        if refit is not None:
+            pay_for_refit(chip, refit)
+    loading = simulate_loading(plan, values.writes) if values is not None and values.writes else None
+    beside = None if other is None else _beside(settings, other, network, inputs, arrivals_ps, progress, stop)
+    partial = partial_data(settings, values, inputs, asked, other is not None and beside is None)
+    baseline, best = beside or (None, None)
+    found = Findings(
+        settings, plan, dataset, split, age_s, values, chip, other, baseline, loading, best, partial, refit,
+    )  # fmt: skip
+    return Result(result_data(found), tables(plan, chip, values, baseline))
+
+
+def _arrivals_ps(settings: Settings, inputs: int) -> list[int] | None:
+    if settings.arrivals is None:
+        return None
+    return parse_arrivals(settings.arrivals).times_ps(inputs, settings.batch, settings.seed)
+
+
+def _beside(
+    settings: Settings, spec: VonNeumannSpec, network: Network, inputs: int, arrivals_ps: list[int] | None,
+    progress: Progress, stop: Stop,
+) -> tuple[Outcome, dict[str, Any]] | None:  # fmt: skip
+    """The baseline with the same inputs, and at its best batch; None if the first interrupt came meanwhile."""
+    try:
+        outcome = simulate_baseline(
+            spec, network, inputs, settings.batch, drain=settings.drain, arrivals_ps=arrivals_ps,
             progress=lambda done: progress("baseline", done, inputs),
         )  # fmt: skip
-    found = Findings(settings, plan, dataset, split, age_s, values, chip, other, beside)
-    return Result(result_data(found), tables(plan, chip, values, beside))
+        return outcome, at_best_batch(spec, network, inputs)
+    except KeyboardInterrupt:
+        if not stop.once:
+            raise
+        return None
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -164,13 +234,18 @@ def _von_neumann(settings: Settings) -> VonNeumannSpec | None:
     return spec
 
 
-def _age(settings: Settings, spec: InMemorySpec) -> float:
+def _age(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
+    """The age of the cells in seconds; a file of programmings decides on it, and on how many there are."""
     device = device_of(spec)
-    if settings.age is None:
-        return device.earliest_age_s
-    age_s = parse_age(settings.age)
+    age_s = device.earliest_age_s if settings.age is None else parse_age(settings.age)
+    if settings.load_programming is not None:
+        stored_s, count = stored_age_and_count(Path(settings.load_programming))
+        if settings.age is not None and age_s != stored_s:
+            given = human(stored_s, "s")
+            raise InputError(f"--age {settings.age}: the cells of {settings.load_programming} are of age {given}")
+        age_s, settings = stored_s, replace(settings, programmings=count, age=human(stored_s, "s"))
     device.check_age(age_s)
-    return age_s
+    return settings, age_s
 
 
 def _dataset(settings: Settings, network: Network) -> Dataset:

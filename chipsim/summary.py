@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.baseline.machine import best_batch, simulate_baseline
 from chipsim.execution.accuracy import Split, ValuesOutcome
-from chipsim.execution.functional import REFERENCE_READS
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
-from chipsim.simulation.durations import mvm_phases
+from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.compensating import reference_cost
 from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.loading import Loading
 from chipsim.simulation.outcome import Outcome, headline
+from chipsim.simulation.waiting import arrival_numbers
 from chipsim.units import from_ps, human
 from chipsim.versions import software_versions
 
@@ -34,6 +37,14 @@ class Findings:
         None where only times were asked for.
     chip : ChipOutcome
     baseline_spec, baseline : VonNeumannSpec and Outcome, or None
+    loading : Loading or None
+        None where it is not known how cells are written, or what with.
+    best_batch : dict or None
+        The baseline with the batch that suits it best.
+    partial : dict or None
+        What was cut off; None of a whole run.
+    refit : ChipOutcome or None
+        The calibration inputs that affine factors were fitted with, on the chip.
     """
 
     settings: Settings
@@ -45,6 +56,10 @@ class Findings:
     chip: ChipOutcome
     baseline_spec: VonNeumannSpec | None
     baseline: Outcome | None
+    loading: Loading | None = None
+    best_batch: dict[str, Any] | None = None
+    partial: dict[str, Any] | None = None
+    refit: ChipOutcome | None = None
 
 
 def result_data(found: Findings) -> dict[str, Any]:
@@ -53,6 +68,7 @@ def result_data(found: Findings) -> dict[str, Any]:
     chip, baseline = _chip_numbers(found), _baseline_numbers(found)
     return {
         "schema_version": SCHEMA_VERSION,
+        "partial": found.partial,
         "chip": chip,
         "baseline": baseline,
         "ratio": None if baseline is None else _ratio(chip, baseline),
@@ -68,6 +84,8 @@ def result_data(found: Findings) -> dict[str, Any]:
             "data": found.dataset.sha256,
             "architecture": spec_hash(found.plan.chip.spec),
             "baseline": None if found.baseline_spec is None else spec_hash(found.baseline_spec),
+            "programming": None if values is None else values.programming_sha256,
+            "fault_map": None if values is None else fault_map_sha256(found.plan.chip.spec.tile.crossbar.faults.map),
         },
         "simulator": {
             "events": found.chip.cost.events, "cpu_s": found.chip.cost.cpu_s, "wall_s": found.chip.cost.wall_s
@@ -85,9 +103,35 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
-        "drift_compensation": _compensation(plan, chip, values),
+        "arrivals": _arrivals(found.settings, chip),
+        **_loading(found.loading),
+        "drift_compensation": _compensation(found),
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
+    }
+
+
+def _loading(loading: Loading | None) -> dict[str, Any]:
+    """What loading took, before the run and in no other number."""
+    if loading is None:
+        return dict.fromkeys(("loading_s", "loading_j", "loading"))
+    return {
+        "loading_s": from_ps(loading.end_ps),
+        "loading_j": loading.joules,
+        "loading": {
+            "cells": loading.cells,
+            "pulses": loading.pulses,
+            "verifies": loading.verifies,
+            "iterations_mean": loading.pulses / loading.cells,
+            "unconverged": loading.unconverged / loading.cells,
+            "weight_bits": loading.weight_bits,
+            "bytes": loading.bytes,
+            "transfer_s": from_ps(loading.arrived_ps),
+            "longest_tile_s": from_ps(loading.longest_ps),
+            "transfer_j": loading.transfer_j,
+            "pulse_j": loading.pulse_j,
+            "verify_j": loading.verify_j,
+        },
     }
 
 
@@ -100,8 +144,16 @@ def _baseline_numbers(found: Findings) -> dict[str, Any] | None:
         "precision": _baseline_precision(spec),
         "loading_s": outcome.loading_s,
         "loading_j": outcome.loading_j,
-        "best_batch": _at_best_batch(spec, network, found.chip.inputs),
+        "arrivals": _arrivals(found.settings, outcome),
+        "best_batch": found.best_batch,
     }
+
+
+def _arrivals(settings: Settings, outcome: Outcome) -> dict[str, Any] | None:
+    """How inputs that come at a rate fare; None where all are there from the beginning."""
+    if settings.arrivals is None:
+        return None
+    return arrival_numbers(outcome, parse_arrivals(settings.arrivals).rate_per_s)
 
 
 def _accuracy(values: ValuesOutcome | None) -> dict[str, float | None]:
@@ -126,20 +178,27 @@ def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> di
         "programmings": settings.programmings,
         "timing_only": settings.timing_only,
         "trace": settings.trace,
+        "replicas": list(settings.replicas),
+        "precision": settings.precision,
+        "load_programming": settings.load_programming,
+        "arrivals": settings.arrivals,
     }
 
 
-def _compensation(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> dict[str, Any] | None:
-    """What the reference reads cost: their energy is in the ledger, their time is before the first input."""
-    if values is None or not values.reference_reads:
+def _compensation(found: Findings) -> dict[str, Any] | None:
+    """What drift compensation costs: its energy is in the ledger, its time is before the first input."""
+    plan, values, refit = found.plan, found.values, found.refit
+    if values is None or not (values.reference_reads or refit):
         return None
-    spec = plan.chip.spec
-    crossbar = spec.tile.crossbar
-    phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
+    compensation = plan.chip.spec.tile.compensation
+    time_ps = reference_cost(plan).time_ps if refit is None else refit.makespan_ps
+    rows = found.chip.ledger.rows()
     return {
-        "reads_per_tile": REFERENCE_READS,
-        "time_s": from_ps(REFERENCE_READS * phases.latency_ps),
-        "energy_j": sum(row.joules for row in chip.ledger.rows() if row.action.startswith("reference ")),
+        "kind": compensation.kind,
+        "reads_per_tile": compensation.reads_per_tile if refit is None else None,
+        "inputs": None if refit is None else refit.inputs,
+        "time_s": from_ps(time_ps),
+        "energy_j": sum(row.joules for row in rows if row.action.startswith(("reference ", "refit "))),
     }
 
 
@@ -150,7 +209,9 @@ def _ratio(chip: dict[str, Any], baseline: dict[str, Any]) -> dict[str, float | 
         usable = isinstance(a, int | float) and isinstance(b, int | float) and b != 0
         return a / b if usable else None  # type: ignore[operator]
 
-    shared = [key for key in baseline if key in chip and isinstance(chip[key], int | float | None)]
+    shared = [
+        key for key in baseline if key in chip and isinstance(chip[key], int | float | None) and key != "arrivals"
+    ]
     ratio = {key: divided(chip[key], baseline[key]) for key in shared}
     return ratio | {"bytes_moved_per_input": divided(_moved(chip), _moved(baseline))}
 
@@ -170,7 +231,7 @@ def _baseline_precision(spec: VonNeumannSpec) -> str:
     return f"{spec.precision.weight_bits}-bit weights, {spec.precision.activation_bits}-bit activations"
 
 
-def _at_best_batch(spec: VonNeumannSpec, network: Network, inputs: int) -> dict[str, Any]:
+def at_best_batch(spec: VonNeumannSpec, network: Network, inputs: int) -> dict[str, Any]:
     """The baseline with the batch that gives it the highest throughput, four batches of it."""
     batch = best_batch(spec, network, inputs)
     numbers = headline(simulate_baseline(spec, network, 4 * batch, batch), network.macs)

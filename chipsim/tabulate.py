@@ -56,6 +56,7 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
                 "columns": row.columns if row else None,
                 "matrices": len(plan.layers[layer.name].matrices) if matrix else None,
                 "tiles": len(plan.layers[layer.name].blocks) if matrix else None,
+                "replicas": plan.layers[layer.name].replicas if matrix else None,
                 "cells_used": plan.layers[layer.name].cells_used if matrix else None,
                 "macs_per_input": layer.macs if isinstance(layer, MatrixLayer) else 0,
                 "element_operations_per_input": 0 if isinstance(layer, MatrixLayer) else layer.element_operations,
@@ -77,7 +78,8 @@ def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
         x, y = plan.chip.position(tile)
         row: dict[str, Any] = {
             "tile": tile, "x": x, "y": y, "layer": "", "mvms": 0, "busy_s": 0.0, "utilisation": 0.0, "matrix": "",
-            "block_row": None, "block_column": None, "rows_used": 0, "columns_used": 0, "cells_used": 0,
+            "block_row": None, "block_column": None, "replica": None,
+            "rows_used": 0, "columns_used": 0, "cells_used": 0,
         }  # fmt: skip
         if tile in placed:
             name, block = placed[tile]
@@ -91,6 +93,7 @@ def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
                 "matrix": matrix.name,
                 "block_row": block.block.row,
                 "block_column": block.block.column,
+                "replica": block.replica.number,
                 "rows_used": block.block.rows,
                 "columns_used": block.block.columns,
                 "cells_used": matrix.cells_used(block.block),
@@ -105,6 +108,8 @@ def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:
     for name, layer in plan.layers.items():
         for part in layer.slices:
             layers[part.neuron_unit].append(name)
+            for block in part.blocks:  # a chain of partial sums has a unit beside every tile
+                layers.setdefault(plan.chip.neuron_unit_of(block.tile), [name])
     for name, unit in plan.digital_units.items():
         layers[unit].append(name)
     found = []

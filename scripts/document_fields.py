@@ -136,8 +136,9 @@ def _first_line(model: type[BaseModel]) -> str:
 
 
 def _words(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        return " or ".join(_words(part) for part in schema["anyOf"] if part.get("type") != "null")
+    if "anyOf" in schema or "oneOf" in schema:
+        parts = schema.get("anyOf") or schema["oneOf"]
+        return " or ".join(_words(part) for part in parts if part.get("type") != "null")
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
+from chipsim.architecture.link_spec import LinkChanges
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.architecture.topology import Topology, build_topology
+from chipsim.architecture.topology import Topology, build_topology, changes_of
 
 Edge = tuple[str, str]
 
@@ -28,7 +29,8 @@ class Chip:
     graph : networkx.DiGraph
         Nodes have ``kind`` (tile, neuron_unit, digital_unit, router, memory, control_unit, host), ``x`` and ``y``;
         edges have ``bandwidth_bytes_per_s``, ``latency_s``, ``delay_s`` (of the router before it),
-        ``energy_per_byte_j``, ``kind`` (link, port, host, local) and ``interconnect``.
+        ``energy_per_byte_j``, ``kind`` (link, port, host, local) and ``interconnect``; links say in ``wire_j_per_byte``
+        and ``wire_source`` what of the energy is the wire's, and where that figure comes from.
     tiles, neuron_units, digital_units : tuple of str
         Names; tiles and neuron units in placement order, the i-th neuron unit beside the i-th tile.
     """
@@ -44,6 +46,10 @@ class Chip:
     def site(self, component: str) -> int:
         """The router that a component sits at, a site's or a switch."""
         return self._sites[component]
+
+    def neuron_unit_of(self, tile: str) -> str:
+        """The neuron unit beside a tile."""
+        return "neuron" + tile[len("tile") :]
 
     def hops(self, source: str, target: str) -> int:
         """Links between routers on the way from one component to another."""
@@ -84,7 +90,8 @@ def build_chip(spec: InMemorySpec) -> Chip:
     for site in (*order, *range(topology.sites, topology.routers)):
         _add_node(graph, sites, topology, router_name(topology, site), "router", site)
     for source, target in topology.links():
-        graph.add_edge(router_name(topology, source), router_name(topology, target), **_link(spec))
+        made = _link(spec, changes_of(topology, source, target))
+        graph.add_edge(router_name(topology, source), router_name(topology, target), **made)
     tiles = [_add_site(graph, sites, topology, spec, site) for site in order]
     units = math.ceil(topology.sites / spec.digital_unit.tiles_per_unit)
     digital = [f"digital({index})" for index in range(units)]
@@ -132,14 +139,19 @@ def _add_site(graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology,
     return tile
 
 
-def _link(spec: InMemorySpec) -> dict[str, object]:
+def _link(spec: InMemorySpec, changes: LinkChanges) -> dict[str, object]:
+    figures = {"bandwidth": spec.link.bandwidth, "latency": spec.link.latency, **changes.given}
+    energy = figures.get("energy_per_byte", spec.link.energy_per_byte)
+    changed = "energy_per_byte" in changes.given
     return {
         "kind": "link",
         "interconnect": True,
-        "bandwidth_bytes_per_s": spec.link.bandwidth,
-        "latency_s": spec.link.latency,
+        "bandwidth_bytes_per_s": figures["bandwidth"],
+        "latency_s": figures["latency"],
         "delay_s": spec.router.delay,
-        "energy_per_byte_j": spec.link.energy_per_byte + spec.router.energy_per_byte,
+        "energy_per_byte_j": energy + spec.router.energy_per_byte,
+        "wire_j_per_byte": energy,
+        "wire_source": (changes if changed else spec.link).source_of("energy_per_byte"),
     }
 
 

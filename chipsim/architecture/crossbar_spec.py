@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chipsim.architecture.later_fields import LaterFields
 from chipsim.architecture.quantities import Resistance, Voltage
 from chipsim.architecture.section import Count, Section
 
@@ -125,8 +126,10 @@ class Faults(Section):
         return any(rates) or self.map is not None
 
 
-class Crossbar(Section):
+class Crossbar(LaterFields):
     """The array of cells."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"fast_noise", "wires", "faults"})
 
     rows: Count = Field(description="Word lines, one input each.")
     columns: Count = Field(description="Outputs: bit lines, or pairs or slices of them side by side.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -63,6 +64,11 @@ def read_fault_map(path: Path, tiles: frozenset[str], shape: tuple[int, int, int
         raise SpecError(f"{path}, line 1: the columns must be {','.join(COLUMNS)}")
     numbered = ((number, [cell.strip() for cell in cells]) for number, cells in enumerate(lines[1:], 2))
     return [_fault(f"{path}, line {number}", cells, tiles, shape) for number, cells in numbered if any(cells)]
+
+
+def fault_map_sha256(path: str | None) -> str | None:
+    """Hash of a fault map that was read before; None without one."""
+    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _fault(where: str, cells: list[str], tiles: frozenset[str], shape: tuple[int, int, int]) -> KnownFault:

@@ -6,19 +6,18 @@ file should say why. ``source`` stands next to the numbers: one text for a secti
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from chipsim.architecture.converter_spec import Adc, Dac
 from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding, Faults, Wires
 from chipsim.architecture.grid_spec import Grid
+from chipsim.architecture.later_fields import LaterFields
+from chipsim.architecture.link_spec import Link, LinkChanges, Router
 from chipsim.architecture.quantities import (
-    Bandwidth,
     Energy,
-    EnergyPerByte,
     EnergyPerOperation,
-    PositiveTime,
     Power,
     Rate,
     Time,
@@ -51,6 +50,7 @@ __all__ = [
     "InputBuffer",
     "LineBuffer",
     "Link",
+    "LinkChanges",
     "Machine",
     "NeuronUnit",
     "OnChipMemory",
@@ -74,11 +74,19 @@ class ControlUnit(Section):
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 
-class NeuronUnit(Section):
+class NeuronUnit(LaterFields):
     """Scales, adds partial sums and bias, applies the activation; one per site."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency"})
 
     rate: Rate = Field(description="Partial-sum values per second.")
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
+    partial_sums: Literal["gather", "chain"] = Field(
+        "gather", description="One unit adds all row blocks'; or they pass from tile to tile, and each adds its own."
+    )
+    hop_latency: Time = Field(
+        0.0, validate_default=False, description="Of a chain: from a value's arrival to its being added to the next."
+    )
     partial_sum_slots: Count = Field(2, description="Positions of partial sums held per sending tile.")
     energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one partial-sum value.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
@@ -92,22 +100,6 @@ class DigitalUnit(Section):
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the operations' own time.")
     buffer: InputBuffer = InputBuffer()
     energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one scalar operation.")
-    static_power: Power = Field(0.0, description="For as long as the run lasts.")
-
-
-class Link(Section):
-    """A directed wire between two routers, or between a router and a component beside it."""
-
-    bandwidth: Bandwidth = Field(description="In each direction; ports to components have the same.")
-    latency: Time = Field(0.0, validate_default=False, description="Of the wire between two routers.")
-    energy_per_byte: EnergyPerByte = Field(0.0, description="For each link between routers.")
-
-
-class Router(Section):
-    """Switches packets between links."""
-
-    delay: PositiveTime = Field(1e-9, validate_default=False, description="From head in to head out.")
-    energy_per_byte: EnergyPerByte = Field(0.0, description="Of each byte that it sends over a link.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 

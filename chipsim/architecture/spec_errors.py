@@ -90,7 +90,7 @@ def _nearest_literal(item: Any) -> str:
 
 def _fields_at(source: YamlSource, path: tuple[str | int, ...]) -> set[str]:
     models: list[type[BaseModel]] = [_KINDS.get(str(source.values.get("kind")), InMemorySpec)]
-    for key in path:
+    for key in (part for part in path if isinstance(part, str)):  # an item of a list has the fields of all
         found: list[type[BaseModel]] = []
         for model in models:
             field = model.model_fields.get(str(key))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chipsim.architecture.compensation_spec import Compensation
 from chipsim.architecture.converter_spec import Adc, Dac
 from chipsim.architecture.crossbar_spec import Crossbar
+from chipsim.architecture.later_fields import LaterFields
+from chipsim.architecture.programming_spec import Programming
 from chipsim.architecture.quantities import Bandwidth, Capacity, Energy, EnergyPerByte, PositiveTime, Power
 from chipsim.architecture.section import Section
 
@@ -27,8 +31,10 @@ class LineBuffer(InputBuffer):
     bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of its one port.")
 
 
-class Tile(Section):
+class Tile(LaterFields):
     """A crossbar with its converters, registers and line buffer."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"compensation", "programming"})
 
     crossbar: Crossbar
     dac: Dac = Dac()
@@ -42,14 +48,22 @@ class Tile(Section):
     digital_scale: bool = Field(
         True, description="Each tile scales its own columns; otherwise row blocks share a column's scale."
     )
+    compensation: Compensation = Compensation()
     buffer: LineBuffer = LineBuffer()
     output_bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of the output register.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
+    programming: Programming | None = Field(
+        None, description="How cells are written; without it they are as the device model programs them, at no cost."
+    )
 
     @model_validator(mode="after")
     def _timing_is_complete(self) -> Tile:
-        if self.mvm_latency is None and self.adc.conversion_time is None:
-            raise ValueError("give either tile.mvm_latency or tile.adc.conversion_time")
+        if self.mvm_latency is not None:
+            for name, stops in (("dac", self.dac.early_stop), ("adc", self.adc.early_stop)):
+                if stops:
+                    raise ValueError(f"tile.{name}.early_stop cannot shorten mvm_latency: leave one of the two out")
+        elif self.adc.kind != "counter" and self.adc.conversion_time is None and self.adc.cycle_time is None:
+            raise ValueError("give either tile.mvm_latency or tile.adc.conversion_time (or tile.adc.cycle_time)")
         return self
 
     @model_validator(mode="after")
@@ -57,3 +71,24 @@ class Tile(Section):
         if self.adc.range == "one-lsb" and self.crossbar.encoding.kind == "pair":
             raise ValueError("tile.adc.range: one-lsb needs cells of whole levels: crossbar.encoding slices or offset")
         return self
+
+    @property
+    def unsigned_codes(self) -> bool:
+        """Whether codes of the output converters run from zero: neither cells nor digits have a sign."""
+        return self.crossbar.encoding.kind == "offset" and self.dac.signs != "bipolar"
+
+    @property
+    def converters(self) -> int:
+        """Output converters of one slice: so many columns are converted in one turn."""
+        return math.ceil(self.crossbar.columns / self.adc.columns_per_adc)
+
+    @property
+    def cycles_depend_on_codes(self) -> bool:
+        """Whether the energy of output conversions depends on what they give."""
+        paid = self.mvm_energy is None and self.adc.energy_per_cycle > 0
+        return paid and (self.adc.kind == "counter" or self.adc.early_stop)
+
+    @property
+    def depends_on_values(self) -> bool:
+        """Whether the time or the energy of conversions depends on values."""
+        return self.dac.early_stop or self.adc.early_stop or self.cycles_depend_on_codes

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from chipsim.architecture.spec import Grid
+from chipsim.architecture.grid_spec import Shape
+from chipsim.architecture.link_spec import ALIKE, LinkChanges
 from chipsim.architecture.topologies.layout import Site, Sites, both_ways
 from chipsim.architecture.topologies.registry import find_topology
 from chipsim.errors import SpecError
 
-__all__ = ["Mesh", "Site", "Topology", "build_topology"]
+__all__ = ["Mesh", "Site", "Topology", "UnequalLinks", "build_topology", "changes_of"]
 
 
 class Topology(Protocol):
@@ -52,12 +53,31 @@ class Topology(Protocol):
         """The router beside the host interface, a site or a switch."""
 
 
+@runtime_checkable
+class UnequalLinks(Protocol):
+    """What a topology has beside that whose links are not all alike."""
+
+    def link_changes(self, source: Site, target: Site) -> LinkChanges:
+        """How the link from ``source`` to ``target`` differs from the others of the chip."""
+
+
+def changes_of(topology: Topology, source: Site, target: Site) -> LinkChanges:
+    """How a link differs from the others of the chip; no figure is given where it does not.
+
+    Examples
+    --------
+    >>> changes_of(Mesh(1, 2), 0, 1).given
+    {}
+    """
+    return topology.link_changes(source, target) if isinstance(topology, UnequalLinks) else ALIKE
+
+
 @dataclass(frozen=True, slots=True)
 class Mesh(Sites):
     """A 2-D mesh with dimension-order (first x, then y) routing."""
 
     @classmethod
-    def from_grid(cls, grid: Grid) -> Mesh:
+    def from_grid(cls, grid: Shape) -> Mesh:
         """The mesh of an architecture file."""
         return cls(*grid.shape)
 
@@ -87,8 +107,8 @@ class Mesh(Sites):
         return path
 
 
-def build_topology(grid: Grid) -> Topology:
-    """The topology that an architecture asks for.
+def build_topology(grid: Shape) -> Topology:
+    """The topology that an architecture, or one level of it, asks for.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 
 from simpy.events import Event
@@ -33,11 +33,13 @@ class BaselineEngine:
         Batches that may be released and not done; None where only the buffers limit them.
     progress : callable or None
         Told how many inputs are done.
+    arrivals_ps : sequence of int, or None
+        Per input: when it is there to be sent; None where all are from the beginning.
 
     Attributes
     ----------
-    released_ps, done_ps : list of int
-        Per input.
+    released_ps, admitted_ps, done_ps : list of int
+        Per input: release of its batch, when the host begins to send the batch, last output byte.
     stages : list of StageSpan
     dram : DramChannel
     host : HostLink
@@ -49,12 +51,14 @@ class BaselineEngine:
         programs: list[Program],
         in_flight: int | None,
         progress: Callable[[int], None] | None,
+        arrivals_ps: Sequence[int] | None = None,
     ) -> None:
-        self.spec, self.programs, self.in_flight = spec, programs, in_flight
+        self.spec, self.programs, self.in_flight, self.arrivals_ps = spec, programs, in_flight, arrivals_ps
         self.progress = progress if progress is not None else lambda _: None
         self.clock = Clock()
         self.dram = DramChannel(self.clock, spec.dram, any(program.spills for program in programs))
         self.released_ps: list[int] = []
+        self.admitted_ps: list[int] = []
         self.done_ps: list[int] = []
         self.stages: list[StageSpan] = []
         self.host = HostLink(spec.host)
@@ -98,12 +102,16 @@ class BaselineEngine:
                 yield self._computed[batch - 2]
             if self.in_flight is not None and batch >= self.in_flight:
                 yield self._done[batch - self.in_flight]
-            self.released_ps += [int(clock.now)] * program.inputs
+            arrival = None if self.arrivals_ps is None else self.arrivals_ps[len(self.released_ps)]
+            if arrival is not None and arrival > clock.now:
+                yield clock.timeout(arrival - int(clock.now))
+            self.admitted_ps += [int(clock.now)] * program.inputs
+            self.released_ps += [int(clock.now) if arrival is None else arrival] * program.inputs
             # an input that has no room on chip goes to DRAM as soon as it is here, without waiting for its batch
             pieces = program.inputs if program.staged_input_bytes else 1
             size = program.inputs // pieces * program.input_bytes
             for piece, end in enumerate(self.host.receive(pieces, size), start=1):
-                yield clock.timeout(self.released_ps[-1] + end - int(clock.now))
+                yield clock.timeout(self.admitted_ps[-1] + end - int(clock.now))
                 arrive = partial(self._stage_input, batch, piece == pieces)
                 clock.at(int(clock.now) + self.host.latency_ps, COMPLETION, arrive)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from chipsim.architecture.spec import VonNeumannSpec
@@ -28,6 +28,7 @@ def simulate_baseline(
     batch: int = 1,
     *,
     drain: bool = False,
+    arrivals_ps: Sequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Run ``inputs`` inputs of a network, ``batch`` at a time.
@@ -40,7 +41,9 @@ def simulate_baseline(
     inputs, batch : int
         At least 1; the last batch may be smaller.
     drain : bool
-        Release a batch when the one before is done.
+        Begin to send a batch when the one before is done.
+    arrivals_ps : sequence of int, length inputs, optional
+        When each input is there to be sent, equal within a batch; all from the beginning if not given.
     progress : callable, optional
         Called with the number of inputs that are done, after each batch.
 
@@ -59,7 +62,8 @@ def simulate_baseline(
         if value < 1:
             raise InputError(f"{name}(={value}) must be at least 1")
     wall, cpu = time.perf_counter(), time.process_time()
-    engine = BaselineEngine(spec, _programs(spec, network, inputs, batch), _limit(spec, batch, drain), progress)
+    programs, limit = _programs(spec, network, inputs, batch), _limit(spec, batch, drain)
+    engine = BaselineEngine(spec, programs, limit, progress, arrivals_ps)
     engine.run()
     busy = _busy_ps(engine)
     makespan = max(engine.done_ps)
@@ -68,6 +72,7 @@ def simulate_baseline(
         name=spec.name,
         released_ps=engine.released_ps,
         done_ps=engine.done_ps,
+        admitted_ps=engine.admitted_ps,
         batch=batch,
         ledger=count_actions(spec, engine),
         timeline=Timeline(stages=engine.stages, busy_ps=busy),

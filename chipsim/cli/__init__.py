@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 the simulation or mapping failed or was interrupted, 2 bad input or usage.
+        0 done, 1 the simulation or mapping failed or was interrupted with nothing to show, 2 bad input or usage, 130
+        interrupted, with the results of what was complete.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
@@ -65,8 +66,7 @@ def _invoke(words: list[str]) -> int:
     if work == TYPER_INTERRUPTED:
         raise KeyboardInterrupt
     if callable(work):
-        work()
-        return 0
+        return work() or 0
     return work if isinstance(work, int) else 0
 
 

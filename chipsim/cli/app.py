@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 Abort = typer.Abort
-Work = Callable[[], None]
+Work = Callable[[], int | None]
 UsageError: Any = typer.BadParameter.__base__  # from click or from typer's own copy of it, as typer's version has it
 
 app = typer.Typer(
@@ -25,6 +25,10 @@ Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="Architecture:
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Network: zoo:digits-cnn, onnx:resnet50 or an ONNX file.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, e.g. grid.shape=[24,24].")
+]
+Replicas = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit."),
 ]
 Seed = Annotated[int, typer.Option(help="Of every random draw.", min=0)]
 
@@ -69,6 +73,20 @@ def run(
     drain: Annotated[bool, typer.Option("--drain", help="Finish each batch before the next.")] = False,
     timing_only: Annotated[bool, typer.Option("--timing-only", help="Skip values: times and energy only.")] = False,
     trace: Annotated[int, typer.Option(help="Write every span of so many first inputs to trace.csv.", min=0)] = 0,
+    precision: Annotated[
+        str, typer.Option(help="Of products: float32, float64, or exact (same bytes on every processor).")
+    ] = "float32",
+    save_programming: Annotated[
+        Path | None, typer.Option(metavar="FILE.npz", help="Write what all programmings drew to a file.")
+    ] = None,
+    load_programming: Annotated[
+        str | None, typer.Option(metavar="FILE.npz", help="Take programmings from such a file.")
+    ] = None,
+    replicas: Replicas = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help='Inputs come at a rate: "1000/s" or "poisson 1000/s"; else all at once.'),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print what result.json holds, and nothing else.")] = False,
 ) -> Work:
     """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
@@ -77,17 +95,40 @@ def run(
 
     settings = Settings(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
-        tuple(baseline_set or ()), drain, timing_only, trace,
+        tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
+        arrivals, tuple(replicas or ()),
     )  # fmt: skip
-    return partial(run_command, Request(settings, out, json))
+    return partial(run_command, Request(settings, out, json, save_programming))
+
+
+@app.command()
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What chipsim run --out wrote.")],
+    input: Annotated[int, typer.Option(metavar="N", help="Whose critical path; from 0.")] = 0,
+    faster: Annotated[float, typer.Option(metavar="K", help="How many times as fast parts are, what if.")] = 2.0,
+    no_what_if: Annotated[bool, typer.Option("--no-what-if", help="Skip simulations with faster parts.")] = False,
+    trace: Annotated[
+        int | None, typer.Option(metavar="N", help="Inputs to trace; as many as needed if not given.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and a figure here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, and nothing else.")] = False,
+) -> Work:
+    """Explain a run: its critical path, what sets its pace, what waited for what, and what if parts were faster."""
+    from chipsim.cli.explain import Request, explain_command
+    from chipsim.explain import Question
+
+    question = Question(folder, input, faster, not no_what_if, trace)
+    return partial(explain_command, Request(question, out, json))
 
 
 @app.command("map")
-def map_(architecture: Architecture, model: Model, overrides: Overrides = None, seed: Seed = 0) -> Work:
+def map_(
+    architecture: Architecture, model: Model, overrides: Overrides = None, replicas: Replicas = None, seed: Seed = 0
+) -> Work:
     """Show which part of a network goes to which tile."""
     from chipsim.cli.map import map_command
 
-    return partial(map_command, architecture, model, tuple(overrides or ()), seed)
+    return partial(map_command, architecture, model, tuple(overrides or ()), tuple(replicas or ()), seed)
 
 
 @app.command()
@@ -127,6 +168,33 @@ def device(
 
     request = Request(model, tuple(parameters or ()), targets, ages, samples, seed, out, json)
     return partial(device_command, request)
+
+
+@app.command()
+def age(
+    architecture: Architecture,
+    model: Model,
+    data: Annotated[
+        str | None, typer.Option(help="zoo:digits or an .npz file with x, and optionally y and x_calibration.")
+    ] = None,
+    ages: Annotated[
+        str | None, typer.Option(help='Since age zero of the cells, e.g. "1 hour,1 year"; 20 s to a year if not given.')
+    ] = None,
+    programmings: Annotated[int, typer.Option(help="Independent programmings, each read at all ages.", min=1)] = 5,
+    compensation: Annotated[
+        str, typer.Option(help="Ways to make up for drift, separated by commas.")
+    ] = "none,global,per-column,affine",
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a table, numbers and a plot here.")] = None,
+    overrides: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what ageing.json holds, and nothing else.")] = False,
+) -> Work:
+    """Run a network on ageing cells: accuracy over time, with and without drift compensation."""
+    from chipsim.ageing import AgeingSettings
+    from chipsim.cli.age import Request, age_command
+
+    settings = AgeingSettings(architecture, model, data, ages, programmings, compensation, seed, tuple(overrides or ()))
+    return partial(age_command, Request(settings, out, json))
 
 
 @app.command("list")

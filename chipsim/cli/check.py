@@ -38,7 +38,9 @@ def costs_not_given(spec: Section, path: str = "") -> list[str]:
         elif ("energy" in name or name == "static_power") and name not in spec.model_fields_set:
             missing.append(here)
     if isinstance(spec, Tile):  # one energy per MVM, or one for each of its parts
-        parts = ("tile.dac.energy_per_conversion", "tile.adc.energy_per_conversion")
+        each, cycle = "tile.adc.energy_per_conversion", "tile.adc.energy_per_cycle"  # an ADC has one of them at least
+        missing = [m for m in missing if m != (each if spec.adc.energy_per_cycle else cycle)]
+        parts = ("tile.dac.energy_per_conversion", each)
         missing = [m for m in missing if m not in (parts if spec.mvm_energy is not None else ("tile.mvm_energy",))]
     return missing
 
@@ -70,7 +72,7 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
         (
             "one full MVM",
             f"load {human(from_ps(phases.load_ps), 's')}, "
-            f"integrate and convert {human(from_ps(phases.integrate_ps + phases.convert_ps), 's')}, "
+            f"integrate and convert {human(from_ps(phases.mvm_ps), 's')}, "
             f"drain {human(from_ps(phases.drain_ps), 's')}",
         ),
         ("peak", f"{peak:.4g} TOPS"),

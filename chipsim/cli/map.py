@@ -8,14 +8,17 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import SpecError
-from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
 from chipsim.report.tables import plan_table
+from chipsim.simulation.pace import place_with_replicas
 
 
-def map_command(architecture: str, model: str, overrides: tuple[str, ...], seed: int) -> None:
+def map_command(
+    architecture: str, model: str, overrides: tuple[str, ...], replicas: tuple[str, ...], seed: int
+) -> None:
     """Print the plan."""
     spec = load_spec(architecture, overrides)
     if not isinstance(spec, InMemorySpec):
         raise SpecError(f"{architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
-    Console().print(plan_table(place(load_network(model, seed=seed), build_chip(spec))))
+    network, chip = load_network(model, seed=seed), build_chip(spec)
+    Console().print(plan_table(place_with_replicas(network, chip, replicas)))

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from chipsim.cli.interrupts import catch_interrupts
+from chipsim.cli.progress import ProgressBar
 from chipsim.errors import OutputError
 from chipsim.files import output_folder
 from chipsim.result import Result
 from chipsim.settings import Settings
 from chipsim.simulate import simulate
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C where there are results: 128 + the number of the signal, as shells have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +30,27 @@ class Request:
     settings: Settings
     out: Path | None
     json: bool
+    save_programming: Path | None = None
 
 
-class ProgressBar:
-    """One line on a terminal's error stream that says what is being done; silent elsewhere."""
+def run_command(request: Request) -> int:
+    """Simulate, print, and write the results where asked; return the exit code.
 
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> ProgressBar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Show progress."""
-        if self._task is None:
-            self._task = self._progress.add_task(what)
-        many = total > 1
-        label = f"{what} {done}/{total} inputs" if many else what
-        self._progress.update(self._task, description=label, completed=done, total=total if many else None)
+    After one Ctrl-C these are the results of what was complete by then (rule T30).
+    """
+    folder = nullcontext() if request.out is None else output_folder(request.out)
+    with catch_interrupts() as stop, folder, ProgressBar(stop) as progress:
+        result = simulate(
+            request.settings, threads=2, chunk=None, progress=progress, save_programming=request.save_programming,
+            stop=stop, at_time=progress.at_time,
+        )  # fmt: skip
+        with stop.patiently():
+            paths = [] if request.out is None else save_all(result, request.out, progress)
+    _print(result, request, paths)
+    return _say_interrupted(result) if stop.asked else 0
 
 
-def run_command(request: Request) -> None:
-    """Simulate, print, and write the results where asked."""
-    with nullcontext() if request.out is None else output_folder(request.out), ProgressBar() as progress:
-        result = simulate(request.settings, threads=2, chunk=None, progress=progress)
-        paths = [] if request.out is None else save_all(result, request.out, progress)
+def _print(result: Result, request: Request, paths: list[Path]) -> None:
     if request.json:
         print(result.json(), end="")
         return
@@ -69,6 +60,16 @@ def run_command(request: Request) -> None:
     console.print(result_table(result))
     if request.out is not None:
         console.print(file_table(paths, request.out))
+
+
+def _say_interrupted(result: Result) -> int:
+    from chipsim.report.partial_words import in_words
+
+    partial = result.data["partial"]
+    what = "the results are complete" if partial is None else f"the results are partial ({in_words(partial)})"
+    sys.stdout.flush()
+    sys.stderr.write(f"interrupted: {what}\n")
+    return INTERRUPTED
 
 
 def save_all(result: Result, folder: Path, progress: ProgressBar) -> list[Path]:

@@ -12,6 +12,7 @@ from chipsim.crossbar.input_planes import InputEncoding
 from chipsim.crossbar.pairs import column_scale, conductance_pair, tensor_scale
 from chipsim.crossbar.plane_path import PlanePath
 from chipsim.crossbar.product import Path, Product
+from chipsim.crossbar.program_verify import ProgramVerify
 from chipsim.crossbar.read_path import ReadPath
 from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock, program_slices
 from chipsim.crossbar.weight_slices import WeightSlices
@@ -25,6 +26,7 @@ __all__ = [
     "Path",
     "PlanePath",
     "Product",
+    "ProgramVerify",
     "ProgrammedBlock",
     "ReadPath",
     "Reference",

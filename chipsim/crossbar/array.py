@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from chipsim.crossbar.array_wires import ArrayWires
 from chipsim.crossbar.faults import Faults
 from chipsim.crossbar.pairs import Weights, conductance_pair
+from chipsim.crossbar.program_verify import ProgramVerify, WriteCounts, write_cells
 from chipsim.device.model import CellsNow, CellState, DeviceModel
 from chipsim.errors import InputError, SpecError
 
@@ -117,6 +118,8 @@ class ProgrammedBlock:
         How these cells behave.
     faults : Faults or None
         Cells that do not follow programming.
+    writes : WriteCounts or None
+        What writing the cells took, where that was asked for.
     """
 
     plus: CellState
@@ -124,6 +127,7 @@ class ProgrammedBlock:
     column_scale: NDArray[np.float64]
     device: DeviceModel
     faults: Faults | None = None
+    writes: WriteCounts | None = None
 
     def at_age(self, age_s: float, rng: np.random.Generator, physics: Physics = IDEAL_READ) -> Array:
         """Evaluate the cells at an age.
@@ -178,7 +182,7 @@ class ProgrammedBlock:
 
 def program_block(
     weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, rng: np.random.Generator, *,
-    devices: int = 1, single: bool = False, faults: Faults | None = None,
+    devices: int = 1, single: bool = False, faults: Faults | None = None, verify: ProgramVerify | None = None,
 ) -> ProgrammedBlock:  # fmt: skip
     """Program the cells of one block.
 
@@ -198,6 +202,8 @@ def program_block(
         Weights, none of them negative, stand in single cells instead of pairs.
     faults : Faults, optional
         Cells that do not follow programming.
+    verify : ProgramVerify, optional
+        How cells are written; without it they are as the device model programs them.
 
     Returns
     -------
@@ -209,7 +215,7 @@ def program_block(
     InputError
         If the weights are not a finite matrix, or the scales do not fit them, or a single cell's is negative.
     SpecError
-        If ``devices`` is below one.
+        If ``devices`` is below one, or the device model cannot follow cells that verify does not accept.
 
     Examples
     --------
@@ -229,12 +235,18 @@ def program_block(
         raise InputError("single cells cannot hold negative weights")
     if devices > 1:
         plus, minus = (np.broadcast_to(target, (devices, *target.shape)) for target in (plus, minus))
+    states = [device.program(targets, rng) for targets in ((plus,) if single else (plus, minus))]
+    broken = faults if faults is not None and faults.any else None
+    writes = None
+    if verify is not None:
+        states, writes = write_cells(states, device, broken, verify)
     return ProgrammedBlock(
-        plus=device.program(plus, rng),
-        minus=None if single else device.program(minus, rng),
+        plus=states[0],
+        minus=None if single else states[1],
         column_scale=np.array(scale, dtype=np.float64),
         device=device,
-        faults=faults if faults is not None and faults.any else None,
+        faults=broken,
+        writes=writes,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.converters import check_finite
 from chipsim.crossbar.pairs import Weights, check_weights
 from chipsim.device.model import DeviceModel
 from chipsim.errors import InputError
@@ -32,6 +33,11 @@ def input_range(values: NDArray[np.floating[Any]], percentile: float = PERCENTIL
     float
         In input units; 1 where it would be zero.
 
+    Raises
+    ------
+    InputError
+        If there is no value, or one is NaN or infinite.
+
     Examples
     --------
     >>> input_range(np.array([-4.0, 2.0]), percentile=100)
@@ -39,6 +45,7 @@ def input_range(values: NDArray[np.floating[Any]], percentile: float = PERCENTIL
     """
     if np.size(values) == 0:
         raise InputError("a converter's range needs at least one calibration value")
+    check_finite(np.asarray(values), "calibration values")
     found = float(np.percentile(np.abs(values), percentile))
     return found if found > 0 else 1.0
 
@@ -71,6 +78,11 @@ def output_range(
         Percentile of abs(x (G+ - G-)) / (g_max - g_min) with target conductances, in input units; 1 where
         it would be zero.
 
+    Raises
+    ------
+    InputError
+        If vectors or weights are not finite, or do not fit together.
+
     Examples
     --------
     >>> from chipsim.device import get_device
@@ -82,4 +94,8 @@ def output_range(
     """
     span = device.g_max_siemens - device.g_min_siemens
     relative = (check_weights(weights) / (scale * span)).astype(np.float32)
-    return input_range(np.asarray(vectors, dtype=np.float32) @ relative, percentile)
+    inputs = np.asarray(vectors, dtype=np.float32)
+    if inputs.ndim != 2 or inputs.shape[1] != len(relative):
+        raise InputError(f"{len(relative)} rows of weights cannot be calibrated with vectors of shape {inputs.shape}")
+    check_finite(inputs, "calibration vectors")
+    return input_range(inputs @ relative, percentile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,7 +101,7 @@ class Part:
 
     def accumulate(
         self, digits: Floats, squares: Floats | None, weights: Sequence[int], place: slice, normals: Floats | None,
-        scratch: Scratch,
+        scratch: Scratch, note: Callable[..., None] | None = None,
     ) -> tuple[NDArray[Any], int]:  # fmt: skip
         """Read all planes and add their codes.
 
@@ -118,6 +118,8 @@ class Part:
         normals : ndarray of float, shape (mvms, planes x columns), or None
             Where the slice is noisy; twice as many where cells and converters draw apart, those of the cells first.
         scratch : Scratch
+        note : callable, optional
+            Told the codes of each plane, shape (mvms, columns), and its number.
 
         Returns
         -------
@@ -147,6 +149,8 @@ class Part:
                     np.matmul(squares[plane], self.variance, out=sigma)
                 self._add_noise(live, sigma[place], normals[:, plane * columns : (plane + 1) * columns])
             saturated += self._convert(live)
+            if note is not None:
+                note(live, plane=plane)
             if weight != 1:
                 live *= live.dtype.type(weight)
             total += live

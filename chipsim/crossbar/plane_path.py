@@ -6,13 +6,16 @@ read once, with the same calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.activity import longest_pulse
+from chipsim.crossbar.conversion_cycles import CodeTally
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
 from chipsim.crossbar.input_planes import InputEncoding
@@ -117,7 +120,12 @@ class PlanePath:
     @property
     def conversions(self) -> int:
         """Output conversions of one MVM: columns of all slices x planes."""
-        return sum(int(part.matrix.shape[1]) for part in self.parts) * len(self.encoding.plane_weights)
+        return sum(self.columns) * len(self.encoding.plane_weights)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Bit lines of each slice."""
+        return tuple(int(part.matrix.shape[1]) for part in self.parts)
 
     def compensated(self, factor: float | NDArray[np.float64]) -> PlanePath:
         """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
@@ -130,6 +138,11 @@ class PlanePath:
     def row_drive(self, codes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """For how many steps each word line is driven, over all MVMs and planes."""
         return self.encoding.row_drive(codes)
+
+    def longest_pulses(self, codes: NDArray[np.floating[Any]]) -> NDArray[np.int32]:
+        """Largest magnitude of a digit, shape (mvms, planes)."""
+        planes = self.encoding.planes(np.asarray(codes, dtype=np.float32))
+        return np.stack([longest_pulse(plane) for plane in planes], axis=1).astype(np.int32)
 
     def saturates(self, codes: Floats) -> bool:
         """Whether a conversion saturates with these input codes, without noise."""
@@ -145,21 +158,21 @@ class PlanePath:
 
     def multiply_codes(
         self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
-        first_mvm: int = 0,
+        first_mvm: int = 0, tally: CodeTally | None = None,
     ) -> Product:  # fmt: skip
         """Multiply input codes with the slices; as `ReadPath.multiply_codes`."""
-        sums, saturated = self.sums(codes, noise_rng, first_mvm)
+        sums, saturated = self.sums(codes, noise_rng, first_mvm, tally)
         return Product((sums * self.scale).astype(self.parts[0].matrix.dtype), 0, saturated)
 
     def sums(
         self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
-        first_mvm: int = 0,
+        first_mvm: int = 0, tally: CodeTally | None = None,
     ) -> tuple[NDArray[np.float64], int]:  # fmt: skip
         """Shifted sums of all slices and planes, before scaling.
 
         Parameters
         ----------
-        codes, noise_rng, first_mvm
+        codes, noise_rng, first_mvm, tally
             As for `multiply_codes`.
 
         Returns
@@ -179,13 +192,15 @@ class PlanePath:
                 padded.fill(0)
             np.copyto(padded[place], codes[source], casting="unsafe")
             check_finite(padded[place], "crossbar input codes")
-            values[source], cut_off = self._sums(padded, place, scratch, noise_rng)
+            note = None if tally is None else partial(tally.add, mvms=source)
+            values[source], cut_off = self._sums(padded, place, scratch, noise_rng, note)
             saturated += cut_off
         return values, saturated
 
     def _sums(
-        self, codes: Floats, place: slice, scratch: Scratch, noise_rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], int]:
+        self, codes: Floats, place: slice, scratch: Scratch, noise_rng: np.random.Generator,
+        note: Callable[..., None] | None,
+    ) -> tuple[NDArray[np.float64], int]:  # fmt: skip
         """Shift and add over slices, in levels x digits, and how many conversions saturated."""
         digits, weights = self._digits(codes), self.encoding.plane_weights
         squares = None if self.shared_noise else self._squares(digits)
@@ -195,7 +210,7 @@ class PlanePath:
         for part in self.parts:
             width = part.normals_per_plane(self.shared_noise) * len(weights)
             mine = None if normals is None else normals[:, drawn : drawn + width]
-            sums, cut_off = part.accumulate(digits, squares, weights, place, mine, scratch)
+            sums, cut_off = part.accumulate(digits, squares, weights, place, mine, scratch, note)
             total += sums * part.factor
             saturated, drawn = saturated + cut_off, drawn + width
         return total, saturated

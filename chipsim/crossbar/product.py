@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.crossbar.conversion_cycles import CodeTally
 from chipsim.crossbar.converters import InputConverter
 
 Floats = NDArray[np.floating[Any]]
@@ -48,6 +49,13 @@ class Path(Protocol):
     def conversions(self) -> int:
         """Output conversions of one MVM."""
 
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Bit lines of each slice."""
+
+    def longest_pulses(self, codes: Floats) -> NDArray[np.int32]:
+        """Largest magnitude of a digit, shape (mvms, planes)."""
+
     def compensated(self, factor: float | NDArray[np.float64]) -> Self:
         """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
 
@@ -62,6 +70,6 @@ class Path(Protocol):
 
     def multiply_codes(
         self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
-        first_mvm: int = 0,
+        first_mvm: int = 0, tally: CodeTally | None = None,
     ) -> Product:  # fmt: skip
         """Multiply input codes with the array."""

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.crossbar.activity import row_drive
+from chipsim.crossbar.activity import longest_pulse, row_drive
 from chipsim.crossbar.array import Array
+from chipsim.crossbar.conversion_cycles import CodeTally
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
 from chipsim.crossbar.precision import exact_grid, exact_limit
@@ -151,6 +152,11 @@ class ReadPath:
         """Output conversions of one MVM: its columns."""
         return int(self.matrix.shape[1])
 
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Bit lines of its one slice."""
+        return (int(self.matrix.shape[1]),)
+
     def compensated(self, factor: float | NDArray[np.float64]) -> ReadPath:
         """Return the same path with outputs multiplied by a factor, or one per column, in the digital periphery."""
         return replace(self, scale=self.scale * np.asarray(factor, self.scale.dtype))
@@ -162,6 +168,10 @@ class ReadPath:
     def row_drive(self, codes: Floats) -> NDArray[np.float64]:
         """For how many code steps each word line is driven, over all MVMs."""
         return row_drive(codes)
+
+    def longest_pulses(self, codes: Floats) -> NDArray[np.int32]:
+        """Largest magnitude of a code, shape (mvms, 1)."""
+        return longest_pulse(codes).astype(np.int32)[:, np.newaxis]
 
     def saturates(self, codes: Floats) -> bool:
         """Whether an output saturates with these input codes, without noise."""
@@ -208,11 +218,11 @@ class ReadPath:
         >>> path.multiply(np.array([[1.0, 1.0]]), stream(1, "fast")).values.round(3).tolist()
         [[3.0, -2.5]]
         """
-        return self._run(vectors, noise_rng, first_mvm, raw=True)
+        return self._run(vectors, noise_rng, first_mvm, None, raw=True)
 
     def multiply_codes(
         self, codes: NDArray[np.floating[Any]] | NDArray[np.integer[Any]], noise_rng: np.random.Generator,
-        first_mvm: int = 0,
+        first_mvm: int = 0, tally: CodeTally | None = None,
     ) -> Product:  # fmt: skip
         """Multiply input codes with the array: `multiply` behind the input converter.
 
@@ -222,15 +232,20 @@ class ReadPath:
             What `InputConverter.convert` returned; the clipped inputs were counted there.
         noise_rng, first_mvm
             As for `multiply`.
+        tally : CodeTally, optional
+            Told what the output converters give.
 
         Returns
         -------
         Product
             As for `multiply`, with no clipped inputs.
         """
-        return self._run(codes, noise_rng, first_mvm, raw=False)
+        return self._run(codes, noise_rng, first_mvm, tally, raw=False)
 
-    def _run(self, inputs: NDArray[Any], noise_rng: np.random.Generator, first_mvm: int, *, raw: bool) -> Product:
+    def _run(
+        self, inputs: NDArray[Any], noise_rng: np.random.Generator, first_mvm: int, tally: CodeTally | None, *,
+        raw: bool,
+    ) -> Product:  # fmt: skip
         rows, columns = self.matrix.shape
         if inputs.ndim != 2 or inputs.shape[1] != rows:
             raise InputError(f"an array with {rows} rows cannot multiply inputs of shape {inputs.shape}")
@@ -240,6 +255,8 @@ class ReadPath:
         for source, place in calls(len(inputs), first_mvm, self.slots):
             clipped += self._load(inputs[source], place, bench, raw=raw)
             saturated += self._read(place, bench, noise_rng)
+            if tally is not None:
+                tally.add(bench.outputs[place], source, 0)
             np.multiply(bench.outputs[place], self.scale, out=values[source])
         return Product(values, clipped, saturated)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from chipsim.crossbar.array import IDEAL_READ, Array, Physics, ProgrammedBlock, program_block
 from chipsim.crossbar.faults import Faults
 from chipsim.crossbar.pairs import Weights
+from chipsim.crossbar.program_verify import ProgramVerify, WriteCounts
 from chipsim.crossbar.weight_slices import WeightSlices
 from chipsim.device.model import DeviceModel
 
@@ -83,6 +84,12 @@ class SlicedBlock:
     slices: WeightSlices
     weight_step: NDArray[np.float64]
 
+    @property
+    def writes(self) -> WriteCounts | None:
+        """What writing the cells of all slices took, where that was asked for."""
+        counts = [block.writes for block in self.blocks if block.writes is not None]
+        return sum(counts, WriteCounts()) if counts else None
+
     def at_age(self, age_s: float, rng: np.random.Generator, physics: Physics = IDEAL_READ) -> SlicedArray:
         """Evaluate all cells at an age in seconds, slice after slice; all share their word lines."""
         cells = [block.cells_at(age_s, rng) for block in self.blocks]
@@ -97,7 +104,7 @@ class SlicedBlock:
 
 def program_slices(
     weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, slices: WeightSlices,
-    rng: np.random.Generator, *, devices: int = 1, faults: Faults | None = None,
+    rng: np.random.Generator, *, devices: int = 1, faults: Faults | None = None, verify: ProgramVerify | None = None,
 ) -> SlicedBlock:  # fmt: skip
     """Round weights to integers and program their slices.
 
@@ -118,6 +125,8 @@ def program_slices(
         Cells per polarity and slice.
     faults : Faults, optional
         Cells that do not follow programming.
+    verify : ProgramVerify, optional
+        How cells are written.
 
     Raises
     ------
@@ -141,7 +150,7 @@ def program_slices(
     blocks = tuple(
         program_block(
             level, np.full(level.shape[1], slices.largest_level / span), device, rng, devices=devices,
-            single=slices.offset, faults=broken,
+            single=slices.offset, faults=broken, verify=verify,
         )
         for level, broken in zip(levels, _faults_of_slices(faults, slices, devices), strict=True)
     )  # fmt: skip

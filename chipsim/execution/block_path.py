@@ -1,12 +1,12 @@
 """From an architecture's fields to the cells and converters of one block.
 
-`program_cells` puts weights into cells, `read_physics` says how they are read, `connect` puts what they have become
-between converters, and `output_ranges` finds the ranges of the output converters.
+`program_cells` puts weights into cells, `read_physics` says how they are read, and `connect` puts what they have become
+between converters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,14 @@ from chipsim.architecture.fault_map import KnownFault
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.crossbar.array import Array, Physics, ProgrammedBlock, program_block
 from chipsim.crossbar.array_wires import ArrayWires
-from chipsim.crossbar.calibration import output_range
+from chipsim.crossbar.conversion_cycles import CycleRules
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
 from chipsim.crossbar.faults import FaultRates, Faults
 from chipsim.crossbar.input_planes import InputEncoding
 from chipsim.crossbar.plane_path import PlanePath
 from chipsim.crossbar.precision import Precision, data_type
+from chipsim.crossbar.program_verify import ProgramVerify
 from chipsim.crossbar.read_path import ReadPath
 from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock, program_slices
 from chipsim.crossbar.weight_slices import WeightSlices
@@ -29,8 +30,14 @@ from chipsim.crossbar.wires import WireResistance
 from chipsim.device.model import DeviceModel
 from chipsim.errors import SpecError
 from chipsim.mapping.partition import Block
+from chipsim.network.layers import MatrixLayer
 
 Values = NDArray[np.float32]
+
+
+def slots_of(layer: MatrixLayer) -> int:
+    """Vectors per BLAS call: many for feature maps, few where a layer has few positions."""
+    return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
 
 
 def input_encoding(spec: InMemorySpec) -> InputEncoding:
@@ -38,6 +45,15 @@ def input_encoding(spec: InMemorySpec) -> InputEncoding:
     dac, per_read = spec.tile.dac, spec.tile.crossbar.fast_noise == "per-read"
     counted = dac.encoding == "pulse-count"
     return InputEncoding(dac.bits, dac.digit_bits, dac.signs, fresh_per_pulse=counted and per_read)
+
+
+def cycle_rules(spec: InMemorySpec) -> CycleRules | None:
+    """What is counted of conversions; None where neither time nor energy depends on values."""
+    tile = spec.tile
+    if not tile.depends_on_values:
+        return None
+    codes = tile.adc.early_stop or tile.cycles_depend_on_codes
+    return CycleRules(tile.dac.early_stop, tile.adc.early_stop, codes, tile.converters)
 
 
 def weight_slices(spec: InMemorySpec) -> WeightSlices | None:
@@ -91,9 +107,18 @@ def program_cells(
 ) -> ProgrammedBlock | SlicedBlock:  # fmt: skip
     """Program a block as the architecture encodes weights."""
     devices, slices = spec.tile.crossbar.encoding.devices_per_polarity, weight_slices(spec)
+    verify = program_verify(spec)
     if slices is None:
-        return program_block(weights, scale, device, rng, devices=devices, faults=faults)
-    return program_slices(weights, scale, device, slices, rng, devices=devices, faults=faults)
+        return program_block(weights, scale, device, rng, devices=devices, faults=faults, verify=verify)
+    return program_slices(weights, scale, device, slices, rng, devices=devices, faults=faults, verify=verify)
+
+
+def program_verify(spec: InMemorySpec) -> ProgramVerify | None:
+    """How an architecture's cells are written; None where it does not say."""
+    given = spec.tile.programming
+    if given is None:
+        return None
+    return ProgramVerify(given.step, given.tolerance, given.max_iterations, given.write_heads)
 
 
 def converter_errors(
@@ -120,7 +145,7 @@ def connect(
     array : Array or SlicedArray
     dac : InputConverter
     ranges : tuple of float
-        From `output_ranges`.
+        From `chipsim.execution.output_ranges`.
     slots : int
     spec : InMemorySpec
     errors : tuple of ConverterErrors
@@ -138,53 +163,3 @@ def connect(
     sliced = SlicedArray.of_pairs(array) if isinstance(array, Array) else array
     shared = spec.tile.crossbar.fast_noise == "per-mvm"
     return PlanePath.connect(sliced, dac, encoding, adcs, slots, errors, shared_noise=shared, exact=exact)
-
-
-def output_ranges(
-    vectors: Values, weights: Values, scale: NDArray[np.float64], device: DeviceModel, dac: InputConverter,
-    spec: InMemorySpec,
-) -> tuple[float, ...]:  # fmt: skip
-    """Ranges of a block's output converters.
-
-    Parameters
-    ----------
-    vectors : ndarray of float32, shape (mvms, rows)
-        The block's inputs for the calibration data, in input units.
-    weights : ndarray of float32, shape (rows, columns)
-    scale : ndarray of float64, shape (columns,)
-        Weight per siemens.
-    device : DeviceModel
-    dac : InputConverter
-    spec : InMemorySpec
-
-    Returns
-    -------
-    tuple of float
-        One per slice, in levels x digits; of analog weights that are read once, a single one in input units.
-    """
-    adc, encoding, slices = spec.tile.adc, input_encoding(spec), weight_slices(spec)
-    if slices is None and spec.tile.dac.planes == 1:
-        if adc.range == "full-scale":
-            return (dac.range * len(weights),)
-        return (output_range(vectors, weights, scale, device, adc.range_percentile),)
-    largest = scale * (device.g_max_siemens - device.g_min_siemens)
-    levels = (
-        [(weights / largest).astype(np.float32)] if slices is None else slices.levels(slices.integers(weights, largest))
-    )
-    if adc.range == "one-lsb":
-        unsigned = slices is not None and slices.offset and encoding.unsigned
-        return (2.0 ** (adc.bits - (not unsigned)) - 1,) * len(levels)
-    if adc.range == "full-scale":
-        top = 1 if slices is None else slices.largest_level
-        return (float(len(weights) * top * encoding.largest_digit),) * len(levels)
-    return _calibrated(levels, encoding.planes(dac.convert(vectors)[0]), adc.range_percentile)
-
-
-def _calibrated(levels: list[Values], planes: Iterator[Values], percentile: float) -> tuple[float, ...]:
-    """Find the largest percentile of any plane's sums, per slice; where all sums are zero it is 1."""
-    found = [0.0] * len(levels)
-    for plane in planes:
-        for index, level in enumerate(levels):
-            sums = np.abs(plane @ level)
-            found[index] = max(found[index], float(np.percentile(sums, percentile)))
-    return tuple(each or 1.0 for each in found)

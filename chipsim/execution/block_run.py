@@ -8,21 +8,30 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.architecture.compensation_spec import Compensation
 from chipsim.architecture.fault_map import KnownFault
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.crossbar.array import Array, Physics, ProgrammedBlock, program_block
 from chipsim.crossbar.compensation import Reference
+from chipsim.crossbar.conversion_cycles import CodeTally, ConversionCounts, CycleRules
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter
 from chipsim.crossbar.plane_path import PlanePath
 from chipsim.crossbar.precision import Precision, data_type
+from chipsim.crossbar.program_verify import WriteCounts
 from chipsim.crossbar.read_path import ReadPath
 from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock
 from chipsim.device.model import DeviceModel
-from chipsim.execution.block_path import block_faults, connect, converter_errors, program_cells, read_physics
+from chipsim.execution.block_path import (
+    block_faults,
+    connect,
+    converter_errors,
+    program_cells,
+    read_physics,
+    slots_of,
+)
 from chipsim.execution.calibration import BlockKey, Ranges, block_weights, scales
 from chipsim.mapping.plan import LayerPlan, PlacedBlock
-from chipsim.network.layers import MatrixLayer
 from chipsim.streams import Key, stream
 
 REFERENCE_READS = 8
@@ -40,7 +49,7 @@ class Fidelity:
         The architecture's cells at the asked-for age; otherwise ideal ones.
     age_s : float
     compensated : bool
-        Global drift factor from reference reads.
+        Drift is made up for as the architecture says.
     precision : str
         Of the products; without converters ``"exact"`` means float64.
     """
@@ -71,6 +80,8 @@ class ReadyBlock:
         MVMs spent on it, at the start and now.
     reference_conductance : float
         Siemens x codes of those at the asked-for age.
+    writes : WriteCounts or None
+        What writing the cells took; None where the architecture does not say how.
     """
 
     array: Array | SlicedArray
@@ -78,6 +89,7 @@ class ReadyBlock:
     factor: NDArray[np.float64] = field(default_factory=lambda: np.ones(()))
     reference_reads: int = 0
     reference_conductance: float = 0.0
+    writes: WriteCounts | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +98,7 @@ class BlockRun:
 
     Attributes
     ----------
+    site : BlockSite
     ready : ReadyBlock
     path : ReadPath or PlanePath
         The same between converters.
@@ -94,15 +107,26 @@ class BlockRun:
     saturated_outputs : int
     drive : ndarray of float64, shape (rows,)
         Steps for which each row was driven over all MVMs for the network: exact in any order.
+    cycle_rules : CycleRules or None
+        What is counted of the conversions; None where time and energy do not depend on it.
+    counted : list of ConversionCounts
+        Of one run of MVMs after the other.
     """
 
-    placed: PlacedBlock
+    site: BlockSite
     ready: ReadyBlock
     path: ReadPath | PlanePath
     noise: np.random.Generator
     drive: NDArray[np.float64]
     mvms: int = 0
     saturated_outputs: int = 0
+    cycle_rules: CycleRules | None = None
+    counted: list[ConversionCounts] = field(default_factory=list)
+
+    @property
+    def placed(self) -> PlacedBlock:
+        """The block and its tile."""
+        return self.site.placed
 
     @property
     def array(self) -> Array | SlicedArray:
@@ -119,10 +143,19 @@ class BlockRun:
         """Output conversions over all MVMs for the network."""
         return self.mvms * self.path.conversions
 
+    def new_tally(self, mvms: int) -> CodeTally | None:
+        """Something to collect the codes of so many MVMs, where they matter."""
+        if self.cycle_rules is None or not self.cycle_rules.codes:
+            return None
+        return CodeTally(mvms, self.site.spec.tile.dac.planes, self.path.columns, self.cycle_rules)
 
-def slots_of(layer: MatrixLayer) -> int:
-    """Vectors per BLAS call: many for feature maps, few where a layer has few positions."""
-    return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
+    def count_conversions(self, codes: NDArray[np.float32], tally: CodeTally | None) -> None:
+        """Keep what the conversions of some MVMs took, given their input codes."""
+        if self.cycle_rules is None:
+            return
+        pulses = self.path.longest_pulses(codes) if self.cycle_rules.pulses else None
+        ramps, cycles = (None, None) if tally is None else (tally.ramps, tally.cycles)
+        self.counted.append(ConversionCounts(pulses, ramps, cycles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +194,8 @@ class BlockSite:
         """The random stream of this block for one purpose; the tile is no part of its name."""
         seed, programming = self.draw
         matrix, block = self.plan.matrices[self.placed.matrix], self.placed.block
-        parts: tuple[Key, ...] = (self.plan.layer.name, matrix.name, block.row, block.column, 0, programming, purpose)
-        return stream(seed, *parts)
+        where: tuple[Key, ...] = (self.plan.layer.name, matrix.name, block.row, block.column)
+        return stream(seed, *where, self.placed.replica.number, programming, purpose)
 
     def program(self) -> ProgrammedBlock | SlicedBlock:
         """Put the weights into cells, as the architecture encodes them."""
@@ -173,25 +206,35 @@ class BlockSite:
         """Let programmed cells reach an age, and measure what drift compensation needs."""
         physics = read_physics(self.spec, self.precision)
         array = cells.at_age(age_s, self.rng("slow noise"), physics)
-        ready = ReadyBlock(array, converter_errors(array, self.spec, self.rng("converter spread")))
-        if not compensated:
+        ready = ReadyBlock(array, converter_errors(array, self.spec, self.rng("converter spread")), writes=cells.writes)
+        if not (compensated and self.spec.tile.compensation.reads_per_tile):
             return ready
-        start = cells.at_age(self.device.earliest_age_s, self.rng("slow noise at the start"), physics)
+        return self.referenced(ready, self.start(cells), self.spec.tile.compensation)
+
+    def start(self, cells: ProgrammedBlock | SlicedBlock) -> Array | SlicedArray:
+        """Programmed cells at the device's earliest age, when the answers to reference inputs are noted."""
+        physics = read_physics(self.spec, self.precision)
+        return cells.at_age(self.device.earliest_age_s, self.rng("slow noise at the start"), physics)
+
+    def referenced(self, ready: ReadyBlock, start: Array | SlicedArray, compensation: Compensation) -> ReadyBlock:
+        """Find the factors of drift compensation for evaluated cells, from reference reads at the start and now."""
         before, now = self._connect(replace(ready, array=start)), self._connect(ready)
-        reference = Reference.take(before, self.rng("reference pattern"), self.rng("reference noise"), REFERENCE_READS)
+        reads = compensation.reads_per_tile
+        reference = Reference.take(before, self.rng("reference pattern"), self.rng("reference noise"), reads)
+        find = reference.column_factors if compensation.kind == "per-column" else reference.factor
         return replace(
             ready,
-            factor=np.asarray(reference.factor(now, self.rng("reference noise now"))),
+            factor=np.asarray(find(now, self.rng("reference noise now"))),
             reference_reads=2 * reference.reads,
-            reference_conductance=array.integrated_conductance(now.row_drive(reference.codes)),
+            reference_conductance=ready.array.integrated_conductance(now.row_drive(reference.codes)),
         )
 
-    def run(self, ready: ReadyBlock) -> BlockRun:
-        """Put evaluated cells between converters, ready to be read."""
+    def run(self, ready: ReadyBlock, purpose: str = "fast noise") -> BlockRun:
+        """Put evaluated cells between converters, ready to be read; `purpose` names the stream of their fast noise."""
         path = self._connect(ready)
         if ready.reference_reads:
             path = path.compensated(ready.factor)
-        return BlockRun(self.placed, ready, path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+        return BlockRun(self, ready, path, self.rng(purpose), np.zeros(self.placed.block.rows))
 
     def plain_run(self) -> BlockRun:
         """Analog pairs without converters: ideal cells and real inputs."""
@@ -200,7 +243,7 @@ class BlockSite:
             0.0, self.rng("slow noise"), physics
         )
         path = ReadPath.connect(array, self.dac, OutputConverter(), slots_of(self.plan.layer))
-        return BlockRun(self.placed, ReadyBlock(array), path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+        return BlockRun(self, ReadyBlock(array), path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
 
     def _connect(self, ready: ReadyBlock) -> ReadPath | PlanePath:
         key: BlockKey = (self.placed.matrix, self.placed.block.row, self.placed.block.column)

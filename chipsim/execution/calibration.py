@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,18 +10,23 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.crossbar.calibration import input_range
 from chipsim.crossbar.converters import InputConverter
 from chipsim.crossbar.pairs import column_scale, tensor_scale
+from chipsim.crossbar.percentile import StreamedPercentile
+from chipsim.crossbar.slots import calls
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
-from chipsim.execution.block_path import output_ranges
+from chipsim.execution.block_path import slots_of
 from chipsim.execution.forward import Values, forward
+from chipsim.execution.output_ranges import RangeFinder, range_finder
 from chipsim.mapping.partition import Block, PackedMatrix
 from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.network.digital import apply_activations
 from chipsim.network.im2col import im2col
 from chipsim.network.layers import MatrixLayer, Window
+
+CHUNK_BYTES = 32 * 2**20
+"""Scratch space for the input vectors of a matrix, which bounds how many inputs are looked at together."""
 
 BlockKey = tuple[int, int, int]
 """(matrix, block row, block column) within a layer."""
@@ -35,7 +41,7 @@ class Ranges:
     input : float
         Of the DACs, in units of the layer's input.
     outputs : dict of BlockKey to tuple of float
-        Of each block's ADCs, see `chipsim.execution.block_path.output_ranges`.
+        Of each block's ADCs, see `chipsim.execution.output_ranges.RangeFinder`.
     """
 
     input: float
@@ -86,7 +92,7 @@ def input_vectors(matrix: PackedMatrix, values: Values, window: Window) -> Value
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
-def calibrate(plan: Plan, x: Values) -> dict[str, Ranges]:
+def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Ranges]:
     """Find the converter ranges of every matrix layer.
 
     Parameters
@@ -94,32 +100,52 @@ def calibrate(plan: Plan, x: Values) -> dict[str, Ranges]:
     plan : Plan
     x : ndarray of float32, shape (n, *network.input_shape)
         Calibration inputs.
+    chunk : int, optional
+        Inputs of a layer that are looked at together; bounds memory and changes no byte.
 
     Returns
     -------
     dict of str to Ranges
+
+    Raises
+    ------
+    InputError
+        If there are no inputs, or a value is not finite.
+
+    Notes
+    -----
+    Beyond a layer's inputs, outputs and weights this takes a few times `CHUNK_BYTES`. Products are laid out in calls of
+    one size as in `chipsim.crossbar.read_path.ReadPath`.
     """
     spec = plan.chip.spec
     device = device_of(spec)
     found: dict[str, Ranges] = {}
 
     def multiply(layer: MatrixLayer, values: Values) -> Values:
-        found[layer.name] = _layer_ranges(plan.layers[layer.name], values, device, spec)
-        return exact_layer(plan.layers[layer.name], values)
+        layer_plan = plan.layers[layer.name]
+        size = chunk or _chunk(layer_plan)
+        found[layer.name] = _layer_ranges(layer_plan, values, device, spec, size)
+        return exact_layer(layer_plan, values, size)
 
     with threadpool_limits(1, "blas"):  # how a product rounds depends on how many threads share it
         forward(plan.network, x, multiply, keep=())
     return found
 
 
-def exact_layer(plan: LayerPlan, values: Values) -> Values:
-    """A matrix layer in plain float32, shape (n, *layer.output_shape)."""
-    sums = np.empty((len(values) * plan.layer.positions, plan.layer.channels), np.float32)
-    for matrix in plan.matrices:
-        first = matrix.first_output_channel
-        vectors = input_vectors(matrix, values, plan.layer.window)
-        sums[:, first : first + matrix.columns] = vectors @ matrix.weights + matrix.bias
-    return finish_layer(plan.layer, sums)
+def exact_layer(plan: LayerPlan, values: Values, chunk: int) -> Values:
+    """A matrix layer in plain float32, shape (n, *layer.output_shape), ``chunk`` inputs at a time."""
+    layer = plan.layer
+    outputs = np.empty((len(values), *layer.output_shape), np.float32)
+    for start in range(0, len(values), chunk):
+        part = values[start : start + chunk]
+        sums = np.empty((len(part) * layer.positions, layer.channels), np.float32)
+        for matrix in plan.matrices:
+            mine = sums[:, matrix.first_output_channel :][:, : matrix.columns]
+            weights, bias = matrix.weights, matrix.bias
+            for vectors, source, place in _calls(input_vectors(matrix, part, layer.window), start, layer):
+                mine[source] = (vectors @ weights)[place] + bias
+        outputs[start : start + chunk] = finish_layer(layer, sums)
+    return outputs
 
 
 def finish_layer(layer: MatrixLayer, sums: Values) -> Values:
@@ -147,23 +173,60 @@ def vector_sizes(vectors: Values) -> Values:
     return np.where(largest > 0, largest, np.float32(1))
 
 
-def _layer_ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec) -> Ranges:
-    vectors = [input_vectors(matrix, values, plan.layer.window) for matrix in plan.matrices]
-    full_scale = 1.0
-    if spec.tile.dac.range == "per-vector":
-        vectors = [each / vector_sizes(each) for each in vectors]
-    else:
-        full_scale = input_range(values, spec.tile.dac.range_percentile)
+def _chunk(plan: LayerPlan) -> int:
+    """Inputs whose vectors fit into `CHUNK_BYTES`, at least one."""
+    return max(1, CHUNK_BYTES // (4 * plan.layer.positions * max(matrix.rows for matrix in plan.matrices)))
+
+
+def _calls(vectors: Values, first_input: int, layer: MatrixLayer) -> Iterator[tuple[Values, slice, slice]]:
+    """Lay MVMs out in calls of one size: the padded vectors, which MVMs they are, and the slots where these stand."""
+    slots = slots_of(layer)
+    padded = np.zeros((slots, vectors.shape[1]), np.float32)
+    for source, place in calls(len(vectors), first_input * layer.positions, slots):
+        if place != slice(0, slots):
+            padded.fill(0)
+        padded[place] = vectors[source]
+        yield padded, source, place
+
+
+def _layer_ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec, chunk: int) -> Ranges:
+    full_scale = 1.0 if spec.tile.dac.range == "per-vector" else _input_range(values, spec, chunk)
     dac = InputConverter(spec.tile.dac.bits, full_scale)
     outputs: dict[BlockKey, tuple[float, ...]] = {}
-    for placed in plan.blocks:
-        matrix, block = plan.matrices[placed.matrix], placed.block
-        outputs[placed.matrix, block.row, block.column] = output_ranges(
-            vectors[placed.matrix][:, block.first_row : block.first_row + block.rows],
-            block_weights(matrix, block),
-            scales(matrix, device, spec, block),
-            device,
-            dac,
-            spec,
-        )
+    for index, matrix in enumerate(plan.matrices):
+        blocks = [placed.block for placed in plan.blocks if placed.matrix == index and not placed.replica.number]
+        mvms = len(values) * plan.layer.positions
+        finders = [
+            range_finder(block_weights(matrix, block), scales(matrix, device, spec, block), device, dac, spec, mvms)
+            for block in blocks
+        ]
+        _watch(plan, matrix, values, list(zip(blocks, finders, strict=True)), spec, chunk)
+        outputs |= {
+            (index, block.row, block.column): finder.ranges() for block, finder in zip(blocks, finders, strict=True)
+        }
     return Ranges(full_scale, outputs)
+
+
+def _watch(
+    plan: LayerPlan, matrix: PackedMatrix, values: Values, finders: list[tuple[Block, RangeFinder]],
+    spec: InMemorySpec, chunk: int,
+) -> None:  # fmt: skip
+    """Show all MVMs of a matrix to its blocks, as often as they need."""
+    own_sizes = spec.tile.dac.range == "per-vector"
+    for turn in range(max(finder.passes for _, finder in finders)):
+        left = [(block, finder) for block, finder in finders if finder.passes > turn]
+        for start in range(0, len(values), chunk):
+            vectors = input_vectors(matrix, values[start : start + chunk], plan.layer.window)
+            for padded, _, place in _calls(vectors, start, plan.layer):
+                shown = padded / vector_sizes(padded) if own_sizes else padded
+                for block, finder in left:
+                    finder.add(shown[:, block.first_row : block.first_row + block.rows], place)
+
+
+def _input_range(values: Values, spec: InMemorySpec, chunk: int) -> float:
+    """Percentile of the magnitudes of a layer's inputs; 1 where it would be zero."""
+    found = StreamedPercentile(values.size, spec.tile.dac.range_percentile)
+    for _ in range(found.passes):
+        for start in range(0, len(values), chunk):
+            found.add(values[start : start + chunk])
+    return found.value() or 1.0

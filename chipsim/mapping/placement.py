@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from chipsim.architecture.chip import Chip
-from chipsim.errors import CapacityError
+from chipsim.errors import CapacityError, InputError, nearest
 from chipsim.mapping.partition import Block, PackedMatrix, pack, partition
-from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Slice
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica, Slice
 from chipsim.network.edges import HOST, Edge, edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer
 
 
-def place(network: Network, chip: Chip) -> Plan:
+def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = None) -> Plan:
     """Map a network onto a chip: layers in topological order on neighbouring tiles.
 
     Parameters
     ----------
     network : Network
     chip : Chip
+    replicas : mapping of str to int, optional
+        Copies of a layer's matrices; position p goes to copy p mod their number. One of every other layer.
 
     Returns
     -------
@@ -29,15 +31,26 @@ def place(network: Network, chip: Chip) -> Plan:
     ------
     CapacityError
         If the chip has fewer tiles than the network has blocks.
+    InputError
+        If a layer has no matrices, or fewer positions than replicas.
     """
+    copies = _checked(replicas or {}, network)
     rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
     packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
     blocks = {name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()}
-    _check_capacity(network, chip, {name: sum(map(len, parts)) for name, parts in blocks.items()})
+    _check_capacity(network, chip, {name: copies[name] * sum(map(len, parts)) for name, parts in blocks.items()})
     sites = iter(range(len(chip.tiles)))
     layers = {
         layer.name: LayerPlan(
-            layer, packed[layer.name], tuple(_slices(packed[layer.name], blocks[layer.name], chip, sites))
+            layer,
+            packed[layer.name],
+            tuple(
+                part
+                for number in range(copies[layer.name])
+                for part in _slices(
+                    packed[layer.name], blocks[layer.name], chip, sites, Replica(number, copies[layer.name])
+                )
+            ),
         )
         for layer in network.matrix_layers
     }
@@ -45,8 +58,9 @@ def place(network: Network, chip: Chip) -> Plan:
 
 
 def _slices(
-    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip, sites: Iterator[int]
-) -> Iterator[Slice]:
+    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip, sites: Iterator[int],
+    replica: Replica,
+) -> Iterator[Slice]:  # fmt: skip
     for index, (matrix, parts) in enumerate(zip(matrices, blocks, strict=True)):
         for column in sorted({block.column for block in parts}):
             mine = [block for block in parts if block.column == column]
@@ -55,8 +69,21 @@ def _slices(
                 matrix.first_output_channel + mine[0].first_column,
                 mine[0].columns,
                 chip.neuron_units[indices[0]],
-                tuple(PlacedBlock(index, b, chip.tiles[site]) for b, site in zip(mine, indices, strict=True)),
+                tuple(PlacedBlock(index, b, chip.tiles[site], replica) for b, site in zip(mine, indices, strict=True)),
             )
+
+
+def _checked(replicas: Mapping[str, int], network: Network) -> dict[str, int]:
+    """Copies of every matrix layer."""
+    positions = {layer.name: layer.positions for layer in network.matrix_layers}
+    for name, count in replicas.items():
+        if name not in positions:
+            raise InputError(f"replicas: {network.name} has no layer {name!r} on tiles{nearest(name, positions)}")
+        if not 1 <= count <= positions[name]:
+            raise InputError(
+                f"replicas: layer {name} has {positions[name]} positions: 1 to {positions[name]} copies, not {count}"
+            )
+    return dict.fromkeys(positions, 1) | dict(replicas)
 
 
 def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> None:

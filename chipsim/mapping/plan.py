@@ -11,17 +11,45 @@ from chipsim.network.layers import MatrixLayer
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """One of several copies of a layer's matrices, which take turns at its positions.
+
+    Attributes
+    ----------
+    number, of : int
+        Which one, from zero, of how many.
+
+    Examples
+    --------
+    >>> list(Replica(1, of=3).positions(8))
+    [1, 4, 7]
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def positions(self, total: int) -> range:
+        """The positions that it computes of ``total``."""
+        return range(self.number, total, self.of)
+
+
+WHOLE = Replica()
+"""A layer without copies."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedBlock:
-    """A block and its tile."""
+    """A block, its tile and the replica that it belongs to."""
 
     matrix: int
     block: Block
     tile: str
+    replica: Replica = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Output channels that one neuron unit computes: the blocks of one column of blocks.
+    """Output channels that one neuron unit computes: the blocks of one column of blocks, of one replica.
 
     Attributes
     ----------
@@ -37,10 +65,15 @@ class Slice:
     neuron_unit: str
     blocks: tuple[PlacedBlock, ...]
 
+    @property
+    def replica(self) -> Replica:
+        """Which positions it computes."""
+        return self.blocks[0].replica
+
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """Where one layer's matrices are."""
+    """Where one layer's matrices are; slices and blocks replica by replica."""
 
     layer: MatrixLayer
     matrices: tuple[PackedMatrix, ...]
@@ -52,8 +85,18 @@ class LayerPlan:
         return tuple(block for part in self.slices for block in part.blocks)
 
     @property
+    def replicas(self) -> int:
+        """Copies of the matrices."""
+        return self.slices[0].replica.of
+
+    @property
+    def tile_mvms(self) -> int:
+        """Tile-MVMs per input: each position on all blocks of one replica."""
+        return self.layer.positions * len(self.blocks) // self.replicas
+
+    @property
     def cells_used(self) -> int:
-        """Cells (pairs) that hold weights."""
+        """Cells (pairs) that hold weights, copies counted."""
         return sum(self.matrices[placed.matrix].cells_used(placed.block) for placed in self.blocks)
 
 
@@ -100,7 +143,7 @@ class Plan:
     @property
     def tile_mvms(self) -> int:
         """Tile-MVMs per input: positions x blocks."""
-        return sum(plan.layer.positions * len(plan.blocks) for plan in self.layers.values())
+        return sum(plan.tile_mvms for plan in self.layers.values())
 
     @property
     def utilisation_cells(self) -> float:
@@ -123,7 +166,7 @@ def _rows(plan: LayerPlan, chip: Chip) -> list[PlanRow]:
         rows.append(
             PlanRow(
                 plan.layer.name, matrix.name, matrix.rows, matrix.columns, len(mine),
-                used / (len(mine) * crossbar.rows * crossbar.columns), 1, plan.layer.positions,
+                used / (len(mine) * crossbar.rows * crossbar.columns), plan.replicas, plan.layer.positions,
                 mine[0].tile, mine[-1].tile,
             )
         )  # fmt: skip

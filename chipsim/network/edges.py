@@ -30,6 +30,8 @@ class Edge:
     taps_y, taps_x : tuple of tuple of int, or None
         For each producer row (column), the kernel rows (columns) that it meets in some window; an empty one is
         never read. None: every position is read whole.
+    reads_y, reads_x : ndarray of bool, shape (consumer rows, producer rows) and (columns, columns), or None
+        Which producer rows (columns) a consumer row (column) reads; None where every position is read whole.
     mixed : bool
         A view in between mixes positions and channels: the consumer's parts each read every channel of the producer.
     """
@@ -42,6 +44,17 @@ class Edge:
     taps_y: tuple[Taps, ...] | None = None
     taps_x: tuple[Taps, ...] | None = None
     mixed: bool = False
+    reads_y: NDArray[np.bool_] | None = None
+    reads_x: NDArray[np.bool_] | None = None
+
+    def read_by(self, consumers: range, total: int) -> NDArray[np.bool_]:
+        """Which of ``total`` producer positions some consumer positions read, shape (total,)."""
+        if self.reads_y is None or self.reads_x is None:
+            return np.ones(total, np.bool_)
+        asked = np.zeros(len(self.need), np.int64)
+        asked[consumers.start : consumers.stop : consumers.step] = 1
+        grid = asked.reshape(len(self.reads_y), len(self.reads_x))
+        return np.asarray((self.reads_y.T.astype(np.int64) @ grid @ self.reads_x) > 0).ravel()
 
     def taps(self, position: int) -> tuple[Taps, Taps] | None:
         """Kernel rows and columns that a producer position meets; None where it is read whole."""
@@ -88,7 +101,10 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
         return Edge(producer_name, consumer_name, operand, wanted, first)
     outputs = map_size(consumer.output_shape)
     taps_y, taps_x = (_taps(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
-    return Edge(producer_name, consumer_name, operand, wanted, first, taps_y, taps_x)
+    reads_y, reads_x = (_reads(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
+    return Edge(
+        producer_name, consumer_name, operand, wanted, first, taps_y, taps_x, reads_y=reads_y, reads_x=reads_x
+    )  # fmt: skip
 
 
 def _through_views(network: Network, name: str) -> tuple[str, Shape | None]:
@@ -114,3 +130,13 @@ def _taps(window: Window, axis: int, size: int, outputs: int) -> tuple[Taps, ...
             if 0 <= index < size:
                 found[index].add(tap)
     return tuple(tuple(sorted(taps)) for taps in found)
+
+
+def _reads(window: Window, axis: int, size: int, outputs: int) -> NDArray[np.bool_]:
+    """Which input indices each output index reads along one axis, shape (outputs, size)."""
+    starts = np.arange(outputs)[:, None] * window.strides[axis] - window.pads[axis]
+    indices = starts + np.arange(window.kernel[axis]) * window.dilations[axis]
+    found = np.zeros((outputs, size), np.bool_)
+    inside = (indices >= 0) & (indices < size)
+    found[np.nonzero(inside)[0], indices[inside]] = True
+    return found

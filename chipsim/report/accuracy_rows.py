@@ -31,7 +31,7 @@ def accuracy_table(data: dict[str, Any]) -> Table:
 
 
 def _accuracies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
-    accuracy, count = data["accuracy"], data["settings"]["programmings"]
+    accuracy, count = data["accuracy"], (data.get("partial") or data["settings"])["programmings"]
     times = f"{count} programmings" if count > 1 else "1 programming"
     spread = f"± {percent(accuracy['noisy_std'])}, lowest {percent(accuracy['noisy_min'])} of {times}"
     rows = [

@@ -24,6 +24,13 @@ _MEANING = {
     "pipeline.png": "layers over time for the first inputs",
     "energy.png": "where the energy of an input goes",
     "comparison.png": "chip against baseline",
+    "ageing.csv": "one row per age and compensation",
+    "ageing.json": "every number, settings, seed, versions",
+    "ageing.png": "accuracy over time",
+    "causes.csv": "how long work and servers waited, and for what",
+    "critical_path.csv": "the critical path, segment by segment",
+    "what_if.csv": "throughput and latency with faster parts",
+    "critical_path.png": "the critical path by layer and over time",
     "device.csv": "conductance per target and age",
     "device.png": "what the cells do over time",
 }

@@ -25,12 +25,15 @@ class Metric:
         ``"less"``, ``"more"``, or empty where neither is.
     show : callable
         The value (None where unknown) as text with its unit.
+    only_if_known : bool
+        It has no line in tables where the chip's is not known.
     """
 
     key: str
     label: str
     better: str
     show: Callable[[float | None], str]
+    only_if_known: bool = False
 
     def value(self, machine: Machine) -> float | None:
         """The number of one machine; bytes moved are summed over the levels that both kinds of machine have."""
@@ -131,6 +134,8 @@ _ALL = (
     Metric("tops_per_w", "Useful TOPS/W", "more", plain("TOPS/W")),
     Metric("utilisation_mean", "Compute busy, mean", "", percent),
     Metric("utilisation_cells", "Cells used", "", percent),
+    Metric("loading_s", "Loading the weights, once", "less", scaled("s"), only_if_known=True),
+    Metric("loading_j", "  its energy", "less", scaled("J"), only_if_known=True),
     Metric(BYTES_MOVED, "Data moved per input", "less", scaled("B")),
 )
 METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _ALL}

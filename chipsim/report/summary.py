@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from chipsim.report.accuracy_rows import accuracy_table
+from chipsim.report.arrival_rows import arrival_rows, arrival_words, saturation_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, scaled
+from chipsim.report.partial_words import partial_note, title
 from chipsim.result import Result
 from chipsim.units import human
 
@@ -37,11 +39,12 @@ def result_table(result: Result) -> Group:
 def _run(result: Result) -> Table:
     data = result.data
     network, settings = data["network"], data["settings"]
-    table = new_table(f"{network['name']} on {data['chip']['name']}", show_head=False)
+    table = new_table(title(f"{network['name']} on {data['chip']['name']}", data), show_head=False)
     add_column(table, "")
     add_column(table, "")
     weights = "" if data["weights"] == "file" else f", {data['weights']} weights"
     handed = "each batch finished before the next" if settings["drain"] else "batches follow without a drain"
+    handed += arrival_words(data)
     rows = {
         "network": f"{network['layers']} layers, {network['macs']:,} multiply-accumulates per input{weights}",
         "inputs": f"{settings['inputs']:,} from {settings['data']}; batch {settings['batch']}, {handed}",
@@ -66,10 +69,10 @@ def _numbers(result: Result) -> Table:
     if baseline is not None:
         add_column(table, baseline["name"], right=True)
         add_column(table, "chip / baseline")
-    for row in _facts(result):
+    for row in [*_facts(result), *arrival_rows(data)]:
         _add(table, baseline, *row)
     for key, metric in METRICS.items():
-        if key in chip:
+        if key in chip and not (metric.only_if_known and chip[key] is None):
             mine, theirs = metric.value(chip), metric.value(baseline or {})
             _add(table, baseline, metric.label, metric.show(mine), metric.show(theirs), _ratio(metric, ratio.get(key)))
     _add_levels(table, chip, baseline)
@@ -119,11 +122,14 @@ def _ratio(metric: Metric, ratio: float | None) -> Text:
 
 def _notes(data: dict[str, Any]) -> list[Text]:
     chip, baseline = data["chip"], data["baseline"]
-    notes = []
+    notes = [*partial_note(data), *saturation_notes(data)]
     cost = chip["drift_compensation"]
     if cost is not None:
+        took = f"{cost['inputs']} calibration inputs"
+        if cost["inputs"] is None:
+            took = f"{cost['reads_per_tile']} reference reads per tile"
         notes.append(
-            f"Drift compensation: {cost['reads_per_tile']} reference reads per tile before the first input, "
+            f"Drift compensation: {took} before the first input, "
             f"{human(cost['time_s'], 's')} (in no latency) and {human(cost['energy_j'], 'J')} "
             "once, shared by all inputs in the energy above."
         )

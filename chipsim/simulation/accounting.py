@@ -12,6 +12,7 @@ from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
+from chipsim.simulation.varying import ConversionCounts
 from chipsim.units import PS_PER_S
 
 
@@ -50,6 +51,8 @@ def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
         columns = bytes_of(block.columns, spec.widths.partial_sum_bits)
         for action, each in _mvm_actions(spec, block.rows, block.columns):
             ledger.add(server.name, "tile", action, server.layer, each * server.drains)
+        for action, amount in _cycle_actions(spec, block.columns, machine.counts.get(server.name), server.drains):
+            ledger.add(server.name, "tile", action, server.layer, amount)
         ledger.add(server.name, "tile", array, server.layer, (rows + columns) * server.drains)
         ledger.add("buffer" + label, "tile buffer", read, server.layer, rows * server.loads)
         ledger.add("control" + label, "control unit", issue, server.layer, server.drains)
@@ -64,6 +67,34 @@ def _mvm_actions(spec: InMemorySpec, rows: int, columns: int) -> Iterator[tuple[
     for name, converter, amount in conversions(tile, rows, columns):
         joules, source = converter.energy_per_conversion, converter.source_of("energy_per_conversion")
         yield Action(name, "conversion", joules, source), amount
+
+
+def _cycle_actions(
+    spec: InMemorySpec, columns: int, counts: ConversionCounts | None, mvms: int
+) -> Iterator[tuple[Action, int]]:
+    """Cycles of the output conversions of a tile's first MVMs, where they cost anything."""
+    tile = spec.tile
+    if tile.mvm_energy is not None or not tile.adc.energy_per_cycle:
+        return
+    if counts is not None and counts.cycles is not None:
+        yield cycle_action(tile, "adc cycle", "counted from the values"), int(counts.cycles[:mvms].sum())
+        return
+    yield (
+        cycle_action(tile, "adc cycle", "full scale assumed, values unknown" if tile.cycles_depend_on_codes else ""),
+        most_cycles(tile, columns) * mvms,
+    )
+
+
+def cycle_action(tile: Tile, name: str, how: str) -> Action:
+    """Cycles of output conversions under a name; ``how`` says how they were counted, where there is a choice."""
+    source = tile.adc.source_of("energy_per_cycle")
+    return Action(name, "cycle", tile.adc.energy_per_cycle, f"{source}; {how}" if how else source)
+
+
+def most_cycles(tile: Tile, columns: int) -> int:
+    """Cycles of all output conversions of one MVM, at full scale where they depend on what comes out."""
+    amounts = (amount for _, converter, amount in conversions(tile, 0, columns) if converter is tile.adc)
+    return tile.adc.cycles(tile.unsigned_codes) * sum(amounts)
 
 
 def conversions(tile: Tile, rows: int, columns: int) -> Iterator[tuple[str, Dac | Adc, int]]:
@@ -96,7 +127,6 @@ def _count_digital(ledger: Ledger, plan: Plan, machine: Machine) -> None:
 def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> None:
     """Bytes over every link, and into every buffer."""
     spec, graph = plan.chip.spec, plan.chip.graph
-    link = _per_byte("transfer", spec.link, spec.link.energy_per_byte, "link_hop")
     switch = Action("switch", "byte", spec.router.energy_per_byte, spec.router.source_of("energy_per_byte"))
     host = _per_byte("transfer", spec.host, spec.host.energy_per_byte, "host")
     write = _per_byte("write", spec.tile.buffer, spec.tile.buffer.energy_per_byte, "tile_buffer")
@@ -107,9 +137,11 @@ def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> No
     for flow in interconnect.flows:
         for server, packets in ((link, hop.packets) for hop in flow.hops for link in (hop.link, *hop.followers)):
             amount, (source, target) = packets * flow.bytes, server.edge
-            kind, ends_at = graph.edges[source, target]["kind"], graph.nodes[target]["kind"]
+            edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
+            kind = edge["kind"]
             if kind == "link":
-                ledger.add(server.name, "link", link, flow.layer, amount)
+                wire = Action("transfer", "byte", edge["wire_j_per_byte"], edge["wire_source"], "link_hop")
+                ledger.add(server.name, "link", wire, flow.layer, amount)
                 ledger.add(source, "router", switch, flow.layer, amount)
             elif kind == "host":
                 ledger.add(server.name, "host", host, flow.layer, amount)

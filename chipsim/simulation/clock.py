@@ -12,6 +12,8 @@ from simpy.events import Event
 COMPLETION = 0
 """Priority of things that end: before every request of the same picosecond (rule T3)."""
 
+EVENTS_PER_REPORT = 10_000
+"""A few hundredths of a second of work."""
 
 Callbacks = tuple[Callable[[Any], None]]
 
@@ -71,11 +73,25 @@ class Clock(simpy.Environment):
         moment.callbacks = callbacks  # type: ignore[assignment]
         heappush(self._queue, (time_ps, priority, next(self._eid), moment))  # type: ignore[misc]
 
-    def run_all(self) -> None:
-        """Process every event there is: the environment's ``step``, without a call for each."""
+    def run_all(self, at_time: Callable[[int], None] | None = None) -> None:
+        """Process every event there is: the environment's ``step``, without a call for each.
+
+        Parameters
+        ----------
+        at_time : callable, optional
+            Told the time in picoseconds, once in `EVENTS_PER_REPORT` events.
+        """
+        while self._queue:
+            self._run_some(EVENTS_PER_REPORT)
+            if at_time is not None:
+                at_time(self._now)
+
+    def _run_some(self, most: int) -> None:
+        """Process at most so many events."""
         queue, count = self._queue, self.events
+        last = count + most
         try:
-            while queue:
+            while queue and count < last:
                 self._now, _, _, event = heappop(queue)  # type: ignore[assignment]
                 count += 1
                 callbacks = event.callbacks

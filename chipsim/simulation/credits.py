@@ -38,7 +38,7 @@ def _watch_buffer(
     if server.releases is None:
         server.releases = array("q")
     target.arrivals = Arrivals()
-    machine.buffers.append(BufferUse(edge, target.component, target.arrivals, server.releases))
+    machine.buffers.append(BufferUse(edge, target.component, target.arrivals, server.releases, target.replica))
     if buffer.capacity == "unbounded":
         return
     channels = sum(high - low for low, high in machine.channels_read(edge, target, None))
@@ -51,7 +51,8 @@ def _watch_buffer(
             f"({needed} positions); raise {'tile' if isinstance(server, TileServer) else 'digital_unit'}"
             f".buffer.capacity or make it unbounded"
         )
-    credit = Credit(capacity, edge.oldest.tolist(), producer_positions, server.releases)
+    own = target.replica.positions(len(edge.oldest))
+    credit = Credit(capacity, edge.oldest[own.start :: own.step].tolist(), producer_positions, server.releases)
     for source in machine.sources[edge.producer]:
         source.outlet.credits.append(credit)
         server.on_release.append(source.wake)

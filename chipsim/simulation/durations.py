@@ -1,4 +1,4 @@
-"""How long each phase takes on one chip, in integer picoseconds (rules T1, T12, T16, T17)."""
+"""How long each phase takes on one chip, in integer picoseconds (rules T1, T12, T16, T17, T42)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from chipsim.architecture.spec import InMemorySpec
+from chipsim.architecture.spec import InMemorySpec, Tile
 from chipsim.units import PS_PER_S, duration_ps, exact, to_ps
 
 
@@ -23,21 +23,40 @@ def bytes_of(values: int, bits: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class MvmPhases:
-    """Durations of one MVM's phases in picoseconds; ``convert_ps`` is 0 where ``mvm_latency`` covers both."""
+    """Durations of one MVM's phases in picoseconds.
+
+    Attributes
+    ----------
+    load_ps, integrate_ps, drain_ps : int
+    convert_ps : int
+        0 where ``mvm_latency`` covers both, or a counter needs no time beyond integration.
+    handover_ps : int
+        Of planes that overlap (rule T42), from the start of the first plane's conversion to that of the last one's;
+        ``integrate_ps`` is the first plane's then and ``convert_ps`` the last one's.
+    idle_ps : int
+        Of the array before the last conversion, with nothing left to integrate.
+    """
 
     load_ps: int
     integrate_ps: int
     convert_ps: int
     drain_ps: int
+    handover_ps: int = 0
+    idle_ps: int = 0
+
+    @property
+    def mvm_ps(self) -> int:
+        """Integrate and convert all planes, never kept waiting."""
+        return self.integrate_ps + self.handover_ps + self.convert_ps
 
     @property
     def latency_ps(self) -> int:
         """Sum of the phases."""
-        return self.load_ps + self.integrate_ps + self.convert_ps + self.drain_ps
+        return self.load_ps + self.mvm_ps + self.drain_ps
 
 
 def mvm_phases(spec: InMemorySpec, rows: int, columns: int) -> MvmPhases:
-    """Phases of an MVM that uses so many rows and columns of a tile."""
+    """Phases of an MVM that uses so many rows and columns of a tile; the longest where they depend on values."""
     tile = spec.tile
     load = to_ps(spec.control_unit.issue_time) + duration_ps(
         bytes_of(rows, spec.widths.activation_bits), tile.buffer.bandwidth
@@ -45,23 +64,45 @@ def mvm_phases(spec: InMemorySpec, rows: int, columns: int) -> MvmPhases:
     drain = duration_ps(bytes_of(columns, spec.widths.partial_sum_bits), tile.output_bandwidth)
     if tile.mvm_latency is not None:
         return MvmPhases(load, to_ps(tile.mvm_latency), 0, drain)
-    assert tile.adc.conversion_time is not None  # the specification demands one of the two
-    converters = math.ceil(tile.crossbar.columns / tile.adc.columns_per_adc)
-    steps, planes = 2**tile.dac.digit_bits - 1, tile.dac.planes
-    integrate = math.ceil(steps * exact(tile.dac.time_per_lsb) * PS_PER_S)
-    convert = math.ceil(math.ceil(columns / converters) * exact(tile.adc.conversion_time) * PS_PER_S)
-    if not tile.sample_and_hold:
+    planes = tile.dac.planes
+    integrate = steps_ps(2**tile.dac.digit_bits - 1, tile.dac.time_per_lsb)
+    convert = math.ceil(math.ceil(columns / tile.converters) * _turn_s(tile) * PS_PER_S)
+    if not overlaps(tile, convert):
         return MvmPhases(load, planes * integrate, planes * convert, drain)
-    if integrate >= convert:  # each plane is converted while the next one integrates
-        return MvmPhases(load, planes * integrate, convert, drain)
-    return MvmPhases(load, integrate, planes * convert, drain)
+    return MvmPhases(
+        load, integrate, convert, drain, (planes - 1) * max(integrate, convert), max(0, convert - integrate)
+    )
+
+
+def overlaps(tile: Tile, convert_ps: int) -> bool:
+    """Whether a plane is converted while the next one integrates (rule T42)."""
+    return tile.sample_and_hold and tile.dac.planes > 1 and convert_ps > 0
+
+
+def steps_ps(steps: int, seconds_each: float) -> int:
+    """Time of so many steps or cycles, rounded up once (rule T1).
+
+    Examples
+    --------
+    >>> steps_ps(3, 0.4e-12)
+    2
+    """
+    return math.ceil(steps * exact(seconds_each) * PS_PER_S)
+
+
+def _turn_s(tile: Tile) -> Fraction:
+    """Time in which all converters of a tile convert one column each, at most."""
+    adc = tile.adc
+    if adc.conversion_time is not None:
+        return exact(adc.conversion_time)
+    return Fraction(0) if adc.cycle_time is None else adc.cycles(tile.unsigned_codes) * exact(adc.cycle_time)
 
 
 def peak_interval_ps(spec: InMemorySpec) -> int:
-    """Time between two full MVMs of a tile that is never kept waiting."""
+    """Time between two full MVMs of a tile that is never kept waiting; the longest where it depends on values."""
     phases = mvm_phases(spec, spec.tile.crossbar.rows, spec.tile.crossbar.columns)
     if spec.tile.sample_and_hold:
-        return max(phases.integrate_ps, phases.convert_ps)
+        return phases.handover_ps + max(phases.integrate_ps, phases.convert_ps)
     return phases.integrate_ps + phases.convert_ps
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,21 +13,22 @@ from chipsim.errors import DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
 from chipsim.simulation.buffers import peak_occupancy
+from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import peak_interval_ps
 from chipsim.simulation.gate import Gate
-from chipsim.simulation.host import HostSink
+from chipsim.simulation.host import HostSink, Stream
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
+from chipsim.simulation.stages import StageNotes
 from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import StageSpan, Timeline
+from chipsim.simulation.timeline import Timeline
+from chipsim.simulation.varying import ConversionCounts
 from chipsim.simulation.wiring import build_machine
 
-Traced = TileServer | NeuronServer | DigitalLayerServer | Interconnect
-STAGE_INPUTS = 8
-"""Inputs whose layer spans are kept for the pipeline figure."""
+Traced = TileServer | NeuronServer | ChainUnit | DigitalLayerServer | Interconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class ChipOutcome(Outcome):
 
 def simulate_chip(
     plan: Plan, inputs: int, batch: int = 1, *, drain: bool = False, trace_inputs: int = 0, preloaded: bool = False,
-    progress: Callable[[int], None] | None = None,
+    arrivals_ps: Sequence[int] | None = None, stop: Callable[[], bool] | None = None,
+    progress: Callable[[int], None] | None = None, at_time: Callable[[int], None] | None = None,
+    counts: Mapping[str, ConversionCounts] | None = None,
 ) -> ChipOutcome:  # fmt: skip
     """Simulate a stream of inputs on a chip.
 
@@ -78,8 +81,16 @@ def simulate_chip(
         Keep every span of so many first inputs.
     preloaded : bool
         Measure the arrays alone: operands are in the tiles' registers and results stay there.
+    arrivals_ps : sequence of int, length inputs, optional
+        When each input is there to be sent, never falling; all from the beginning if not given.
+    stop : callable, optional
+        Asked before an input is admitted; once it says so, those admitted are finished and no others (rule T30).
     progress : callable, optional
         Told the number of finished inputs.
+    at_time : callable, optional
+        Told the simulated time in ps now and then.
+    counts : mapping of tile to ConversionCounts, optional
+        What the conversions of all its MVMs took, where that depends on values; the most if not given (rule T43).
 
     Raises
     ------
@@ -90,15 +101,16 @@ def simulate_chip(
     """
     cpu, wall = time.process_time(), time.perf_counter()
     with _no_cycle_search():
-        alone = _alone(plan, preloaded) if inputs > 1 else None
+        alone = _alone(plan, preloaded, counts) if inputs > 1 else None
         in_flight = plan.chip.spec.host.max_inputs_in_flight
         if in_flight == "auto":
             in_flight = 1 if alone is None else alone.in_flight
-        run = _Run(plan, inputs, batch, drain, in_flight, trace_inputs, preloaded, progress)
-        run.execute()
+        stream = Stream(inputs, in_flight, batch, drain, arrivals_ps, stop)
+        run = _Run(plan, stream, trace_inputs, preloaded, progress, counts)
+        run.execute(at_time)
         events = run.machine.clock.events + (0 if alone is None else alone.events)
         cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
-        return _outcome(plan, run, alone, in_flight, cost)
+        return _outcome(plan, run, alone, stream, cost)
 
 
 @contextmanager
@@ -136,9 +148,9 @@ class Alone:
         return math.ceil(self.latency_ps / self.busiest_ps) + 1
 
 
-def _alone(plan: Plan, preloaded: bool) -> Alone:
-    run = _Run(plan, 1, 1, False, 1, 0, preloaded, None)
-    run.execute()
+def _alone(plan: Plan, preloaded: bool, counts: Mapping[str, ConversionCounts] | None) -> Alone:
+    run = _Run(plan, Stream(1, 1), 0, preloaded, None, counts)
+    run.execute(None)
     return Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
 
 
@@ -146,60 +158,41 @@ class _Run:
     """One execution of a machine."""
 
     def __init__(
-        self, plan: Plan, inputs: int, batch: int, drain: bool, in_flight: int, trace_inputs: int, preloaded: bool,
-        progress: Callable[[int], None] | None,
+        self, plan: Plan, stream: Stream, trace_inputs: int, preloaded: bool, progress: Callable[[int], None] | None,
+        counts: Mapping[str, ConversionCounts] | None,
     ) -> None:  # fmt: skip
-        self.inputs, self.batch = inputs, batch
-        self.machine = machine = build_machine(plan, min(in_flight, inputs) + 1, preloaded=preloaded)
+        window = min(stream.in_flight, stream.inputs) + 1
+        self.machine = machine = build_machine(plan, window, preloaded=preloaded, counts=counts)
         assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
-        self.sink = HostSink(machine.host, inputs, in_flight, batch, drain, admitted, progress)
+        self.sink = HostSink(machine.host, stream, admitted, progress)
         for gate in machine.host_gates:
             self.sink.add(gate)
         self.timeline = Timeline()
-        self._starts: dict[tuple[str, int], int] = {}
-        self._ends: dict[tuple[str, int], int] = {}
+        self._stages = StageNotes()
         self._watch(trace_inputs)
 
-    def execute(self) -> None:
+    def execute(self, at_time: Callable[[int], None] | None) -> None:
         """Run to the end; see `simulate_chip`."""
         self.sink.start()
-        self.machine.clock.run_all()
-        if len(self.sink.done) < self.inputs:
-            raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.inputs))
+        self.machine.clock.run_all(at_time)
+        if len(self.sink.done) < self.sink.inputs:
+            raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.sink.inputs))
         self.machine.interconnect.account()
         self.timeline.busy_ps = _busy(self.machine)
-        self.timeline.stages = [
-            StageSpan(layer, input, start, self._ends[layer, input])
-            for (layer, input), start in self._starts.items()
-            if (layer, input) in self._ends
-        ]
+        self.timeline.stages = self._stages.spans()
 
     def _watch(self, trace_inputs: int) -> None:
         machine = self.machine
         starters: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
-        enders: list[NeuronServer | DigitalLayerServer] = [*machine.neurons, *machine.digital]
+        enders: list[NeuronServer | ChainUnit | DigitalLayerServer] = [*machine.neurons, *machine.digital]
         for starter in starters:
-            starter.on_start = self._starter(starter.layer)
+            starter.on_start = self._stages.starter(starter.layer)
         for ender in enders:
-            ender.on_end = self._ender(ender.layer)
+            ender.on_end = self._stages.ender(ender.layer)
         if trace_inputs:
             for traced in _traced(machine):
                 traced.trace_inputs(trace_inputs, self.timeline.spans.append)
-
-    def _starter(self, layer: str) -> Callable[[int, int], None]:
-        def note(input: int, time: int) -> None:
-            if input < STAGE_INPUTS:
-                self._starts[layer, input] = min(time, self._starts.get((layer, input), time))
-
-        return note
-
-    def _ender(self, layer: str) -> Callable[[int, int], None]:
-        def note(input: int, time: int) -> None:
-            if input < STAGE_INPUTS:
-                self._ends[layer, input] = max(time, self._ends.get((layer, input), 0))
-
-        return note
 
 
 def _admission_of(gate: Gate) -> Callable[[int, int], None]:
@@ -233,7 +226,7 @@ def _who_waits(machine: Machine, done: int, inputs: int) -> str:
     return f"nothing can go on after {done} of {inputs} inputs: {shown}"
 
 
-def _outcome(plan: Plan, run: _Run, alone: Alone | None, in_flight: int, cost: SimulatorCost) -> ChipOutcome:
+def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: SimulatorCost) -> ChipOutcome:
     machine, spec = run.machine, plan.chip.spec
     makespan = max(run.sink.done)
     cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
@@ -242,7 +235,8 @@ def _outcome(plan: Plan, run: _Run, alone: Alone | None, in_flight: int, cost: S
         name=spec.name,
         released_ps=run.sink.released,
         done_ps=run.sink.done,
-        batch=run.batch,
+        admitted_ps=run.sink.admitted,
+        batch=stream.batch,
         latency_alone_ps=None if alone is None else alone.latency_ps,
         ledger=count_actions(plan, machine, makespan),
         timeline=run.timeline,
@@ -254,12 +248,13 @@ def _outcome(plan: Plan, run: _Run, alone: Alone | None, in_flight: int, cost: S
             (link.name, *link.edge, link.packets, link.bytes, link.busy) for link in machine.interconnect.links.values()
         ],
         buffer_peaks=[_buffer_peak(plan, use) for use in machine.buffers],
-        max_inputs_in_flight=in_flight,
+        max_inputs_in_flight=stream.in_flight,
     )
 
 
 def _buffer_peak(plan: Plan, use: BufferUse) -> BufferPeak:
     edge = use.edge
     positions = plan.network.layers[edge.producer].positions
-    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest.tolist(), positions)
+    own = use.replica.positions(len(edge.oldest))
+    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest[own.start :: own.step].tolist(), positions)
     return BufferPeak(edge.producer, edge.consumer, use.component, peak)

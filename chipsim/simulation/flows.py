@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,37 +36,74 @@ def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
         close_together(outlets)
 
 
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What one replica of a consumer (all of it, where it has no copies) reads of a producer over one edge.
+
+    Attributes
+    ----------
+    edge : Edge
+    completes : ndarray of int64, shape (producer positions,)
+        Which of the replica's positions each producer position is the last one for; ``count`` where it is not read.
+    count : int
+        The replica's positions.
+    targets : list of Target
+    """
+
+    edge: Edge
+    completes: NDArray[np.int64]
+    count: int
+    targets: list[Target]
+
+
+def _branches(machine: Machine, outgoing: list[Edge], total: int) -> Iterator[_Branch]:
+    for edge in outgoing:
+        targets = machine.targets[edge.consumer, edge.operand]
+        for replica in dict.fromkeys(target.replica for target in targets):
+            own = replica.positions(len(edge.need))
+            need = edge.need[own.start :: own.step]
+            completes = np.searchsorted(need, np.arange(total), side="right").astype(np.int64)
+            if replica.of > 1:
+                completes[~edge.read_by(own, total)] = len(own)
+            yield _Branch(edge, completes, len(own), [target for target in targets if target.replica == replica])
+
+
 def _join(machine: Machine, source: Source, outgoing: list[Edge]) -> None:
     """Lay the flows of one source to all consumers of its layer."""
     total = len(source.outlet.flows)
-    completes = [np.searchsorted(edge.need, np.arange(total), side="right") for edge in outgoing]
-    lists = [completed.tolist() for completed in completes]
+    branches = list(_branches(machine, outgoing, total))
+    lists = [branch.completes.tolist() for branch in branches]
     known: dict[tuple[object, ...], Flow] = {}
     sinks = {
         (index, number): EdgeSink(target.gate, lists[index], target.arrivals)
-        for index, edge in enumerate(outgoing)
-        for number, target in enumerate(machine.targets[edge.consumer, edge.operand])
+        for index, branch in enumerate(branches)
+        for number, target in enumerate(branch.targets)
     }
-    for classes, positions in _classes(outgoing, completes):
+    own = np.zeros(total, np.bool_)
+    own[source.replica.number :: source.replica.of] = True
+    for classes, found in _classes(branches, total):
+        positions = found[own[found]]
+        if not len(positions):
+            continue
         flows = []
-        for block, (ranges, targets) in enumerate(_groups(machine, source, outgoing, classes)):
+        for block, (ranges, targets) in enumerate(_groups(machine, source, branches, classes)):
             flows.append(_flow(machine, source, block, ranges, targets, sinks, known))
             for index, _, target in targets:
-                target.gate.expect(completes[index][positions])
+                target.gate.expect(branches[index].completes[positions])
         for position in positions.tolist():
             source.outlet.flows[position] = flows
 
 
 def _groups(
-    machine: Machine, source: Source, outgoing: list[Edge], classes: Classes
+    machine: Machine, source: Source, branches: list[_Branch], classes: Classes
 ) -> Iterator[tuple[Ranges, list[tuple[int, int, Target]]]]:
     """Targets that read the same channels of a position, by channels."""
     groups: dict[Ranges, list[tuple[int, int, Target]]] = {}
-    for index, (edge, taps) in enumerate(zip(outgoing, classes, strict=True)):
+    for index, (branch, taps) in enumerate(zip(branches, classes, strict=True)):
         if taps == ():
             continue
-        for number, target in enumerate(machine.targets[edge.consumer, edge.operand]):
-            ranges = _within(machine.channels_read(edge, target, taps), source)
+        for number, target in enumerate(branch.targets):
+            ranges = _within(machine.channels_read(branch.edge, target, taps), source)
             if ranges:
                 groups.setdefault(ranges, []).append((index, number, target))
     yield from groups.items()
@@ -88,22 +126,19 @@ def _flow(
     return flow
 
 
-def _classes(outgoing: list[Edge], completes: list[NDArray[np.int64]]) -> Iterator[tuple[Classes, NDArray[np.int64]]]:
-    """Positions that are alike for every edge: read at the same kernel rows and columns, or not read at all."""
-    total = len(completes[0])
+def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDArray[np.int64]]]:
+    """Positions that are alike for every branch: read at the same kernel rows and columns, or not read at all."""
     label = np.zeros(total, np.intp)
-    for edge, completed in zip(outgoing, completes, strict=True):
-        unread = completed >= len(edge.need)
-        for part in (unread, *_tap_labels(edge, total)):
+    for branch in branches:
+        unread = branch.completes >= branch.count
+        for part in (unread, *_tap_labels(branch.edge, total)):
             label = label * (int(part.max()) + 1) + part.astype(np.intp)
+        label = np.unique(label, return_inverse=True)[1]  # small numbers again: there may be many branches
     order = np.argsort(label, kind="stable")
     for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
         first = int(positions[0])
         yield (
-            tuple(
-                edge.taps(first) if completed[first] < len(edge.need) else ()
-                for edge, completed in zip(outgoing, completes, strict=True)
-            ),
+            tuple(branch.edge.taps(first) if branch.completes[first] < branch.count else () for branch in branches),
             positions,
         )
 

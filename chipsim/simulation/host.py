@@ -1,12 +1,46 @@
-"""`HostSource` sends inputs, `HostSink` sees outputs and admits the next ones (rules T18, T22, T23)."""
+"""`HostSource` sends inputs, `HostSink` sees outputs and admits the next ones (rules T18, T22, T23, T27, T30)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What the host is to send.
+
+    Attributes
+    ----------
+    inputs : int
+        How many, at least 1.
+    in_flight : int
+        Inputs that may be admitted and not done.
+    batch : int
+        Inputs that the host hands over together.
+    drain : bool
+        Finish a batch before the next one is admitted.
+    arrivals_ps : sequence of int, length inputs, or None
+        When each input is there to be sent; None where all are from the beginning.
+    stop : callable, optional
+        Whether to admit no more inputs.
+    """
+
+    inputs: int
+    in_flight: int
+    batch: int = 1
+    drain: bool = False
+    arrivals_ps: Sequence[int] | None = None
+    stop: Callable[[], bool] | None = None
+
+    def waits_for(self, input: int) -> int:
+        """How many inputs must be done before this one is admitted."""
+        needed = input - self.in_flight + 1
+        return max(needed, input // self.batch * self.batch) if self.drain else needed
 
 
 class HostSource(Actor):
@@ -55,26 +89,28 @@ class HostSink(Actor):
 
     Attributes
     ----------
-    released, done : list of int
-        Per input: release of its batch, last output byte.
+    inputs : int
+        How many will be done: those of the stream, or those admitted when it was ended early.
+    released, admitted, done : list of int
+        Per input: release of its batch, admission, last output byte.
     """
 
     __slots__ = (
-        "_batch", "_drain", "_gate", "_gates", "_in_flight", "_inputs", "_latest", "_on_admit", "_on_done",
-        "_position", "_source", "done", "released",
+        "_gate", "_gates", "_latest", "_on_admit", "_on_done", "_position", "_source", "_stream", "admitted", "done",
+        "inputs", "released",
     )  # fmt: skip
 
     def __init__(
-        self, source: HostSource, inputs: int, in_flight: int, batch: int, drain: bool,
-        on_admit: list[Callable[[int, int], None]], on_done: Callable[[int], None] | None,
+        self, source: HostSource, stream: Stream, on_admit: list[Callable[[int, int], None]],
+        on_done: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._source, self._inputs, self._in_flight = source, inputs, in_flight
-        self._batch, self._drain = batch, drain
+        self._source, self._stream, self.inputs = source, stream, stream.inputs
         self._on_admit, self._on_done = on_admit, on_done
         self._gates: list[Gate] = []
         self._gate = self._position = self._latest = 0  # seen so far of the next input
         self.released: list[int] = []
+        self.admitted: list[int] = []
         self.done: list[int] = []
 
     def add(self, gate: Gate) -> None:
@@ -88,14 +124,14 @@ class HostSink(Actor):
 
     def _step(self) -> bool:
         """Finish the next input if all its outputs are known, and admit as many more."""
-        if len(self.done) == self._inputs or not self._finish():
+        if len(self.done) == self.inputs or not self._finish():
             return False
         self._admit()
         return True
 
     def _finish(self) -> bool:
         input = len(self.done)
-        if input >= len(self.released):
+        if input >= len(self.admitted):
             return False
         while self._gate < len(self._gates):
             gate = self._gates[self._gate]
@@ -113,22 +149,34 @@ class HostSink(Actor):
         return True
 
     def _admit(self) -> None:
-        while len(self.released) < self._inputs:
-            input = len(self.released)
+        while len(self.admitted) < self.inputs:
+            input = len(self.admitted)
             time = self._admission(input)
             if time is None:
                 return
-            first_of_batch = input % self._batch == 0
-            self.released.append(time if first_of_batch else self.released[-1])
+            if input and self._stream.stop is not None and self._stream.stop():
+                self.inputs = input  # no others follow
+                return
+            self.admitted.append(time)
+            self.released.append(self._release(input, time))
             for admitted in self._on_admit:
                 admitted(input, time)
             self._source.admit(time)
 
     def _admission(self, input: int) -> int | None:
         """When an input is let in; None while that is not known."""
-        needed = input - self._in_flight + 1
-        if self._drain:
-            needed = max(needed, input // self._batch * self._batch)
+        stream, arrived = self._stream, 0
+        if stream.arrivals_ps is not None:
+            arrived = stream.arrivals_ps[input]
+        needed = stream.waits_for(input)
         if needed <= 0:
-            return 0
-        return max(self.done[:needed][-self._in_flight :]) if len(self.done) >= needed else None
+            return arrived
+        if len(self.done) < needed:
+            return None
+        return max(arrived, *self.done[max(0, needed - stream.in_flight) : needed])
+
+    def _release(self, input: int, admission: int) -> int:
+        """When the batch of an input is released: as it arrives, or as the first of it is admitted."""
+        if self._stream.arrivals_ps is not None:
+            return self._stream.arrivals_ps[input]
+        return admission if input % self._stream.batch == 0 else self.released[-1]

@@ -1,12 +1,13 @@
-"""`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10)."""
+"""`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10a)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from chipsim.architecture.chip import Chip, Edge
+from chipsim.simulation.arbitration import RoundRobin
 from chipsim.simulation.clock import Clock
-from chipsim.simulation.packets import Branch, Flow, Hop, LinkServer, Packet, Sink
+from chipsim.simulation.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
 from chipsim.simulation.timeline import Span
 from chipsim.units import duration_ps, to_ps
 
@@ -29,10 +30,16 @@ class Interconnect:
         self.flows: list[Flow] = []
         self.trace: Callable[[Span], None] | None = None
         self.traced_inputs = 0
-        self._on_packet, self._push = (self._pass,), clock.push
+        self._flow_of: dict[Hop, int] = {}  # their numbers, where spans are recorded
+        router = chip.spec.router
+        self._stores = router.switching == "store-and-forward"
+        by_age = router.arbitration == "age"
+        self._on_packet, self._push = (self._pass if by_age else RoundRobin(clock, self._pass).ask,), clock.push
         self._durations: dict[tuple[int, float], int] = {}
 
-    def add_flow(self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink]]) -> Flow:
+    def add_flow(
+        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]]
+    ) -> Flow:
         """Lay the tree of a new flow.
 
         Parameters
@@ -41,7 +48,7 @@ class Interconnect:
             Sending component.
         layer : str
         size : int
-            Bytes of a packet.
+            Bytes of a packet before it is filled up to whole flits.
         key : int
         targets : iterable of (component, sink)
         """
@@ -51,14 +58,15 @@ class Interconnect:
             for edge in self.chip.path(source, target):
                 branch = laid.get(edge)
                 if branch is None:
-                    branch = laid[edge] = Branch(self._link(edge))
+                    branch = laid[edge] = Branch(self._link(edge), "" if before is None else before.link.edge[0])
                     branch.link.feeders.add(source if before is None else before.link.edge)
                     if before is not None:
                         before.children.append(branch)
                 before = branch
             assert before is not None
             before.sinks.append(sink)
-        flow = Flow(source, layer, size, key, next(iter(laid.values())))
+        flit = self.chip.spec.link.flit_bytes
+        flow = Flow(source, layer, -(-size // flit) * flit, key, next(iter(laid.values())))
         self.flows.append(flow)
         return flow
 
@@ -69,13 +77,15 @@ class Interconnect:
         for flow in self.flows:
             self._fold(flow, flow.tree, None, 0)
             for hop in flow.hops:
-                hop.stops = bool(hop.sinks or hop.others)
+                hop.stops = bool(hop.sinks or hop.streams or hop.others or self._stores)
 
     def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
         """Report every span of the first inputs."""
         self.trace, self.traced_inputs = trace, count
-        for hop in (hop for flow in self.flows for hop in flow.hops):
-            hop.stops = True
+        for number, flow in enumerate(self.flows):
+            for hop in flow.hops:
+                hop.stops = True
+                self._flow_of[hop] = number
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
@@ -87,6 +97,14 @@ class Interconnect:
         packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
         packet.input, packet.position = input, position
         packet.hop, packet.head, packet.tail = hop, time, time
+        self._pass(packet)
+
+    def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
+        """Start a packet that its source makes value by value: its head is there before its tail."""
+        packet = Packet()
+        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
+        packet.input, packet.position = input, position
+        packet.hop, packet.head, packet.tail = flow.hops[0], head, tail
         self._pass(packet)
 
     def account(self) -> None:
@@ -113,7 +131,7 @@ class Interconnect:
         one has left when the head of the next arrives.
         """
         feeder = next(iter(link.feeders))
-        if link.merges or isinstance(feeder, str):
+        if link.merges or isinstance(feeder, str) or self._stores:
             return None
         return self.links[feeder] if link.rate >= self.links[feeder].rate else None
 
@@ -121,7 +139,7 @@ class Interconnect:
         """Add a branch and all behind it to the flow's hops; ``delay`` counts from leaving the link of ``hop``."""
         link = branch.link
         if hop is None or link.leader is None:
-            behind = Hop(link, self._serialisation(flow.bytes, link.rate))
+            behind = Hop(branch, self._serialisation(flow.bytes, link.rate))
             flow.hops.append(behind)
             if hop is not None:
                 hop.lead_to(behind, delay)
@@ -130,7 +148,11 @@ class Interconnect:
             hop.followers.append(link)
             hop.trace_delays.append(delay)
             delay += link.latency
-        hop.sinks.extend((delay, sink) for sink in branch.sinks)
+        for sink in branch.sinks:
+            if isinstance(sink, StreamSink):
+                hop.streams.append((delay, sink))
+            else:
+                hop.sinks.append((delay, sink))
         for child in branch.children:
             self._fold(flow, child, hop, delay + child.link.delay)
 
@@ -164,7 +186,7 @@ class Interconnect:
             link.free = end
             hop.packets += 1
             if hop.stops:
-                self._stop(packet, hop, start, end)
+                start = self._stop(packet, hop, start, end)
             if hop.onward is None:
                 return
             head, tail = start + hop.delay, end + hop.delay
@@ -174,15 +196,19 @@ class Interconnect:
                 self._push(head, packet.key, self._on_packet, packet)
                 return
 
-    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> None:
-        """Hand a packet to the sinks behind a hop, and copies of it to further branches."""
+    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> int:
+        """Hand a packet to the sinks behind a hop, and copies of it to further branches; return when it goes on."""
         input, position = packet.input, packet.position
         if input < self.traced_inputs:
             self._record(hop, input, position, start, end)
         for delay, sink in hop.sinks:
             sink.arrive(input, position, end + delay)
+        for delay, stream in hop.streams:
+            stream.arrive_stream(input, position, start + delay, end + delay)
+        onward = end if self._stores else start
         for delay, other in hop.others:
-            self._copy(packet, other, start + delay, end + delay)
+            self._copy(packet, other, onward + delay, end + delay)
+        return onward
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
         """Send a copy of a packet down another branch of its tree."""
@@ -197,6 +223,8 @@ class Interconnect:
     def _record(self, hop: Hop, input: int, position: int, start: int, end: int) -> None:
         if self.trace is None:
             return
-        self.trace(Span(hop.link.name, "transfer", "", input, position, start, end))
+        number = self._flow_of[hop]
+        layer = self.flows[number].layer
+        self.trace(Span(hop.link.name, "transfer", layer, input, position, start, end, number))
         for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
-            self.trace(Span(link.name, "transfer", "", input, position, start + delay, end + delay))
+            self.trace(Span(link.name, "transfer", layer, input, position, start + delay, end + delay, number))

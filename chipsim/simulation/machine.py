@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chipsim.architecture.spec import InMemorySpec, InputBuffer
 from chipsim.mapping.partition import Ranges
-from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan import WHOLE, Plan, Replica
 from chipsim.network.edges import Edge
+from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
 from chipsim.simulation.gate import Arrivals, Gate
@@ -19,6 +20,7 @@ from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
+from chipsim.simulation.varying import ConversionCounts
 
 Wake = Callable[[], None]
 Taps = tuple[tuple[int, ...], ...] | None
@@ -57,6 +59,7 @@ class Target:
     buffer: InputBuffer | None = None
     server: TileServer | DigitalLayerServer | None = None
     arrivals: Arrivals | None = None
+    replica: Replica = WHOLE
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class Source:
     channels: int
     outlet: Outlet
     wake: Wake
+    replica: Replica = WHOLE
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ class BufferUse:
     component: str
     arrivals: Arrivals
     releases: array[int]
+    replica: Replica = WHOLE
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class Machine:
     sources : dict of producer layer to list of Source
     host_gates : list of Gate
         An input is done when it has passed all of them.
+    counts : mapping of tile to ConversionCounts
+        What conversions took, where it depends on values and these are known.
     """
 
     plan: Plan
@@ -101,13 +108,14 @@ class Machine:
     order: TieOrder
     interconnect: Interconnect
     tiles: list[TileServer] = field(default_factory=list)
-    neurons: list[NeuronServer] = field(default_factory=list)
+    neurons: list[NeuronServer | ChainUnit] = field(default_factory=list)
     units: dict[str, DigitalUnitServer] = field(default_factory=dict)
     digital: list[DigitalLayerServer] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     host_gates: list[Gate] = field(default_factory=list)
     buffers: list[BufferUse] = field(default_factory=list)
     host: HostSource | None = None
+    counts: Mapping[str, ConversionCounts] = field(default_factory=dict)
     targets: defaultdict[tuple[str, int], list[Target]] = field(default_factory=lambda: defaultdict(list))
     sources: defaultdict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor, Places
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.sender import Outlet
@@ -16,13 +17,28 @@ class NeuronServer(Actor):
     ----------
     columns : int
         Values per position.
+    replica : Replica
+        Which of the layer's positions it computes.
     places : Places
         Room for partial sums; counts the positions done.
     tiles : list of TileServer
         That feed it.
     """
 
-    __slots__ = ("_free", "busy", "columns", "gate", "latency", "layer", "name", "outlet", "places", "service", "tiles")
+    __slots__ = (
+        "_free",
+        "busy",
+        "columns",
+        "gate",
+        "latency",
+        "layer",
+        "name",
+        "outlet",
+        "places",
+        "replica",
+        "service",
+        "tiles",
+    )
 
     def __init__(
         self, name: str, layer: str, gate: Gate, columns: int, service: int, latency: int, slots: int, outlet: Outlet
@@ -33,6 +49,7 @@ class NeuronServer(Actor):
         self.places = Places(slots)
         self.busy = self._free = 0
         self.tiles: list[TileServer] = []
+        self.replica = WHOLE
         gate.notify = self.advance
 
     @property
@@ -46,7 +63,8 @@ class NeuronServer(Actor):
         index = input % gate.window * gate.positions + position
         if gate.remaining[index]:
             return False
-        space = self.outlet.space(input, position)
+        of_layer = self.replica.number + position * self.replica.of
+        space = self.outlet.space(input, of_layer)
         if space is None:
             return False
         start = gate.take(index, position)
@@ -60,8 +78,8 @@ class NeuronServer(Actor):
         if position == gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
         if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.name, "neuron", self.layer, input, position, start, end))
-        self.outlet.dispatch(input, position, end + self.latency)
+            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
+        self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:
                 tile.advance()

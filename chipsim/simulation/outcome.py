@@ -38,6 +38,8 @@ class Outcome:
     utilisation_mean : float
         Mean busy share of the compute parts that hold work.
     cost : SimulatorCost
+    admitted_ps : list of int
+        Per input: when the host begins with it, at the earliest.
     batch : int
         Inputs that the host hands over together.
     latency_alone_ps : int or None
@@ -54,6 +56,7 @@ class Outcome:
     peak_tops: float
     utilisation_mean: float
     cost: SimulatorCost
+    admitted_ps: list[int]
     batch: int = 1
     latency_alone_ps: int | None = None
     loading_s: float | None = None
@@ -114,8 +117,8 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
     return {
         "name": outcome.name,
         "latency_first_input_s": first / PS_PER_S,
-        "latency_p50_s": _percentile(latencies, 50),
-        "latency_p99_s": _percentile(latencies, 99),
+        "latency_p50_s": percentile_s(latencies, 50),
+        "latency_p99_s": percentile_s(latencies, 99),
         "makespan_s": seconds,
         "throughput_inputs_per_s": throughput,
         "energy_per_input_j": joules / inputs,
@@ -138,5 +141,6 @@ def _busiest(outcome: Outcome) -> dict[str, object] | None:
     return {"component": name, "utilisation": busy[name] / outcome.makespan_ps}
 
 
-def _percentile(latencies_ps: np.ndarray, percent: float) -> float:
-    return int(np.percentile(latencies_ps, percent, method="higher")) / PS_PER_S
+def percentile_s(times_ps: np.ndarray, percent: float) -> float:
+    """The least of some times in ps, in seconds, that so many percent of them do not exceed."""
+    return int(np.percentile(times_ps, percent, method="higher")) / PS_PER_S

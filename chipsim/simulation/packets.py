@@ -1,14 +1,15 @@
 """`Flow`: packets from one source to one set of sinks; the links, trees and hops that they take (rules T8 to T10).
 
-An event is needed only where ways merge. A link whose packets all come over one other link that is not faster sees them
-in that link's order and never makes one wait: it follows its leader with a constant delay. So a flow's tree is
-folded into hops, one for each link that can make a packet wait.
+An event is needed only where ways merge. A link whose packets all come over one other link that is not faster sees
+them in that link's order and never makes one wait: it follows its leader with a constant delay (not if routers store
+packets: a short one behind a long one finds the link busy with that). So a flow's tree is folded into hops, one for
+each link that can make a packet wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.clock import Moment
@@ -19,6 +20,14 @@ class Sink(Protocol):
 
     def arrive(self, input: int, position: int, time: int) -> None:
         """The tail of the packet for a producer position is there."""
+
+
+@runtime_checkable
+class StreamSink(Protocol):
+    """Where packets of a flow end that are used value by value, as they come."""
+
+    def arrive_stream(self, input: int, position: int, head: int, tail: int) -> None:
+        """The head of the packet for a producer position is there at one time, its tail at another."""
 
 
 class LinkServer:
@@ -52,16 +61,27 @@ class LinkServer:
         """Whether packets come from more than one place."""
         return len(self.feeders) > 1
 
+    @property
+    def ports(self) -> list[str]:
+        """Names of the components and routers from which packets come to the link's router."""
+        return [feeder if isinstance(feeder, str) else feeder[0] for feeder in self.feeders]
+
 
 class Branch:
-    """One link of a flow's multicast tree, the branches behind it and the sinks at its end."""
+    """One link of a flow's multicast tree, the branches behind it and the sinks at its end.
 
-    __slots__ = ("children", "link", "sinks")
+    Attributes
+    ----------
+    port : str
+        Name of the router or component from which the packets come to the link's router; empty for the source's port.
+    """
 
-    def __init__(self, link: LinkServer) -> None:
-        self.link = link
+    __slots__ = ("children", "link", "port", "sinks")
+
+    def __init__(self, link: LinkServer, port: str) -> None:
+        self.link, self.port = link, port
         self.children: list[Branch] = []
-        self.sinks: list[Sink] = []
+        self.sinks: list[Sink | StreamSink] = []
 
 
 class Hop:
@@ -69,12 +89,16 @@ class Hop:
 
     Attributes
     ----------
+    branch : Branch
+        The link's place in the flow's tree.
     serialisation : int
         Of the flow's packets, ps.
     sinks : list of (int, Sink)
         Delay from the tail's leaving the link.
+    streams : list of (int, StreamSink)
+        Delay from the head's and the tail's leaving.
     stops : bool
-        There are sinks or further branches here, or spans are recorded.
+        There are sinks or further branches here, or spans are recorded, or routers store packets.
     onward : Hop or None
         The hop that follows, and ``delay``, from the head's (tail's) leaving to its asking for that link.
     others : list of (int, Hop)
@@ -86,13 +110,15 @@ class Hop:
     """
 
     __slots__ = (
-        "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks", "stops",
-        "trace_delays", "waited",
+        "branch", "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks",
+        "stops", "streams", "trace_delays", "waited",
     )  # fmt: skip
 
-    def __init__(self, link: LinkServer, serialisation: int) -> None:
-        self.link, self.serialisation, self.merges = link, serialisation, link.merges
+    def __init__(self, branch: Branch, serialisation: int) -> None:
+        self.branch, self.link, self.serialisation = branch, branch.link, serialisation
+        self.merges = branch.link.merges
         self.sinks: list[tuple[int, Sink]] = []
+        self.streams: list[tuple[int, StreamSink]] = []
         self.delay, self.onward = 0, cast("Hop | None", None)
         self.others: list[tuple[int, Hop]] = []
         self.followers: list[LinkServer] = []
@@ -136,7 +162,7 @@ class Flow:
     @property
     def meets_event(self) -> bool:
         """Whether ways merge before every sink, so that each packet meets an event."""
-        return not any(hop.sinks for hop in _reached(self.hops[0]))
+        return not any(hop.sinks or hop.streams for hop in _reached(self.hops[0]))
 
 
 def _reached(hop: Hop) -> Iterator[Hop]:

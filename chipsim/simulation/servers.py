@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from chipsim.mapping.partition import Ranges
-from chipsim.mapping.plan import LayerPlan, PlacedBlock, Slice
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Replica, Slice
 from chipsim.network.edges import HOST, Edge
 from chipsim.network.layers import DigitalLayer, InputLayer
+from chipsim.simulation.chained import add_chain
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
 from chipsim.simulation.durations import bytes_of, digital_service_ps, mvm_phases, neuron_service_ps
 from chipsim.simulation.gate import EdgeSink
@@ -18,6 +20,7 @@ from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
+from chipsim.simulation.varying import VaryingTileServer, mvm_lengths
 from chipsim.units import to_ps
 
 
@@ -83,49 +86,64 @@ def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
 
 def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> None:
     block_rank = 0
+    chained = machine.spec.neuron_unit.partial_sums == "chain"
     for part in plan.slices:
-        neuron = None if preloaded else _add_neuron(machine, plan, part)
+        neuron = None if preloaded or chained else _add_neuron(machine, plan, part)
+        first_rank, tiles = block_rank, []
         for placed in part.blocks:
             matrix = plan.matrices[placed.matrix]
             tile = _add_tile(machine, plan, placed, preloaded)
+            tile.replica = placed.replica
+            tiles.append(tile)
             kernel = plan.layer.window.kernel
             machine.targets[plan.layer.name, 0].append(
                 Target(
                     placed.tile, tile.gate,
                     lambda taps, m=matrix, b=placed.block, k=kernel: m.channels_read(b, k, taps),  # type: ignore[misc]
-                    machine.spec.tile.buffer, tile,
+                    machine.spec.tile.buffer, tile, replica=placed.replica,
                 )
             )  # fmt: skip
             if neuron is not None:
                 _feed(machine, tile, neuron, part, placed.block.row, block_rank)
             block_rank += 1
+        if chained and not preloaded:
+            add_chain(machine, plan, part, tiles, first_rank)
 
 
 def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, preloaded: bool) -> TileServer:
     phases = mvm_phases(machine.spec, placed.block.rows, placed.block.columns)
     if preloaded:
-        phases = type(phases)(0, phases.integrate_ps, phases.convert_ps, 0)
-    tile = TileServer(
-        placed.tile, plan.layer.name, machine.new_gate(plan.layer.positions), phases, machine.spec.tile.register_banks,
-        machine.spec.tile.sample_and_hold, machine.interconnect,
+        phases = replace(phases, load_ps=0, drain_ps=0)
+    spec, counts = machine.spec.tile, machine.counts.get(placed.tile)
+    what = (
+        placed.tile, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
+        spec.sample_and_hold, machine.interconnect,
     )  # fmt: skip
+    lengths = None
+    if counts is not None:
+        lengths = mvm_lengths(machine.spec, placed.block.rows, placed.block.columns, counts)
+    tile = TileServer(*what) if lengths is None else VaryingTileServer(*what, lengths)
     machine.tiles.append(tile)
     return tile
 
 
 def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice) -> NeuronServer:
     spec = machine.spec.neuron_unit
-    gate = machine.new_gate(plan.layer.positions)
-    gate.expect(np.repeat(np.arange(plan.layer.positions), len(part.blocks)))
+    own = _own(plan, part.replica)
+    gate = machine.new_gate(own)
+    gate.expect(np.repeat(np.arange(own), len(part.blocks)))
     outlet = Outlet(machine.interconnect, plan.layer.positions)
     neuron = NeuronServer(
         part.neuron_unit, plan.layer.name, gate, part.channels,
         neuron_service_ps(machine.spec, len(part.blocks), part.channels), to_ps(spec.latency),
         spec.partial_sum_slots, outlet,
     )  # fmt: skip
+    neuron.replica = part.replica
     machine.neurons.append(neuron)
     machine.sources[plan.layer.name].append(
-        Source(part.neuron_unit, plan.layer.name, part.first_channel, part.channels, outlet, neuron.advance)
+        Source(
+            part.neuron_unit, plan.layer.name, part.first_channel, part.channels, outlet, neuron.advance, part.replica
+        )
     )
     return neuron
 
@@ -137,9 +155,14 @@ def _feed(machine: Machine, tile: TileServer, neuron: NeuronServer, part: Slice,
         tile.done_gate = neuron.gate  # beside the neuron unit: no link in between
         return
     size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
-    sink = EdgeSink(neuron.gate, range(neuron.gate.positions))
+    sink = EdgeSink(neuron.gate, [p // tile.replica.of for p in range(tile.replica.of * neuron.gate.positions)])
     key = machine.order.key(tile.layer, block, tile.name)
     tile.flow = machine.interconnect.add_flow(tile.name, tile.layer, size, key, [(neuron.name, sink)])
+
+
+def _own(plan: LayerPlan, replica: Replica) -> int:
+    """Positions per input that one replica computes."""
+    return len(replica.positions(plan.layer.positions))
 
 
 def _all_if_read(whole: Ranges) -> Callable[[Taps], Ranges]:

@@ -1,10 +1,11 @@
-"""`TileServer`: one tile executing the MVMs of its block (rules T12 to T15)."""
+"""`TileServer`: one tile executing the MVMs of its block (rules T12 to T15, T42)."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
 
+from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Places
 from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.gate import Gate
@@ -20,6 +21,8 @@ class TileServer:
     ----------
     loads, integrates, drains : int
         How many of each are known, over all inputs; ``drains`` counts finished MVMs.
+    replica : Replica
+        Which of the layer's positions are its own.
     flow, done_gate : Flow, Gate or None
         Where partial sums go: over links, or straight to the unit beside the tile.
     busy : int
@@ -30,10 +33,10 @@ class TileServer:
 
     __slots__ = (
         "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
-        "_drain_ps", "_index", "_integrate_end", "_integrate_ps", "_load_end", "_load_free", "_load_ps", "_position",
-        "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer",
-        "loads", "name", "on_release", "on_start", "places", "releases", "sample_and_hold", "trace",
-        "waits_for_place",
+        "_drain_ps", "_handover_ps", "_idle_ps", "_index", "_integrate_end", "_integrate_ps", "_load_end", "_load_free",
+        "_load_ps", "_position", "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate", "integrates",
+        "interconnect", "layer", "loads", "name", "on_release", "on_start", "places", "releases", "replica",
+        "sample_and_hold", "trace", "waits_for_place",
     )  # fmt: skip
 
     def __init__(
@@ -43,8 +46,10 @@ class TileServer:
         self.name, self.layer, self.gate = name, layer, gate
         self._load_ps, self._integrate_ps = phases.load_ps, phases.integrate_ps
         self._convert_ps, self._drain_ps = phases.convert_ps, phases.drain_ps
+        self._handover_ps, self._idle_ps = phases.handover_ps, phases.idle_ps
         self.sample_and_hold, self.interconnect = sample_and_hold, interconnect
         self._banks = banks
+        self.replica = WHOLE
         self.places: Places | None = None
         self.flow: Flow | None = None
         self.done_gate: Gate | None = None
@@ -125,6 +130,9 @@ class TileServer:
                 end = self._adc_free
             if self._adc_free > start:
                 busy_from = self._adc_free
+            if self._handover_ps:
+                end += self._handover_ps
+                sampled = end - self._idle_ps
             end += self._convert_ps
         self.busy += end - busy_from
         self._array_free = end - self._convert_ps if self.sample_and_hold else end
@@ -153,7 +161,8 @@ class TileServer:
             self._record("drain", m, start, end)
         input, position = divmod(m, self.gate.positions)
         if self.flow is not None:
-            self.interconnect.send(self.flow, input, position, end)
+            replica = self.replica
+            self.interconnect.send(self.flow, input, replica.number + position * replica.of, end)
         elif self.done_gate is not None:
             self.done_gate.receive(input, position, end)
         return True
@@ -163,9 +172,10 @@ class TileServer:
             self._record("mvm", m, start, end)
             return
         self._record("integrate", m, start, sampled)
-        self._record("convert", m, end - self._convert_ps, end)
+        self._record("convert", m, end - self._convert_ps - self._handover_ps, end)
 
     def _record(self, activity: str, m: int, start: int, end: int) -> None:
         if self.trace is not None:
             input, position = divmod(m, self.gate.positions)
-            self.trace(Span(self.name, activity, self.layer, input, position, start, end))
+            own = self.replica.number + position * self.replica.of
+            self.trace(Span(self.name, activity, self.layer, input, own, start, end))

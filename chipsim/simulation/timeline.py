@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Something that a component did, in picoseconds."""
+    """Something that a component did, in picoseconds; of a transfer also which of the chip's flows it belongs to."""
 
     component: str
     activity: str
@@ -16,6 +16,7 @@ class Span(NamedTuple):
     position: int
     start_ps: int
     end_ps: int
+    flow: int = -1
 
 
 class StageSpan(NamedTuple):

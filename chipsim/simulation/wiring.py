@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import HOST, edges
 from chipsim.simulation.credits import bound_buffers
 from chipsim.simulation.flows import lay_flows
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.servers import add_host_target, add_servers, watch_tiles
+from chipsim.simulation.varying import ConversionCounts
 
 
-def build_machine(plan: Plan, window: int, *, preloaded: bool = False) -> Machine:
+def build_machine(
+    plan: Plan, window: int, *, preloaded: bool = False, counts: Mapping[str, ConversionCounts] | None = None
+) -> Machine:
     """Make the servers, then join them.
 
     Parameters
@@ -20,6 +25,8 @@ def build_machine(plan: Plan, window: int, *, preloaded: bool = False) -> Machin
         Inputs that may be under way at once, plus one.
     preloaded : bool
         Operands are already in the tiles' registers and results stay there: no load, no drain, no traffic.
+    counts : mapping of tile to ConversionCounts, optional
+        See `chipsim.simulation.engine.simulate_chip`.
 
     Raises
     ------
@@ -27,6 +34,7 @@ def build_machine(plan: Plan, window: int, *, preloaded: bool = False) -> Machin
         If a bounded buffer is smaller than its working set.
     """
     machine = Machine.empty(plan, window)
+    machine.counts = counts or {}
     add_servers(machine, preloaded=preloaded)
     if preloaded:
         watch_tiles(machine)

@@ -63,7 +63,7 @@ def test_mistakes_are_named(overrides: list[str], words: list[str]) -> None:
 def test_a_package_adds_a_topology(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = registry.EntryPoint("wheel", f"{Ring.__module__}:Ring.from_grid", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == registry.GROUP else [])
-    assert list_topologies() == sorted([*NAMED, "custom", "wheel"])
+    assert list_topologies() == sorted([*NAMED, "custom", "hierarchical", "wheel"])
     assert build_topology(built("grid.topology=wheel", "grid.arity=3").grid) == Ring(8, 8)
 
 
@@ -131,4 +131,4 @@ def test_the_pages_examples_keep_the_contract(grid: dict[str, object]) -> None:
 
 
 def test_the_page_has_an_example_of_every_topology() -> None:
-    assert {grid["topology"] for grid in EXAMPLES} == {*NAMED, "custom"}
+    assert {grid["topology"] for grid in EXAMPLES} == {*NAMED, "custom", "hierarchical"}

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from chipsim.settings import Settings
+from chipsim.simulate import simulate
+from chipsim.stopping import Stop
+
 PAGE = Path(__file__).parents[2] / "docs" / "result.md"
 
 
@@ -38,6 +42,16 @@ def test_every_nested_key_is_documented(compared, sections):
         (("versions", "input_hashes", "simulator"), "Provenance"),
     ):
         assert {f"{group}.{key}" for group in groups for key in compared.data[group]} == sections[heading]
+
+
+def test_every_key_of_arrivals_and_of_partial_results_is_documented(sections):
+    asked = Settings("hermes64", "zoo:digits-mlp", baseline="edge_npu", timing_only=True, arrivals="1000/s")
+    stop = Stop()
+    with stop.patiently():
+        stop.interrupt()
+    data = simulate(asked, threads=1, chunk=None, progress=lambda *_: None, stop=stop).data
+    assert set(data["chip"]["arrivals"]) == set(data["baseline"]["arrivals"]) == sections["Arrivals at a rate"]
+    assert set(data["partial"]) == sections["Partial results"]
 
 
 @pytest.mark.parametrize("name", ["layers", "tiles", "links", "ledger", "pipeline", "trace"])

@@ -23,6 +23,8 @@ from chipsim.units import exact, to_ps
 
 Key = tuple[Any, ...]
 INFINITE = 10**9
+Planes = list[tuple[int, int]]
+"""How long each plane of one MVM integrates and is converted, ps."""
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Reader:
     reads: Callable[[int], frozenset[int]]
     per_input: int
     capacity: int = INFINITE
+    own: range = range(0)
     arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     expected: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     done: int = 0
@@ -45,18 +48,16 @@ class Reader:
     peak: int = 0
 
     def ready(self, input: int, position: int) -> bool:
-        first = input * self.per_input
-        return all(
-            self.arrived[g] == self.expected[g % self.per_input] for g in range(first, first + self.need[position])
-        )
+        first, wanted = input * self.per_input, self.need[self.own[position]]
+        return all(self.arrived[g] == self.expected[g % self.per_input] for g in range(first, first + wanted))
 
     def has_space(self, g: int) -> bool:
         """T20: the consumer has got to where oldest > g - capacity."""
         return self.got_to() > g - self.capacity
 
     def got_to(self) -> int:
-        input, position = divmod(self.done, len(self.need))
-        return input * self.per_input + self.oldest[position]
+        input, position = divmod(self.done, len(self.own))
+        return input * self.per_input + self.oldest[self.own[position]]
 
     def arrive(self, g: int) -> None:
         self.arrived[g] += 1
@@ -74,10 +75,18 @@ class Emitter:
     component: str
     layer: str
     channels: range
+    own: range
     readers: list[Reader] = field(default_factory=list)
 
     def has_space(self, g: int) -> bool:
         return all(reader.has_space(g) for reader in self.readers)
+
+
+@dataclass
+class _Stream:
+    """Wants to know when the head is there, and when the tail will be."""
+
+    function: Callable[[int], None]
 
 
 @dataclass
@@ -88,6 +97,8 @@ class Queue:
     busy: int = 0
     packets: int = 0
     bytes: int = 0
+    waiting: dict[str, list[Any]] = field(default_factory=dict)
+    last_port: str = ""
 
 
 @dataclass
@@ -97,11 +108,17 @@ class Tile:
     block: int
     phases: MvmPhases
     reader: Reader
+    own: range
     slice: Any = None
+    columns: int = 0
     started: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
     ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
     busy: int = 0
     working_since: int | None = None
+    plane: int = 0
+    integrating: bool = False
+    converting: bool = False
+    sample: tuple[int, int] | None = None
 
 
 @dataclass
@@ -118,6 +135,26 @@ class NeuronSlice:
 
 
 @dataclass
+class ChainStep:
+    """T48: the unit beside one tile; ``emitter`` where it is the first row block's."""
+
+    name: str
+    layer: MatrixLayer
+    own: range
+    service: int
+    block: int
+    emitter: Emitter | None = None
+    after: ChainStep | None = None
+    has_before: bool = False
+    sums: set[int] = field(default_factory=set)
+    tails: dict[int, int] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
+    started: int = 0
+    ended: int = 0
+    busy: int = 0
+
+
+@dataclass
 class Digital:
     unit: str
     layer: DigitalLayer
@@ -131,10 +168,13 @@ class SecondEngine:
     """Runs a plan; see the module. ``done``, ``released``, ``links``, ``busy``, ``peaks`` are the results."""
 
     def __init__(
-        self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False, least: bool = False
-    ) -> None:
+        self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False, least: bool = False,
+        arrivals: list[int] | None = None, lengths: dict[str, list[Planes]] | None = None,
+    ) -> None:  # fmt: skip
+        self.lengths = lengths or {}
         self.plan, self.spec, self.inputs, self.in_flight = plan, plan.chip.spec, inputs, in_flight
-        self.batch, self.drain = batch, drain
+        self.batch, self.drain, self.arrivals = batch, drain, arrivals
+        self.admitted: list[int] = []
         self.now = 0
         self._heap: list[tuple[int, int, Key, int, Callable[[], None]]] = []
         self._number = count()
@@ -159,12 +199,14 @@ class SecondEngine:
         layers = self.plan.network.layers
         self.tiles: list[Tile] = []
         self.neurons: list[NeuronSlice] = []
+        self.chain: list[ChainStep] = []
+        self.chain_values: dict[str, int] = {}
         self.digital: list[Digital] = []
         self.readers: list[Reader] = []
         emitters: dict[str, list[Emitter]] = defaultdict(list)
         for layer in layers.values():
             if isinstance(layer, InputLayer):
-                self.host = Emitter("host", layer.name, range(layer.channels))
+                self.host = Emitter("host", layer.name, range(layer.channels), range(layer.positions))
                 emitters[layer.name].append(self.host)
             elif isinstance(layer, DigitalLayer):
                 self._add_digital(layer, emitters)
@@ -176,31 +218,84 @@ class SecondEngine:
             for emitter in emitters[reader.producer]:
                 emitter.readers.append(reader)
         for emitter in (e for found in emitters.values() for e in found):
-            for position in range(layers[emitter.layer].positions):
+            for position in emitter.own:
                 self._packets[emitter.component + emitter.layer, position] = self._packets_of(emitter, position)
 
     def _add_matrix(self, layer: MatrixLayer, emitters: dict[str, list[Emitter]]) -> None:
         plan, block = self.plan.layers[layer.name], 0
         for part in plan.slices:
-            emitter = Emitter(
-                part.neuron_unit, layer.name, range(part.first_channel, part.first_channel + part.channels)
-            )
+            copy = part.blocks[0].replica
+            own = range(copy.number, layer.positions, copy.of)  # T28: every of-th position
+            channels = range(part.first_channel, part.first_channel + part.channels)
+            emitter = Emitter(part.neuron_unit, layer.name, channels, own)
             neuron = NeuronSlice(part.neuron_unit, layer, emitter)
             work = len(part.blocks) * part.channels
             neuron.service = math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
             for placed in part.blocks:
                 matrix = plan.matrices[placed.matrix]
                 rows = range(placed.block.first_row, placed.block.first_row + placed.block.rows)
-                reader = self._reader(layer, 0, placed.tile, self._rows_read(layer, matrix.matrices, rows))
+                reader = self._reader(layer, 0, placed.tile, self._rows_read(layer, matrix.matrices, rows), own)
                 self._bound(reader, self.spec.tile.buffer.capacity)
                 phases = mvm_phases(self.spec, placed.block.rows, placed.block.columns)
-                tile = Tile(placed.tile, layer, block, phases, reader, neuron)
+                tile = Tile(placed.tile, layer, block, phases, reader, own, neuron, placed.block.columns)
                 neuron.tiles.append(tile)
+                if self.spec.neuron_unit.partial_sums == "chain":
+                    tile.slice = self._add_step(tile, emitter, first=len(neuron.tiles) == 1)
                 self.tiles.append(tile)
                 self.readers.append(reader)
                 block += 1
-            self.neurons.append(neuron)
+            if self.spec.neuron_unit.partial_sums == "gather":
+                self.neurons.append(neuron)
             emitters[layer.name].append(emitter)
+
+    def _add_step(self, tile: Tile, emitter: Emitter, first: bool) -> ChainStep:
+        name = "neuron" + tile.name[len("tile") :]
+        service = math.ceil(Fraction(len(emitter.channels) * 10**12) / exact(self.spec.neuron_unit.rate))
+        step = ChainStep(name, tile.layer, tile.own, service, tile.block)
+        self.chain_values[name] = len(emitter.channels)
+        if first:
+            step.emitter = emitter
+        else:
+            step.after = self.chain[-1]
+            step.after.has_before = True
+        self.chain.append(step)
+        return step
+
+    def _start_step(self, step: ChainStep) -> bool:
+        m, slots = step.started, self.spec.neuron_unit.partial_sum_slots
+        input, turn = divmod(m, len(step.own))
+        g = input * step.layer.positions + step.own[turn]
+        if m > step.ended or m not in step.sums or (step.has_before and m not in step.heads):
+            return False
+        if step.after is not None and m - step.after.ended >= slots:
+            return False
+        if step.emitter is not None and not step.emitter.has_space(g):
+            return False
+        step.started += 1
+        step.busy += step.service
+        end = max(self.now + step.service, step.tails.get(m, 0))
+
+        def free() -> None:
+            step.ended += 1
+
+        self._ends(end, free)
+        if step.emitter is not None:
+            emitter = step.emitter
+            self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(emitter, g))
+        elif step.after is not None:
+            self._hand_on(step, step.after, m, input, end)
+        return True
+
+    def _hand_on(self, step: ChainStep, after: ChainStep, m: int, input: int, end: int) -> None:
+        hop, widths, values = to_ps(self.spec.neuron_unit.hop_latency), self.spec.widths, self.chain_values[step.name]
+        size = math.ceil(values * widths.partial_sum_bits / 8) + widths.packet_header_bytes
+
+        def first_value(tail: int) -> None:
+            after.tails[m] = tail + hop
+            self._ends(self.now + hop, lambda: after.heads.add(m))
+
+        key = (input, self.rank[step.layer.name], step.own[m % len(step.own)], step.block, step.name)
+        self._send(key, size, step.name, [(after.name, first_value)], tail=end)
 
     def _add_digital(self, layer: DigitalLayer, emitters: dict[str, list[Emitter]]) -> None:
         unit = self.plan.digital_units[layer.name]
@@ -208,12 +303,14 @@ class SecondEngine:
         for reader in readers:
             self._bound(reader, self.spec.digital_unit.buffer.capacity)
         share = Fraction(layer.element_operations, layer.positions) * 10**12 / exact(self.spec.digital_unit.rate)
-        emitter = Emitter(unit, layer.name, range(layer.channels))
+        emitter = Emitter(unit, layer.name, range(layer.channels), range(layer.positions))
         emitters[layer.name].append(emitter)
         self.digital.append(Digital(unit, layer, emitter, readers, max(1, math.ceil(share))))
         self.readers += readers
 
-    def _reader(self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any) -> Reader:
+    def _reader(
+        self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any, own: range | None = None
+    ) -> Reader:
         """T5 by explicit windows: which producer positions each position reads, with which kernel taps."""
         producer, mixed = self._behind_views(layer.inputs[operand])
         total, everything = producer.positions, frozenset(range(producer.channels))
@@ -239,12 +336,15 @@ class SecondEngine:
         need = [max((max(t) + 1 for t in taps[: p + 1] if t), default=0) for p in range(len(taps))]
         oldest = [min((min(t) for t in taps[p:] if t), default=total) for p in range(len(taps))]
 
+        own = range(layer.positions) if own is None else own
+        read_here = {g for p in own for g in taps[p]}
+
         def reads(g: int) -> frozenset[int]:
-            if g not in met:
+            if g not in read_here:
                 return frozenset()
             return everything if rows is None else frozenset(c for t in met[g] for c in rows[t])
 
-        return Reader(component, layer.name, producer.name, operand, need, oldest, reads, total)
+        return Reader(component, layer.name, producer.name, operand, need, oldest, reads, total, own=own)
 
     def _rows_read(self, layer: MatrixLayer, matrices: Any, rows: range) -> dict[int, set[int]]:
         """Kernel tap -> channels that a block's rows read, walking the packed matrix row by row."""
@@ -261,8 +361,9 @@ class SecondEngine:
         producer, _ = self._behind_views(name)
         steps, everything = list(range(producer.positions)), frozenset(range(producer.channels))
         return Reader(
-            "host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps)
-        )
+            "host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps),
+            own=range(len(steps)),
+        )  # fmt: skip
 
     def _behind_views(self, name: str) -> tuple[AnyLayer, bool]:
         layers, mixed = self.plan.network.layers, False
@@ -329,7 +430,7 @@ class SecondEngine:
             while self._heap and self._heap[0][:2] == (self.now, 0):
                 heapq.heappop(self._heap)[4]()
             self._start_all()
-            while self._heap and self._heap[0][:2] == (self.now, 1):
+            while self._heap and self._heap[0][0] == self.now and self._heap[0][1] > 0:
                 heapq.heappop(self._heap)[4]()
             if not self._heap or self._heap[0][0] > self.now:
                 for reader in self.readers:
@@ -349,6 +450,7 @@ class SecondEngine:
             started = any([self._finish(), self._start_host()])
             started |= any(self._start_tile(tile) for tile in self.tiles)
             started |= any(self._start_neuron(neuron) for neuron in self.neurons)
+            started |= any(self._start_step(step) for step in self.chain)
             started |= any(self._ask(digital) for digital in self.digital)
 
     def _admit(self) -> None:
@@ -358,7 +460,14 @@ class SecondEngine:
                 self.drain and len(self.done) < i // self.batch * self.batch
             ):
                 return
-            self.released.append(self.now if i % self.batch == 0 else self.released[-1])
+            if self.arrivals is not None and self.arrivals[i] > self.now:  # T27
+                self._ends(self.arrivals[i], self._admit)
+                return
+            self.admitted.append(self.now)
+            if self.arrivals is not None:
+                self.released.append(self.arrivals[i])
+            else:
+                self.released.append(self.now if i % self.batch == 0 else self.released[-1])
 
     def _finish(self) -> bool:
         i = len(self.done)
@@ -383,8 +492,9 @@ class SecondEngine:
             key = (input, self.rank[emitter.layer], position, block, emitter.component)
             self._send(key, size, emitter.component, [(r.component, lambda r=r: r.arrive(g)) for r in readers])
 
-    def _send(self, key: Key, size: int, start: str, ends: list[tuple[str, Callable[[], None]]]) -> None:
-        """T8: the union of the routes is a tree."""
+    def _send(self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], tail: int | None = None) -> None:
+        """T8: the union of the routes is a tree. T10a: a packet is filled up to whole flits."""
+        size = math.ceil(size / self.spec.link.flit_bytes) * self.spec.link.flit_bytes
         tree: dict[tuple[str, str], list[tuple[str, str]]] = {}
         arrivals: dict[tuple[str, str], list[Callable[[], None]]] = defaultdict(list)
         for target, function in ends:
@@ -395,9 +505,14 @@ class SecondEngine:
                     children.append(after)
             arrivals[path[-1]].append(function)
         first = self.plan.chip.path(start, ends[0][0])[0]
-        self._ask_link(first, key, size, self.now, self.now, tree, arrivals)
+        if tail is None:
+            return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start)
+        heads = {edge: [_Stream(function) for function in found] for edge, found in arrivals.items()}
+        return self._ask_link(first, key, size, self.now, tail, tree, defaultdict(list, heads), start)
 
-    def _ask_link(self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any) -> None:
+    def _ask_link(
+        self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any, port: str
+    ) -> None:
         def serve() -> None:
             link, data = self.links[edge], self.plan.chip.graph.edges[edge]
             start = max(self.now, link.free)
@@ -406,17 +521,44 @@ class SecondEngine:
             link.packets, link.bytes = link.packets + 1, link.bytes + size
             latency = to_ps(data["latency_s"])
             for function in arrivals[edge]:
-                self._ends(end + latency, function)
+                if isinstance(function, _Stream):
+                    self._ends(start + latency, lambda f=function: f.function(end + latency))
+                else:
+                    self._ends(end + latency, function)
             for child in tree[edge]:
                 delay = latency + to_ps(self.plan.chip.graph.edges[child]["delay_s"])
-                self._ask_link(child, key, size, start + delay, end + delay, tree, arrivals)
+                whole = self.spec.router.switching == "store-and-forward"  # T9b
+                onward = (end if whole else start) + delay
+                self._ask_link(child, key, size, onward, end + delay, tree, arrivals, edge[0])
 
-        self._at(head, 1, key, serve)
+        if self.spec.router.arbitration == "age":
+            self._at(head, 1, key, serve)
+        else:
+            self._at(head, 1, key, lambda: self._wait_at_port(edge, port, serve))
+
+    def _wait_at_port(self, edge: Any, port: str, serve: Callable[[], None]) -> None:
+        """T9c: a link that is free looks for a packet once all links and ports have been asked."""
+        self.links[edge].waiting.setdefault(port, []).append(serve)
+        self._look(edge)
+
+    def _look(self, edge: Any) -> None:
+        link = self.links[edge]
+        to_component = self.plan.chip.graph.nodes[edge[1]]["kind"] != "router"
+        self._at(max(self.now, link.free), 3 if to_component else 2, (), lambda: self._take_turn(edge))
+
+    def _take_turn(self, edge: Any) -> None:
+        link = self.links[edge]
+        ports = sorted(name for name, packets in link.waiting.items() if packets)
+        if ports and link.free > self.now:
+            self._look(edge)
+        elif ports:
+            link.last_port = next((name for name in ports if name > link.last_port), ports[0])
+            link.waiting[link.last_port].pop(0)()
 
     def _start_tile(self, tile: Tile) -> bool:
         """T12, T13, T14: start whichever phases can start now."""
         banks, started, ended, phases = self.spec.tile.register_banks, tile.started, tile.ended, tile.phases
-        before, any_started = tile.layer.positions, False
+        before, any_started = len(tile.own), False
         m = started["load"]
         input, position = divmod(m, before)
         if (
@@ -426,14 +568,7 @@ class SecondEngine:
             and tile.reader.ready(input, position)
         ):
             any_started = self._begin(tile, "load", phases.load_ps)
-        m = started["integrate"]
-        # the array is let go when the convert before starts, or ends
-        hold = started if self.spec.tile.sample_and_hold else ended
-        if m < ended["load"] and m == hold["convert"] and m == ended["integrate"] and m - ended["drain"] < banks:
-            any_started = self._begin(tile, "integrate", phases.integrate_ps)
-        m = started["convert"]
-        if m < ended["integrate"] and m == ended["convert"] and phases.convert_ps:
-            any_started = self._begin(tile, "convert", phases.convert_ps)
+        any_started |= self._convert_plane(tile) | self._integrate_plane(tile)
         m = started["drain"]
         if (
             m < ended["convert"]
@@ -443,11 +578,90 @@ class SecondEngine:
             any_started = self._begin(tile, "drain", phases.drain_ps)
         return any_started
 
+    def _planes(self, tile: Tile, m: int) -> Planes:
+        """T12, T40, T42: lengths of an MVM's planes; all planes in one where they do not overlap."""
+        given, spec = self.lengths.get(tile.name), self.spec.tile
+        if given is not None:
+            planes = given[m]
+        elif spec.mvm_latency is not None:
+            planes = [(to_ps(spec.mvm_latency), 0)]
+        else:
+            pulse = (2**spec.dac.digit_bits - 1) * exact(spec.dac.time_per_lsb)
+            turns = math.ceil(tile.columns / math.ceil(spec.crossbar.columns / spec.adc.columns_per_adc))
+            planes = [(math.ceil(pulse * 10**12), math.ceil(turns * self._turn() * 10**12))] * spec.dac.planes
+        if spec.sample_and_hold and planes[0][1]:
+            return planes
+        return [(sum(a for a, _ in planes), sum(c for _, c in planes))]
+
+    def _turn(self) -> Fraction:
+        """T40, T43: the time of one turn, at most."""
+        spec = self.spec.tile
+        adc, positive = spec.adc, spec.crossbar.encoding.kind == "offset" and spec.dac.signs != "bipolar"
+        if adc.conversion_time is not None:
+            return exact(adc.conversion_time)
+        if adc.kind == "counter":
+            return Fraction(0)
+        if adc.early_stop:
+            return 2 ** (adc.bits if positive else adc.bits - 1) * exact(adc.cycle_time)
+        return (adc.bits if adc.kind == "sar" else 2**adc.bits) * exact(adc.cycle_time)
+
+    def _integrate_plane(self, tile: Tile) -> bool:
+        """T13, T42: the array takes the next plane as soon as it is let go."""
+        started, ended = tile.started, tile.ended
+        if tile.integrating or tile.sample is not None:
+            return False
+        if tile.plane == 0:
+            m = started["integrate"]
+            hold = started if self.spec.tile.sample_and_hold else ended  # the array, until the convert before
+            room = m - ended["drain"] < self.spec.tile.register_banks
+            if not (m < ended["load"] and m == hold["convert"] and m == ended["integrate"] and room):
+                return False
+            started["integrate"] += 1
+            if tile.working_since is None:
+                tile.working_since = self.now
+        m, plane = started["integrate"] - 1, tile.plane
+        tile.integrating = True
+        self._ends(self.now + self._planes(tile, m)[plane][0], lambda: self._plane_integrated(tile, m, plane))
+        return True
+
+    def _plane_integrated(self, tile: Tile, m: int, plane: int) -> None:
+        planes = self._planes(tile, m)
+        tile.integrating, tile.plane = False, (plane + 1) % len(planes)
+        if tile.plane == 0:
+            tile.ended["integrate"] += 1
+        if planes[plane][1]:
+            tile.sample = (m, plane)
+            return
+        tile.started["convert"] += 1
+        tile.ended["convert"] += 1
+        self._note_idle(tile)
+
+    def _convert_plane(self, tile: Tile) -> bool:
+        """T13, T42: the ADC takes what is sampled as soon as it is free."""
+        if tile.sample is None or tile.converting:
+            return False
+        (m, plane), tile.sample, tile.converting = tile.sample, None, True
+        planes = self._planes(tile, m)
+        last = plane == len(planes) - 1
+        tile.started["convert"] += last
+        self._ends(self.now + planes[plane][1], lambda: self._plane_converted(tile, last))
+        return True
+
+    def _plane_converted(self, tile: Tile, last: bool) -> None:
+        tile.converting = False
+        tile.ended["convert"] += last
+        self._note_idle(tile)
+
+    def _note_idle(self, tile: Tile) -> None:
+        """T25: neither array nor ADC works on an MVM."""
+        idle = tile.started["integrate"] == tile.ended["integrate"] == tile.ended["convert"]
+        if idle and tile.working_since is not None:
+            tile.busy += self.now - tile.working_since
+            tile.working_since = None
+
     def _begin(self, tile: Tile, phase: str, duration: int) -> bool:
         m = tile.started[phase]
         tile.started[phase] += 1
-        if phase == "integrate" and tile.working_since is None:
-            tile.working_since = self.now
         self._ends(self.now + duration, lambda: self._phase_ends(tile, phase, m))
         return True
 
@@ -455,26 +669,21 @@ class SecondEngine:
         tile.ended[phase] += 1
         if phase == "load":
             tile.reader.done += 1
-        if phase == "integrate" and not tile.phases.convert_ps:
-            tile.started["convert"] += 1
-            tile.ended["convert"] += 1
-        if phase in ("integrate", "convert"):
-            idle = tile.started["integrate"] == tile.ended["integrate"] == tile.ended["convert"]
-            if idle and tile.working_since is not None:
-                tile.busy += self.now - tile.working_since
-                tile.working_since = None
         if phase == "drain":
             self._hand_over(tile, m)
 
     def _hand_over(self, tile: Tile, m: int) -> None:
         neuron = tile.slice
+        if isinstance(neuron, ChainStep):
+            return neuron.sums.add(m)
 
         def arrive() -> None:
             neuron.sums[m] += 1
 
         if self.plan.chip.site(tile.name) == self.plan.chip.site(neuron.name):
             return arrive()
-        input, position = divmod(m, tile.layer.positions)
+        input, turn = divmod(m, len(tile.own))
+        position = tile.own[turn]
         widths = self.spec.widths
         size = math.ceil(len(neuron.emitter.channels) * widths.partial_sum_bits / 8) + widths.packet_header_bytes
         key = (input, self.rank[tile.layer.name], position, tile.block, tile.name)
@@ -482,7 +691,9 @@ class SecondEngine:
 
     def _start_neuron(self, neuron: NeuronSlice) -> bool:
         m = neuron.started
-        if m > neuron.ended or neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(m):
+        input, turn = divmod(m, len(neuron.emitter.own))
+        g = input * neuron.layer.positions + neuron.emitter.own[turn]
+        if m > neuron.ended or neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
         neuron.busy += neuron.service
@@ -492,7 +703,7 @@ class SecondEngine:
             neuron.ended += 1
 
         self._ends(end, free)
-        self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(neuron.emitter, m))
+        self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(neuron.emitter, g))
         return True
 
     def _ask(self, digital: Digital) -> bool:

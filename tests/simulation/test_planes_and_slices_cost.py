@@ -30,13 +30,19 @@ ISAAC = {
         ({"tile.dac.encoding": "bit-serial"}, 7, 7 * 5),
         ({"tile.dac.encoding": "bit-serial", "tile.dac.bits_per_cycle": 3}, 3 * 7, 3 * 5),
         (SERIAL, 8, 8 * 5),
-        ({**SERIAL, "tile.sample_and_hold": True}, 1, 8 * 5),
-        ({**SERIAL, "tile.sample_and_hold": True, "tile.dac.time_per_lsb": "9 ns"}, 8 * 9, 5),
     ],
 )
 def test_every_plane_integrates_and_is_converted_t12(changes, integrate, convert):
     phases = mvm_phases(spec({**CONVERTING, **changes}), 4, 4)
-    assert (phases.integrate_ps, phases.convert_ps) == (integrate * NS, convert * NS)
+    assert (phases.integrate_ps, phases.handover_ps, phases.convert_ps) == (integrate * NS, 0, convert * NS)
+
+
+@pytest.mark.parametrize(("pulse", "handover", "idle"), [(1, 7 * 5, 4), (9, 7 * 9, 0)])
+def test_planes_overlap_with_sample_and_hold_t42(pulse, handover, idle):
+    changes = {**SERIAL, "tile.sample_and_hold": True, "tile.dac.time_per_lsb": f"{pulse} ns"}
+    phases = mvm_phases(spec(changes), 4, 4)
+    assert (phases.integrate_ps, phases.convert_ps) == (pulse * NS, 5 * NS)
+    assert (phases.handover_ps, phases.idle_ps) == (handover * NS, idle * NS)
 
 
 @given(pulse=st.integers(1, 20), conversion=st.integers(1, 20), held=st.booleans())
@@ -50,7 +56,7 @@ def test_planes_overlap_as_two_stages_where_there_is_sample_and_hold(pulse, conv
         latency, interval = pulse + conversion + (planes - 1) * max(pulse, conversion), planes * max(pulse, conversion)
     else:
         latency = interval = planes * (pulse + conversion)
-    assert phases.integrate_ps + phases.convert_ps == latency * NS
+    assert phases.mvm_ps == latency * NS
     assert peak_interval_ps(chip) == interval * NS
 
 

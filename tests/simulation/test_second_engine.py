@@ -116,8 +116,8 @@ def small_enough(net: Network, changes: dict[str, Any]) -> Plan | None:
 def compare(plan: Plan, outcome: ChipOutcome, second: SecondEngine, inputs: int) -> None:
     assert outcome.done_ps == second.done
     assert outcome.released_ps == second.released
-    assert outcome.tile_mvms == {t.name: t.layer.positions * inputs for t in second.tiles}
-    assert all(t.ended["drain"] == t.layer.positions * inputs for t in second.tiles)
+    assert outcome.tile_mvms == {t.name: len(t.own) * inputs for t in second.tiles}
+    assert all(t.ended["drain"] == len(t.own) * inputs for t in second.tiles)
     moved = {(a, b): (packets, size, busy) for _, a, b, packets, size, busy in outcome.links if packets}
     assert moved == {edge: (q.packets, q.bytes, q.busy) for edge, q in second.links.items()}
     busy = outcome.timeline.busy_ps

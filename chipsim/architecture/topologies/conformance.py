@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from chipsim.architecture.topology import Site, Topology
+from chipsim.architecture.link_spec import LinkChanges
+from chipsim.architecture.topology import Site, Topology, changes_of
 
 
 def check_topology(topology: Topology) -> None:
@@ -69,6 +70,8 @@ def _checked_links(topology: Topology) -> set[tuple[Site, Site]]:
     for a, b in listed:
         known = a in range(topology.routers) and b in range(topology.routers)
         _require(topology, known and a != b, f"the link {a} -> {b} does not join two routers")
+        changes = isinstance(changes_of(topology, a, b), LinkChanges)
+        _require(topology, changes, f"link_changes({a}, {b}) is no LinkChanges")
     return links
 
 

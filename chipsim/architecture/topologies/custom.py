@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from chipsim.architecture.link_spec import ALIKE, LinkChanges
 from chipsim.architecture.topologies.edge_list import Link, check_links, feeders_from, successors
 from chipsim.architecture.topologies.layout import Site, Sites, both_ways
 
@@ -25,22 +26,30 @@ class Custom(Sites):
         From each site to another, by number.
     directed : bool
         Whether packets go from the first to the second only.
+    unlike : tuple of ((int, int), LinkChanges)
+        Links that are not like the others, and how they differ.
     """
 
     pairs: tuple[Link, ...] = ()
     directed: bool = False
+    unlike: tuple[tuple[Link, LinkChanges], ...] = ()
     _after: tuple[tuple[Site, ...], ...] = field(init=False, repr=False, compare=False)
+    _changes: dict[Link, LinkChanges] = field(init=False, repr=False, compare=False)
     _trees: dict[Site, array[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         check_links(self.rows * self.columns, self.pairs, self.directed)
         after = successors(self.rows * self.columns, self.links())
         object.__setattr__(self, "_after", tuple(map(tuple, after)))
+        changes = dict(self.unlike)
+        if not self.directed:
+            changes |= {(b, a): change for (a, b), change in self.unlike}
+        object.__setattr__(self, "_changes", changes)
 
     @classmethod
     def from_grid(cls, grid: Grid) -> Custom:
         """The links of an architecture file."""
-        return cls(*grid.shape, grid.links, grid.directed)
+        return cls(*grid.shape, grid.pairs, grid.directed, grid.unlike)
 
     def label(self, site: Site) -> str:
         """The number, as in the list of links."""
@@ -49,6 +58,10 @@ class Custom(Sites):
     def links(self) -> list[Link]:
         """As given, in both directions unless they are directed."""
         return sorted(self.pairs) if self.directed else both_ways(self.pairs)
+
+    def link_changes(self, source: Site, target: Site) -> LinkChanges:
+        """What the list says of a link; nothing of most."""
+        return self._changes.get((source, target), ALIKE)
 
     def route(self, source: Site, target: Site) -> list[Site]:
         """The way that a breadth-first search from the source finds, lower numbers first.

@@ -21,6 +21,7 @@ _BUILT_IN = {
     "bus": f"{_HERE}.star:Bus.from_grid",
     "crossbar": f"{_HERE}.star:Crossbar.from_grid",
     "custom": f"{_HERE}.custom:Custom.from_grid",
+    "hierarchical": f"{_HERE}.hierarchical:Hierarchical.from_grid",
     "mesh": "chipsim.architecture.topology:Mesh.from_grid",
     "ring": f"{_HERE}.ring:Ring.from_grid",
     "torus": f"{_HERE}.torus:Torus.from_grid",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from chipsim.files import write_atomically
+from chipsim.report.partial_words import title
 from chipsim.result import Result
 
 DPI = 150
@@ -69,7 +70,7 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84, *, base
     data = result.data
     settings = data["settings"]
     several = "s" if settings["inputs"] != 1 else ""
-    rest = f"{settings['inputs']:,} input{several}, batch {settings['batch']}"
+    rest = title(f"{settings['inputs']:,} input{several}, batch {settings['batch']}", data)
     shown = ["chip", "baseline"] if baseline and data["baseline"] is not None else ["chip"]
     machines = " and ".join(shorten(data[key]["name"], 24) for key in shown)
     network = shorten(data["network"]["name"], max(16, most - len(rest) - len(machines) - 6))

@@ -1,0 +1,217 @@
+"""`explain`: why a run took as long as it did, from its ``result.json``: the run is simulated again with full trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chipsim.architecture.chip import build_chip
+from chipsim.architecture.loader import load_spec, spec_hash
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import InputError
+from chipsim.execution.accuracy import split_data
+from chipsim.execution.first_inputs import activity_of_first
+from chipsim.explanation import Explanation, explanation
+from chipsim.mapping.plan import Plan
+from chipsim.network.dataset import fit_data, load_data, synthetic_data
+from chipsim.network.zoo import load_network
+from chipsim.result import SCHEMA_VERSION
+from chipsim.settings import SYNTHETIC_INPUTS
+from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.pace import place_with_replicas
+from chipsim.simulation.traced_run import TracedRun, trace_run
+from chipsim.simulation.varying import ConversionCounts
+from chipsim.simulation.what_if import Stream, what_if
+from chipsim.units import from_ps
+
+MOST_MVMS = 250_000
+"""Tile-MVMs that are traced unless asked for more: about two gigabytes."""
+FEWEST_WHAT_IF_INPUTS, MOST_WHAT_IF_INPUTS = 8, 64
+WHAT_IF_MVMS = 50_000
+"""Tile-MVMs that a what-if run is allowed before it makes do with fewer inputs: about a second."""
+MOST_FASTER = 1e6
+"""More, or as much slower, is no question about a component (assumption)."""
+_NEEDED = {
+    "settings": (
+        "age_s", "architecture", "arrivals", "batch", "data", "drain", "inputs", "load_programming", "model",
+        "precision", "replicas", "set", "timing_only",
+    ),
+    "input_hashes": ("architecture", "data", "model"),
+    "chip": ("latency_first_input_s", "max_inputs_in_flight", "name"),
+    "network": ("name",),
+    "seed": (),
+}  # fmt: skip
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to explain.
+
+    Attributes
+    ----------
+    folder : Path
+        Where a run was written to.
+    input : int
+        Whose critical path.
+    faster : float
+        How many times as fast components are in what-if runs, more than zero.
+    what_if : bool
+        Whether to make any.
+    trace : int or None
+        Inputs to trace; as many as are needed, within `MOST_MVMS`, if None.
+    """
+
+    folder: Path
+    input: int = 0
+    faster: float = 2.0
+    what_if: bool = True
+    trace: int | None = None
+
+
+def explain(question: Question, progress: Progress) -> Explanation:
+    """Simulate a run's first inputs again, and find what their time went by.
+
+    Parameters
+    ----------
+    question : Question
+    progress : callable
+        Told (what is being done, done, total).
+
+    Raises
+    ------
+    InputError
+        If there is no result, or it is partial or of another version, or what it was made from has changed.
+    """
+    if not 1 / MOST_FASTER <= question.faster <= MOST_FASTER:
+        raise InputError(
+            f"--faster {question.faster:g} must be a number greater than zero, from {1 / MOST_FASTER:g} to "
+            f"{MOST_FASTER:g}, such as 2"
+        )
+    data = _read(question.folder)
+    settings = data["settings"]
+    total = settings["inputs"]
+    if not 0 <= question.input < total:
+        raise InputError(f"--input {question.input}: the run has {total} inputs, from 0 to {total - 1}")
+    progress("reading", 0, 1)
+    plan = _plan(data, question.folder)
+    traced = _traced_inputs(question, plan, total, data["chip"]["max_inputs_in_flight"])
+    stream = Stream(_what_if_inputs(data, plan), settings["batch"], settings["drain"])
+    counts = _counts(data, plan, max(traced, stream.inputs), question.folder, progress)
+    progress("tracing", 0, 1)
+    run = trace_run(
+        plan, traced, settings["batch"], drain=settings["drain"], arrivals_ps=_arrivals_ps(data), counts=counts
+    )
+    _check_times(data, run, question.folder)
+    variants = None
+    if question.what_if:
+        variants = what_if(
+            plan, Stream(stream.inputs, stream.batch, stream.drain, counts), question.faster,
+            lambda done, of: progress(f"what if: {done + 1} of {of} simulations", 0, 1),
+        )  # fmt: skip
+    return explanation(data, run, question.input, question.faster, stream.inputs, variants)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "result.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}); give the folder that chipsim run --out wrote"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}); run again with chipsim run --out {folder}") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has schema_version {version!r}; this chipsim explains results of version {SCHEMA_VERSION}: "
+            "run again"
+        )
+    if data.get("partial"):
+        raise InputError(f"{path} is of a run that was interrupted; run it to its end and explain that")
+    for group, names in _NEEDED.items():
+        for name in ("", *names):
+            if group not in data or (name and name not in data[group]):
+                missing = f"{group}.{name}" if name else group
+                raise InputError(f"{path} has no {missing!r}; run again with chipsim run --out {folder}")
+    return data  # type: ignore[no-any-return]
+
+
+def _plan(data: dict[str, Any], folder: Path) -> Plan:
+    """Architecture and network of the result, as they were."""
+    settings, hashes = data["settings"], data["input_hashes"]
+    spec = load_spec(settings["architecture"], settings["set"])
+    _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
+    assert isinstance(spec, InMemorySpec)  # the run had one
+    network = load_network(settings["model"], seed=data["seed"])
+    _check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
+    return place_with_replicas(network, build_chip(spec), settings["replicas"])
+
+
+def _check_hash(what: str, name: str, found: str, expected: str, folder: Path) -> None:
+    if found != expected:
+        raise InputError(
+            f"{what} {name} has changed since the run in {folder} (sha256 {found[:12]}..., then {expected[:12]}...); "
+            "restore it, or run again"
+        )
+
+
+def _traced_inputs(question: Question, plan: Plan, total: int, in_flight: int) -> int:
+    """Enough that the path is that of the whole run and the stream is steady, as far as memory allows."""
+    if question.trace is not None:
+        if not question.input < question.trace:
+            raise InputError(f"--trace {question.trace} leaves out input {question.input}; trace one more at least")
+        return min(total, question.trace)
+    affordable = max(2, MOST_MVMS // max(1, plan.tile_mvms))
+    wanted = max(question.input + in_flight, 2 * in_flight + 2)
+    return min(total, max(question.input + 1, min(affordable, wanted)))
+
+
+def _what_if_inputs(data: dict[str, Any], plan: Plan) -> int:
+    settings, in_flight = data["settings"], data["chip"]["max_inputs_in_flight"]
+    affordable = min(MOST_WHAT_IF_INPUTS, WHAT_IF_MVMS // max(1, plan.tile_mvms))
+    wanted = max(FEWEST_WHAT_IF_INPUTS, 2 * in_flight + 2, 4 * settings["batch"], affordable)
+    return int(min(settings["inputs"], wanted))
+
+
+def _arrivals_ps(data: dict[str, Any]) -> list[int] | None:
+    settings = data["settings"]
+    if settings["arrivals"] is None:
+        return None
+    return parse_arrivals(settings["arrivals"]).times_ps(settings["inputs"], settings["batch"], data["seed"])
+
+
+def _counts(
+    data: dict[str, Any], plan: Plan, inputs: int, folder: Path, progress: Progress
+) -> Mapping[str, ConversionCounts] | None:
+    """What conversions took, where that depends on values (rule T43): these are computed again."""
+    settings, tile = data["settings"], plan.chip.spec.tile
+    if settings["timing_only"] or not (tile.dac.early_stop or tile.adc.early_stop):
+        return None
+    progress("computing values", 0, 1)
+    if data["input_hashes"]["data"] and settings["data"].endswith("seeded standard-normal inputs"):
+        dataset = synthetic_data(plan.network, SYNTHETIC_INPUTS, data["seed"])
+    else:
+        dataset = fit_data(load_data(settings["data"]), plan.network)
+    _check_hash("data", settings["data"], dataset.sha256, data["input_hashes"]["data"], folder)
+    load = settings["load_programming"]
+    return activity_of_first(
+        inputs, plan, split_data(dataset), data["seed"], settings["age_s"], precision=settings["precision"],
+        load=None if load is None else Path(load),
+    ).conversion_counts  # fmt: skip
+
+
+def _check_times(data: dict[str, Any], run: TracedRun, folder: Path) -> None:
+    """The simulation gives what the result says."""
+    alone = run.outcome.latency_alone_ps
+    found = from_ps(run.outcome.done_ps[0] - run.outcome.released_ps[0] if alone is None else alone)
+    said = data["chip"]["latency_first_input_s"]
+    if found != said:
+        raise InputError(
+            f"the run in {folder} took {said:g} s for its first input, now it takes {found:g} s: it was made by "
+            "another version of chipsim; run again"
+        )

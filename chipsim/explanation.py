@@ -1,0 +1,203 @@
+"""`Explanation`: what `chipsim explain` found, as numbers and tables."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chipsim.files import write_atomically
+from chipsim.result import Records
+from chipsim.simulation.critical_path import Cycle, Segment, critical_path, steady_cycle
+from chipsim.simulation.traced_run import TracedRun
+from chipsim.simulation.waits import kind_of, waits
+from chipsim.simulation.what_if import Variant
+from chipsim.units import from_ps
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Numbers and tables.
+
+    Attributes
+    ----------
+    data : dict
+        Exactly what ``--json`` prints; see ``docs/explain.md``.
+    tables : dict of str to list of dict
+        ``causes``, ``critical_path``, ``what_if``: one dict per row.
+    """
+
+    data: dict[str, Any]
+    tables: Mapping[str, Records]
+
+    def json(self) -> str:
+        """The text that ``--json`` prints."""
+        return json.dumps(self.data, indent=2, allow_nan=False) + "\n"
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write one CSV per table into an existing folder; one that there is nothing for is taken away."""
+        written = []
+        for name in self.tables:
+            path = folder / f"{name}.csv"
+            if not self.tables[name]:
+                path.unlink(missing_ok=True)
+                continue
+            frame = self._frame(name)
+            write_atomically(path, lambda file, frame=frame: frame.to_csv(file, index=False))  # type: ignore[misc]
+            written.append(path)
+        return written
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(self.tables[name])
+
+
+def explanation(
+    result: dict[str, Any], run: TracedRun, input: int, faster: float, what_if_inputs: int,
+    variants: Sequence[Variant] | None,
+) -> Explanation:  # fmt: skip
+    """Put together what was found.
+
+    Parameters
+    ----------
+    result : dict
+        What ``result.json`` holds.
+    run : TracedRun
+    input : int
+        Whose path.
+    faster : float
+    what_if_inputs : int
+    variants : sequence of Variant, or None
+        The chip as it is first.
+    """
+    path, last = critical_path(run, input), _last_exact(run, result["settings"]["inputs"])
+    causes = _causes(run, max(last, input))
+    data = {
+        "schema_version": SCHEMA_VERSION,
+        "chip": result["chip"]["name"],
+        "network": result["network"]["name"],
+        "settings": {key: result["settings"][key] for key in ("inputs", "batch", "drain", "arrivals", "replicas")},
+        "inputs_traced": run.outcome.inputs,
+        "max_inputs_in_flight": run.outcome.max_inputs_in_flight,
+        "path": {
+            "input": input,
+            "latency_s": from_ps(path[-1].end_ps - path[0].start_ps),
+            "segments": len(path),
+            "composition": composition(run, path, input),
+        },
+        "steady": _steady(run, last),
+        "causes": causes,
+        "what_if": _what_if(faster, what_if_inputs, variants),
+    }
+    rows = [] if variants is None else data["what_if"]["variants"]
+    return Explanation(data, {"causes": causes, "critical_path": _path(run, path), "what_if": rows})
+
+
+def _last_exact(run: TracedRun, total: int) -> int:
+    """The last input whose times no input that was left out can change; at least the first."""
+    left_out = run.outcome.inputs < total
+    return max(0, run.outcome.inputs - 1 - (run.outcome.max_inputs_in_flight if left_out else 0))
+
+
+def composition(run: TracedRun, segments: Iterable[Segment], input: int | None) -> Records:
+    """Time of a path by layer, kind of component and activity, the longest first.
+
+    Parameters
+    ----------
+    run : TracedRun
+    segments : iterable of Segment
+    input : int or None
+        Whose path: time that goes to others is counted apart.
+    """
+    found: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for segment in segments:
+        times = found[segment.layer, kind_of(run, segment.component), segment.activity]
+        times[0] += segment.ps
+        times[1] += segment.ps if input is not None and segment.input != input else 0
+    total = sum(times[0] for times in found.values())
+    ordered = sorted(found.items(), key=lambda item: -item[1][0])
+    return [
+        {
+            "layer": layer, "kind": kind, "activity": activity, "time_s": from_ps(time),
+            "for_other_inputs_s": from_ps(others), "share": time / total,
+        }
+        for (layer, kind, activity), (time, others) in ordered
+    ]  # fmt: skip
+
+
+def _steady(run: TracedRun, input: int) -> dict[str, Any] | None:
+    cycle = steady_cycle(run, input)
+    if cycle is None:
+        return None
+    rows = composition(run, cycle.segments, None)
+    for row in rows:
+        del row["for_other_inputs_s"]
+        row["time_s"] /= cycle.inputs
+    return {
+        "interval_s": cycle.interval_ps / 1e12,
+        "inputs": cycle.inputs,
+        "repeats": cycle.repeats,
+        "through_admission": cycle.admits,
+        "component": _most_of(cycle),
+        "composition": rows,
+    }
+
+
+def _most_of(cycle: Cycle) -> str:
+    """The component that has most of a cycle."""
+    times: defaultdict[str, int] = defaultdict(int)
+    for segment in cycle.segments:
+        times[segment.component] += segment.ps
+    return max(times, key=lambda name: (times[name], name))
+
+
+def _causes(run: TracedRun, last: int) -> Records:
+    return [
+        {
+            "layer": wait.layer, "kind": wait.kind, "activity": wait.activity, "cause": wait.cause, "count": wait.count,
+            "busy_s": from_ps(wait.busy_ps), "work_waited_s": from_ps(wait.work_ps),
+            "server_waited_s": from_ps(wait.server_ps),
+        }
+        for wait in waits(run, last)
+    ]  # fmt: skip
+
+
+def _path(run: TracedRun, path: Sequence[Segment]) -> Records:
+    return [
+        {
+            "start_ps": segment.start_ps, "end_ps": segment.end_ps, "component": segment.component,
+            "kind": kind_of(run, segment.component), "activity": segment.activity, "layer": segment.layer,
+            "input": segment.input, "position": segment.position, "next_waits_for": segment.cause,
+        }
+        for segment in path
+    ]  # fmt: skip
+
+
+def _what_if(faster: float, inputs: int, variants: Sequence[Variant] | None) -> dict[str, Any] | None:
+    if variants is None:
+        return None
+    today = variants[0]
+    rows = [
+        {
+            "what": variant.what, "change": variant.change, "fields": " ".join(variant.fields),
+            "throughput_inputs_per_s": variant.throughput_inputs_per_s,
+            "throughput_gain": _ratio(variant.throughput_inputs_per_s, today.throughput_inputs_per_s),
+            "latency_first_input_s": variant.latency_s, "latency_gain": _ratio(today.latency_s, variant.latency_s),
+            "busiest": variant.busiest,
+        }
+        for variant in variants
+    ]  # fmt: skip
+    return {"faster": faster, "inputs": inputs, "variants": rows}
+
+
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return above / below if above and below else None

@@ -1,0 +1,268 @@
+"""`terms`: what an activity waits for, by the rules of ``docs/timing.md``; the latest is the cause of its wait."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chipsim.errors import ConsistencyError
+from chipsim.simulation.connections import HOST, Link
+from chipsim.simulation.timeline import Span
+from chipsim.simulation.traced_run import TracedRun, releases
+from chipsim.units import to_ps
+
+INPUT, PORT, REGISTER, ARRAY, ADC = "input not there", "port busy", "register busy", "array busy", "ADC busy"
+PLACE, LINK, UNIT, SPACE = "no place for partial sums", "link busy", "unit busy", "buffer full"
+ADMISSION, ARRIVAL = "admission", "arrival"
+OWN_SERVER = frozenset({PORT, ARRAY, ADC, LINK, UNIT})
+"""Causes by which an activity waits for what its own server did before."""
+CAUSES = (INPUT, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, SPACE, ADMISSION, ARRIVAL)
+
+
+class Leg(NamedTuple):
+    """Time that passes on the way from one activity to the next, with no server held."""
+
+    activity: str
+    component: str
+    ps: int
+
+
+class Term(NamedTuple):
+    """One of the things that an activity starts after.
+
+    Attributes
+    ----------
+    cause : str
+        What is waited for, one of `CAUSES`.
+    time_ps : int
+        From when on it is no hindrance.
+    span : Span or None
+        The activity that it comes from; None for what comes from outside.
+    at_ps : int
+        The moment of that activity, its start, its end or one between: ``time_ps`` less the legs.
+    legs : tuple of Leg
+        Between the two.
+    """
+
+    cause: str
+    time_ps: int
+    span: Span | None = None
+    at_ps: int = 0
+    legs: tuple[Leg, ...] = ()
+
+
+def binding(run: TracedRun, span: Span) -> Term:
+    """The latest of the terms of an activity, its own operands before anything else among equals.
+
+    Raises
+    ------
+    ConsistencyError
+        If it did not start at the latest of its terms.
+    """
+    return latest_of(terms(run, span), span)
+
+
+def latest_of(found: list[Term], span: Span) -> Term:
+    """The binding one of an activity's terms; see `binding`."""
+    latest = max(found, key=lambda term: term.time_ps)
+    if latest.time_ps != span.start_ps:
+        raise ConsistencyError(
+            f"{span.component}, {span.activity} of {span.layer} position {span.position}, input {span.input}, starts "
+            f"at {span.start_ps} ps, by its rules at {latest.time_ps} ps; please report this"
+        )
+    return latest
+
+
+def terms(run: TracedRun, span: Span) -> list[Term]:
+    """All that an activity starts after; its own operands first, then as the rules list it.
+
+    Parameters
+    ----------
+    run : TracedRun
+    span : Span
+        Of its trace, or one of the host's sendings and admissions.
+    """
+    return _RULES[span.activity](run, span)
+
+
+def _until(cause: str, span: Span | None, at_ps: int | None = None) -> list[Term]:
+    """One term: the end of an activity, or a moment of it; nothing where there was none."""
+    if span is None:
+        return []
+    at = span.end_ps if at_ps is None else at_ps
+    return [Term(cause, at, span, at)]
+
+
+def _operands(run: TracedRun, span: Span, turn: int) -> Term:
+    """The last byte of what a position needs first (T5, T7, T13, T16); the admission where it needs nothing."""
+    server = span.component, span.layer
+    gate, own = run.feeds.gates[server], run.feeds.own[server][0]
+    arrival = run.arrivals.get((gate, span.input, turn % own))
+    if arrival is not None:
+        return _arrived(*arrival)
+    if gate in run.feeds.admitted and turn % own == 0:
+        time = run.outcome.admitted_ps[span.input]
+        return Term(ADMISSION, time, _admission(span.input, time), time)
+    return Term(INPUT, 0)
+
+
+def _arrived(last: Span, time_ps: int) -> Term:
+    wait = time_ps - last.end_ps
+    return Term(INPUT, time_ps, last, last.end_ps, (Leg("latency", last.component, wait),) if wait else ())
+
+
+def _load(run: TracedRun, span: Span) -> list[Term]:
+    """T13."""
+    name, layer, work = span.component, span.layer, run.work
+    m, banks = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.tile.register_banks
+    return [
+        _operands(run, span, m),
+        *_until(PORT, work.get((name, "load", layer, m - 1))),
+        *_until(REGISTER, _mvm(run, name, layer, m - banks)),
+    ]
+
+
+def _mvm(run: TracedRun, name: str, layer: str, m: int) -> Span | None:
+    """What holds the input register: integrate, or the whole MVM where it is one phase."""
+    return run.work.get((name, "integrate", layer, m)) or run.work.get((name, "mvm", layer, m))
+
+
+def _integrate(run: TracedRun, span: Span) -> list[Term]:
+    """T13, T42."""
+    name, layer, work, tile = span.component, span.layer, run.work, run.plan.chip.spec.tile
+    m = run.turn((name, layer), span.input, span.position)
+    before = work.get((name, "convert", layer, m - 1))
+    held = None
+    if before is not None and tile.sample_and_hold:
+        held = before.end_ps - run.feeds.tiles[name].last_convert_ps(m - 1)
+    return [
+        *_until(INPUT, work[name, "load", layer, m]),
+        *_until(ARRAY, before or _mvm(run, name, layer, m - 1), held),
+        *_until(REGISTER, work.get((name, "drain", layer, m - tile.register_banks))),
+    ]
+
+
+def _convert(run: TracedRun, span: Span) -> list[Term]:
+    """T13, T42: of the first plane."""
+    name, layer = span.component, span.layer
+    m = run.turn((name, layer), span.input, span.position)
+    integrate = run.work[name, "integrate", layer, m]
+    first = integrate.start_ps + run.feeds.tiles[name].first_integrate_ps(m)
+    return [*_until(INPUT, integrate, first), *_until(ADC, run.work.get((name, "convert", layer, m - 1)))]
+
+
+def _drain(run: TracedRun, span: Span) -> list[Term]:
+    """T13, T14."""
+    name, layer, work = span.component, span.layer, run.work
+    m, slots = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.neuron_unit.partial_sum_slots
+    return [
+        *_until(INPUT, work.get((name, "convert", layer, m)) or _mvm(run, name, layer, m)),
+        *_until(PORT, work.get((name, "drain", layer, m - 1))),
+        *_until(PLACE, work.get((run.feeds.tiles[name].neuron, "neuron", layer, m - slots))),
+    ]
+
+
+def _space(run: TracedRun, span: Span) -> list[Term]:
+    """T19, T20."""
+    found = releases(run, (span.component, span.layer), span.input, span.position)
+    return [term for release in found for term in _until(SPACE, release)]
+
+
+def _neuron(run: TracedRun, span: Span) -> list[Term]:
+    """T16."""
+    name, layer = span.component, span.layer
+    m = run.turn((name, layer), span.input, span.position)
+    before = run.work.get((name, "neuron", layer, m - 1))
+    return [_operands(run, span, m), *_until(UNIT, before), *_space(run, span)]
+
+
+def _digital(run: TracedRun, span: Span) -> list[Term]:
+    """T17."""
+    m = run.turn((span.component, span.layer), span.input, span.position)
+    before = run.before.get((span.component, span.start_ps))
+    return [_operands(run, span, m), *_space(run, span), *_until(UNIT, before)]
+
+
+def _transfer(run: TracedRun, span: Span) -> list[Term]:
+    """T9, T9c."""
+    before = run.before.get((span.component, span.start_ps))
+    return [head(run, span), *_until(LINK, before)]
+
+
+def head(run: TracedRun, span: Span) -> Term:
+    """When a transfer's head asks for its link (T9, T9b)."""
+    link = run.feeds.links[span.flow][span.component]
+    if not link.before:
+        return _from_source(run, span)
+    before = run.transfers[link.before, span.flow, span.input, span.position]
+    whole = run.plan.chip.spec.router.switching == "store-and-forward"
+    return _onward(run, span.flow, link, before, before.end_ps if whole else before.start_ps)
+
+
+def tail(run: TracedRun, span: Span) -> Term | None:
+    """What a transfer's end waits for, where that is not its own serialisation: the tail of a slower link (T9)."""
+    link = run.feeds.links[span.flow][span.component]
+    if span.end_ps == span.start_ps + link.serialisation_ps:
+        return None
+    before = run.transfers[link.before, span.flow, span.input, span.position]
+    return _onward(run, span.flow, link, before, before.end_ps)
+
+
+def _onward(run: TracedRun, flow: int, link: Link, before: Span, at_ps: int) -> Term:
+    """From one link to the next: the first one's latency, the router's delay."""
+    latency = run.feeds.links[flow][link.before].latency_ps
+    legs = (Leg("latency", link.before, latency), Leg("route", link.router, link.delay_ps))
+    time = at_ps + latency + link.delay_ps
+    return Term(INPUT, time, before, at_ps, tuple(leg for leg in legs if leg.ps))
+
+
+def _from_source(run: TracedRun, span: Span) -> Term:
+    sender, spec = run.sender(span), run.plan.chip.spec
+    latency = {"neuron": spec.neuron_unit.latency, "digital": spec.digital_unit.latency}.get(sender.activity, 0.0)
+    wait = to_ps(latency)
+    legs = (Leg("latency", sender.component, wait),) if wait else ()
+    return Term(INPUT, sender.end_ps + wait, sender, sender.end_ps, legs)
+
+
+def _send(run: TracedRun, span: Span) -> list[Term]:
+    """T18."""
+    m, time = run.turn((HOST, span.layer), span.input, span.position), run.outcome.admitted_ps[span.input]
+    before = run.work.get((HOST, "send", span.layer, m - 1))
+    return [
+        Term(ADMISSION, time, _admission(span.input, time), time), *_space(run, span), *_until(INPUT, before)
+    ]  # fmt: skip
+
+
+def _admission(input: int, time_ps: int) -> Span:
+    return Span(HOST, "admit", "", input, 0, time_ps, time_ps)
+
+
+def _admit(run: TracedRun, span: Span) -> list[Term]:
+    """T22, T23, T27."""
+    stream, done = run.stream, run.outcome.done_ps
+    arrived = 0 if stream.arrivals_ps is None else stream.arrivals_ps[span.input]
+    needed = max(0, stream.waits_for(span.input))
+    found = [Term(ARRIVAL, arrived)]
+    for earlier in range(max(0, needed - stream.in_flight), needed):
+        time = done[earlier]
+        found.append(Term(ADMISSION, time, _done(earlier, time), time))
+    return found
+
+
+def _done(input: int, time_ps: int) -> Span:
+    return Span(HOST, "done", "", input, 0, time_ps, time_ps)
+
+
+def completion(run: TracedRun, input: int) -> Span:
+    """The moment at which an input is done."""
+    return _done(input, run.outcome.done_ps[input])
+
+
+def _last_byte(run: TracedRun, span: Span) -> list[Term]:
+    """T18."""
+    return [_arrived(*run.last_output(span.input))]
+
+
+_RULES = {
+    "load": _load, "mvm": _integrate, "integrate": _integrate, "convert": _convert, "drain": _drain, "neuron": _neuron,
+    "digital": _digital, "transfer": _transfer, "send": _send, "admit": _admit, "done": _last_byte,
+}  # fmt: skip

@@ -1,0 +1,57 @@
+"""`add_chain`: the neuron units of a slice whose partial sums pass from tile to tile (rule T48)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from chipsim.mapping.plan import LayerPlan, Slice
+from chipsim.simulation.chain import ChainUnit
+from chipsim.simulation.durations import bytes_of, neuron_service_ps
+from chipsim.simulation.machine import Machine, Source
+from chipsim.simulation.sender import Outlet
+from chipsim.simulation.tile import TileServer
+from chipsim.units import to_ps
+
+
+def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileServer], first_rank: int) -> None:
+    """Put a unit beside every tile, and join them from the last row block to the first.
+
+    Parameters
+    ----------
+    machine : Machine
+    plan : LayerPlan
+    part : Slice
+    tiles : list of TileServer
+        Of its blocks, in their order.
+    first_rank : int
+        Tie order of the first block within the layer.
+    """
+    units = [_unit(machine, part, tile, last=tile is tiles[-1]) for tile in tiles]
+    for rank, (after, before) in enumerate(pairwise(units), first_rank + 1):
+        before.after, after.before = after, before
+        size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
+        key = machine.order.key(plan.layer.name, rank, before.name)
+        before.flow = machine.interconnect.add_flow(before.name, plan.layer.name, size, key, [(after.name, after)])
+    end = units[0]
+    end.outlet = Outlet(machine.interconnect, plan.layer.positions)
+    machine.sources[plan.layer.name].append(
+        Source(
+            end.name, plan.layer.name, part.first_channel, part.channels, end.outlet, end.advance, part.replica
+        )
+    )  # fmt: skip
+
+
+def _unit(machine: Machine, part: Slice, tile: TileServer, *, last: bool) -> ChainUnit:
+    """The unit beside a tile; the last row block's has nobody before it."""
+    spec = machine.spec.neuron_unit
+    gate = machine.new_gate(tile.gate.positions)
+    gate.expect(np.repeat(np.arange(gate.positions), 1 if last else 2))
+    times = neuron_service_ps(machine.spec, 1, part.channels), to_ps(spec.latency), to_ps(spec.hop_latency)
+    name = machine.plan.chip.neuron_unit_of(tile.name)
+    unit = ChainUnit(name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect)
+    unit.replica = tile.replica
+    tile.places, tile.done_gate = unit.places, gate
+    machine.neurons.append(unit)
+    return unit

@@ -1,0 +1,178 @@
+"""`Connections`: who feeds whom on a chip, read off a machine that is built and never run."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.digital import DigitalLayerServer
+from chipsim.simulation.durations import MvmPhases, mvm_phases
+from chipsim.simulation.gate import Credit, EdgeSink
+from chipsim.simulation.machine import Machine
+from chipsim.simulation.packets import Branch, Flow
+from chipsim.simulation.tile import TileServer
+from chipsim.simulation.varying import ConversionCounts, MvmLengths, mvm_lengths
+from chipsim.simulation.wiring import build_machine
+from chipsim.units import duration_ps
+
+HOST = "host"
+Server = tuple[str, str]
+"""A component, and the layer that it works for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link on the way of a flow's packets.
+
+    Attributes
+    ----------
+    before : str
+        Name of the link before it; empty at the source's port.
+    router : str
+        That the packets leave over this link.
+    serialisation_ps, latency_ps, delay_ps : int
+        Of a packet of the flow, of the wire, of the router before it.
+    sinks : list of (int, sequence of int)
+        Gates at its end, and the consumer position that each of the flow's positions completes there.
+    """
+
+    before: str
+    router: str
+    serialisation_ps: int
+    latency_ps: int
+    delay_ps: int
+    sinks: list[tuple[int, Sequence[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TileFacts:
+    """What rules T12 to T14 ask of one tile.
+
+    Attributes
+    ----------
+    neuron : str
+        The unit that adds its partial sums.
+    beside : int or None
+        Gate of that unit, where the tile hands its own over without a link.
+    lengths : MvmPhases or MvmLengths
+        Of its MVMs: equal, or one by one.
+    """
+
+    neuron: str
+    beside: int | None
+    lengths: MvmPhases | MvmLengths
+
+    def first_integrate_ps(self, mvm: int) -> int:
+        """How long the first plane integrates (all of them, where planes do not overlap)."""
+        lengths = self.lengths
+        return lengths.integrate_ps if isinstance(lengths, MvmPhases) else lengths.integrate_ps[mvm]
+
+    def last_convert_ps(self, mvm: int) -> int:
+        """How long the last plane (all of them, where planes do not overlap) is converted."""
+        lengths = self.lengths
+        return lengths.convert_ps if isinstance(lengths, MvmPhases) else lengths.convert_ps[mvm]
+
+
+@dataclass(slots=True)
+class Connections:
+    """Who feeds whom.
+
+    Attributes
+    ----------
+    plan : Plan
+    links : list of dict of str to Link
+        Of each flow, in the order of their numbers: its tree, by name of the link.
+    flows : list of Flow
+    gates : dict of Server to int
+        What a server waits for is counted at this gate.
+    admitted : set of int
+        Gates whose first position waits for the admission of the input.
+    outputs : dict of int to int
+        Gates of the network's outputs at the host, and their positions.
+    own : dict of Server to (int, int)
+        How many positions of an input a server computes, and every which one.
+    credits : dict of Server to list of (Credit, Server)
+        Buffers that it sends to: each says by its number which position the consumer must have done (none: 0).
+    tiles : dict of str to TileFacts
+    """
+
+    plan: Plan
+    links: list[dict[str, Link]] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    gates: dict[Server, int] = field(default_factory=dict)
+    admitted: set[int] = field(default_factory=set)
+    outputs: dict[int, int] = field(default_factory=dict)
+    own: dict[Server, tuple[int, int]] = field(default_factory=dict)
+    credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
+    tiles: dict[str, TileFacts] = field(default_factory=dict)
+
+
+def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] | None = None) -> Connections:
+    """Build a machine and note who feeds whom.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : int
+        That are asked about.
+    counts : mapping of tile to ConversionCounts, optional
+        As for `chipsim.simulation.engine.simulate_chip`.
+    """
+    machine = build_machine(plan, 1, counts=counts)
+    found, number = Connections(plan), {id(gate): index for index, gate in enumerate(machine.gates)}
+    found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
+    found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
+    for server in (*machine.tiles, *machine.neurons, *machine.digital):
+        name = server.unit.name if isinstance(server, DigitalLayerServer) else server.name
+        found.gates[name, server.layer] = number[id(server.gate)]
+        every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
+        found.own[name, server.layer] = server.gate.positions, every
+    assert machine.host is not None
+    found.own[HOST, plan.network.input_layer.name] = machine.host.positions, 1
+    _note_tiles(found, machine, number)
+    _note_credits(found, machine, inputs)
+    for flow in machine.interconnect.flows:
+        found.flows.append(flow)
+        found.links.append({})
+        _note_links(found.links[-1], flow, flow.tree, "", number)
+    return found
+
+
+def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) -> None:
+    blocks = {placed.tile: placed.block for layer in machine.plan.layers.values() for placed in layer.blocks}
+    for neuron in machine.neurons:
+        for tile in neuron.tiles:
+            counts, beside = machine.counts.get(tile.name), tile.done_gate
+            what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
+            lengths = None if counts is None else mvm_lengths(*what, counts)
+            found.tiles[tile.name] = TileFacts(
+                neuron.name, None if beside is None else number[id(beside)], lengths or mvm_phases(*what)
+            )
+
+
+def _note_credits(found: Connections, machine: Machine, inputs: int) -> None:
+    """Number the releases of every bounded buffer, so that a credit names the one that it waits for."""
+    consumers: dict[int, Server] = {}
+    servers: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
+    for server in servers:
+        if server.releases is not None:
+            name = server.name if isinstance(server, TileServer) else server.unit.name
+            consumers[id(server.releases)] = name, server.layer
+            server.releases.extend(array("q", range(1, inputs * server.gate.positions + 1)))
+    for sources in machine.sources.values():
+        for source in sources:
+            found.credits[source.component, source.layer] = [
+                (credit, consumers[id(credit.releases)]) for credit in source.outlet.credits
+            ]
+
+
+def _note_links(links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int]) -> None:
+    server = branch.link
+    sinks = [(number[id(sink.gate)], sink.completes) for sink in branch.sinks if isinstance(sink, EdgeSink)]
+    links[server.name] = Link(
+        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks
+    )
+    for child in branch.children:
+        _note_links(links, flow, child, server.name, number)

@@ -1,0 +1,43 @@
+"""`position_interval_ps`: how soon a layer could follow one position with the next, if it never had to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chipsim.architecture.chip import Chip
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.mapping.placement import place
+from chipsim.mapping.plan import LayerPlan, Plan
+from chipsim.mapping.replication import chosen_replicas
+from chipsim.network.graph import Network
+from chipsim.simulation.durations import mvm_phases, neuron_service_ps
+
+
+def position_interval_ps(spec: InMemorySpec, plan: LayerPlan) -> int:
+    """Time between two positions of one replica: of its slowest tile or neuron unit, links left aside.
+
+    Parameters
+    ----------
+    spec : InMemorySpec
+    plan : LayerPlan
+    """
+    tiles = (_tile_interval_ps(spec, placed.block.rows, placed.block.columns) for placed in plan.blocks)
+    chained = spec.neuron_unit.partial_sums == "chain"
+    neurons = (neuron_service_ps(spec, 1 if chained else len(part.blocks), part.channels) for part in plan.slices)
+    return max(*tiles, *neurons)
+
+
+def place_with_replicas(network: Network, chip: Chip, words: Sequence[str]) -> Plan:
+    """Map a network with the copies of layers that a user asks for, see `chosen_replicas`."""
+    copies = chosen_replicas(words, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
+    return place(network, chip, copies)
+
+
+def _tile_interval_ps(spec: InMemorySpec, rows: int, columns: int) -> int:
+    """Rule T15."""
+    phases, banks = mvm_phases(spec, rows, columns), spec.tile.register_banks
+    array = phases.integrate_ps + (0 if spec.tile.sample_and_hold else phases.convert_ps)
+    return max(
+        phases.load_ps, -(-(phases.load_ps + phases.integrate_ps) // banks), array, phases.convert_ps, phases.drain_ps,
+        -(-(phases.integrate_ps + phases.convert_ps + phases.drain_ps) // banks),
+    )  # fmt: skip

@@ -1,0 +1,154 @@
+"""`TracedRun`: the spans of a run, found by what they are and by what came before them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.connections import HOST, Connections, Server, connections
+from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.host import Stream
+from chipsim.simulation.timeline import Span
+from chipsim.simulation.varying import ConversionCounts
+
+_ACTIVITY = {"tile": "drain", "neuron_unit": "neuron", "digital_unit": "digital", "host": "send"}
+"""What a component does before it sends."""
+
+
+class Arrival(NamedTuple):
+    """The last byte that a position waits for: of which span, and when it is there."""
+
+    span: Span
+    time_ps: int
+
+
+@dataclass(slots=True)
+class TracedRun:
+    """Spans of a run with full trace.
+
+    Attributes
+    ----------
+    outcome : ChipOutcome
+    stream : Stream
+        What the host sent.
+    feeds : Connections
+    work : dict of (component, activity, layer, int) to Span
+        The activities of tiles and units, by how many their server did before. The host's sending counts as one.
+    transfers : dict of (link, flow, input, position) to Span
+    before : dict of (component, int) to Span
+        What a link or digital unit did before what it starts at a time.
+    arrivals : dict of (gate, input, position) to Arrival
+    """
+
+    outcome: ChipOutcome
+    stream: Stream
+    feeds: Connections
+    work: dict[tuple[str, str, str, int], Span] = field(default_factory=dict)
+    transfers: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
+    before: dict[tuple[str, int], Span] = field(default_factory=dict)
+    arrivals: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """What ran."""
+        return self.feeds.plan
+
+    def turn(self, server: Server, input: int, position: int) -> int:
+        """How many activities of its kind a server did before that of a position."""
+        own, every = self.feeds.own[server]
+        return input * own + position // every
+
+    def sender(self, span: Span) -> Span:
+        """What a transfer's packet comes from: the work of a tile or unit, or the host's sending."""
+        flow = self.feeds.flows[span.flow]
+        activity = _ACTIVITY[self.plan.chip.graph.nodes[flow.source]["kind"]]
+        turn = self.turn((flow.source, flow.layer), span.input, span.position)
+        return self.work[flow.source, activity, flow.layer, turn]
+
+    def last_output(self, input: int) -> Arrival:
+        """The last byte of an input at the host."""
+        found = [
+            arrival
+            for gate, positions in self.feeds.outputs.items()
+            for position in range(positions)
+            if (arrival := self.arrivals.get((gate, input, position))) is not None
+        ]
+        return max(found, key=lambda arrival: arrival.time_ps)
+
+
+def trace_run(
+    plan: Plan, inputs: int, batch: int = 1, *, drain: bool = False, arrivals_ps: list[int] | None = None,
+    counts: Mapping[str, ConversionCounts] | None = None,
+) -> TracedRun:  # fmt: skip
+    """Simulate with full trace; see `chipsim.simulation.engine.simulate_chip` for the parameters."""
+    outcome = simulate_chip(
+        plan, inputs, batch, drain=drain, arrivals_ps=arrivals_ps, counts=counts, trace_inputs=inputs
+    )
+    stream = Stream(inputs, outcome.max_inputs_in_flight, batch, drain, arrivals_ps)
+    run = TracedRun(outcome, stream, connections(plan, inputs, counts))
+    servers: defaultdict[str, list[Span]] = defaultdict(list)
+    for span in outcome.timeline.spans:
+        if span.activity == "transfer":
+            run.transfers[span.component, span.flow, span.input, span.position] = span
+            servers[span.component].append(span)
+        else:
+            turn = run.turn((span.component, span.layer), span.input, span.position)
+            run.work[span.component, span.activity, span.layer, turn] = span
+            if span.activity == "digital":
+                servers[span.component].append(span)
+    for component, spans in servers.items():
+        spans.sort(key=lambda span: span.start_ps)
+        for earlier, later in pairwise(spans):
+            run.before[component, later.start_ps] = earlier
+    _note_sending(run)
+    _note_arrivals(run)
+    return run
+
+
+def _note_sending(run: TracedRun) -> None:
+    """When the host sends each position (rule T18): it takes no time, the port does."""
+    layer = run.plan.network.input_layer.name
+    own, time = run.feeds.own[HOST, layer][0], 0
+    for input, admitted in enumerate(run.outcome.admitted_ps):
+        for position in range(own):
+            space = (release.end_ps for release in releases(run, (HOST, layer), input, position))
+            time = max(time, admitted, *space)
+            span = Span(HOST, "send", layer, input, position, time, time)
+            run.work[HOST, "send", layer, input * own + position] = span
+
+
+def releases(run: TracedRun, server: Server, input: int, position: int) -> list[Span]:
+    """The loads and services that must be over, so that there is space for a position (rules T19, T20)."""
+    found = []
+    for credit, (consumer, layer) in run.feeds.credits.get(server, ()):
+        number = credit.time(input, position)
+        assert number is not None, "more inputs than releases were numbered for"
+        if number:
+            activity = "load" if consumer in run.feeds.tiles else "digital"
+            found.append(run.work[consumer, activity, layer, number - 1])
+    return found
+
+
+def _note_arrivals(run: TracedRun) -> None:
+    """When the last byte that each position of a consumer waits for is there; of several at once the first flow's."""
+    arrivals = run.arrivals
+    for tile, facts in run.feeds.tiles.items():
+        if facts.beside is None:
+            continue
+        layer = next(layer for name, layer in run.feeds.gates if name == tile)
+        own, turn = run.feeds.own[tile, layer][0], 0
+        while (drain := run.work.get((tile, "drain", layer, turn))) is not None:
+            arrivals[facts.beside, *divmod(turn, own)] = Arrival(drain, drain.end_ps)
+            turn += 1
+    for (link, flow, input, position), span in run.transfers.items():
+        facts_of_link = run.feeds.links[flow][link]
+        time = span.end_ps + facts_of_link.latency_ps
+        for gate, completes in facts_of_link.sinks:
+            key = gate, input, completes[position]
+            known = arrivals.get(key)
+            if known is None or (time, -flow) > (known.time_ps, -known.span.flow):
+                arrivals[key] = Arrival(span, time)
