@@ -45,6 +45,7 @@ class Row:
 ROWS_OF_TABLE = (
     Row("gemm_s", "plain float32 product, seconds"),
     Row("noisy_over_gemm", "noisy MVMs, 8-bit converters", "at most 3.2", "4 to 9 (3.7; 80)", "about 3,000"),
+    Row("floor_over_gemm", "  two products, normals alone", "said: 2.7"),
     Row("bitserial_over_gemm", "8 planes x 4 slices", "at most 40", "", "60 to 140 (58)"),
     Row("bitserial_noisy_over_gemm", "  fast noise afresh in each", "reported: 86"),
     Row("wires_over_nowires", "noisy MVMs, wires / no wires", "at most 1.05", "", "over 10,000 x gemm"),
@@ -74,6 +75,12 @@ def seconds_of(given: Subjects, rounds: int) -> dict[str, float]:
     """CPU seconds of all subjects."""
     product, noise = np.empty((BATCH, COLUMNS), np.float32), stream(1, "fast")
     few = given.vectors[:, : given.plain.rows]
+
+    def floor() -> None:
+        for factor in (given.weights, given.weights):
+            np.matmul(given.vectors, factor, out=product)
+        noise.standard_normal(out=product, dtype=np.float32)
+
     found = measure(
         {
             "gemm": lambda: np.matmul(given.vectors, given.weights, out=product),
@@ -81,6 +88,7 @@ def seconds_of(given: Subjects, rounds: int) -> dict[str, float]:
             "noisy_from_codes": lambda: given.noisy.multiply_codes(given.codes, noise),
             "quantised": lambda: given.quantised.multiply(given.vectors, noise),
             "bitserial": lambda: given.sliced.multiply(given.vectors, noise),
+            "floor": floor,
             "normals": lambda: noise.standard_normal(out=product, dtype=np.float32),
         },
         max(rounds, 15),
@@ -103,7 +111,7 @@ def seconds_of(given: Subjects, rounds: int) -> dict[str, float]:
 def figures(seconds: dict[str, float]) -> dict[str, float]:
     """Seconds, and ratios to the plain product."""
     numbers = {f"{name}_s": value for name, value in seconds.items()}
-    against = ("noisy", "noisy_from_codes", "quantised", "bitserial", "bitserial_noisy", "normals")
+    against = ("noisy", "noisy_from_codes", "quantised", "bitserial", "bitserial_noisy", "floor", "normals")
     numbers |= {f"{name}_over_gemm": seconds[name] / seconds["gemm"] for name in against}
     numbers["wires_over_nowires"] = seconds["wires"] / seconds["nowires"]
     return numbers | {"rows": ROWS, "columns": COLUMNS, "batch": BATCH, "slots": SLOTS, "converter_bits": BITS}

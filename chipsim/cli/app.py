@@ -87,6 +87,10 @@ def run(
         str | None,
         typer.Option(metavar="RATE", help='Inputs come at a rate: "1000/s" or "poisson 1000/s"; else all at once.'),
     ] = None,
+    threads: Annotated[int, typer.Option(help="Blocks computed side by side; changes no result.", min=1)] = 2,
+    chunk: Annotated[
+        int | None, typer.Option(help="Inputs computed together: less takes less memory; changes no result.", min=1)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print what result.json holds, and nothing else.")] = False,
 ) -> Work:
     """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
@@ -98,7 +102,7 @@ def run(
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
         arrivals, tuple(replicas or ()),
     )  # fmt: skip
-    return partial(run_command, Request(settings, out, json, save_programming))
+    return partial(run_command, Request(settings, out, json, save_programming, threads, chunk))
 
 
 @app.command()

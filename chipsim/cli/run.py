@@ -31,6 +31,8 @@ class Request:
     out: Path | None
     json: bool
     save_programming: Path | None = None
+    threads: int = 2
+    chunk: int | None = None
 
 
 def run_command(request: Request) -> int:
@@ -41,7 +43,7 @@ def run_command(request: Request) -> int:
     folder = nullcontext() if request.out is None else output_folder(request.out)
     with catch_interrupts() as stop, folder, ProgressBar(stop) as progress:
         result = simulate(
-            request.settings, threads=2, chunk=None, progress=progress, save_programming=request.save_programming,
+            request.settings, threads=request.threads, chunk=request.chunk, progress=progress, save_programming=request.save_programming,
             stop=stop, at_time=progress.at_time,
         )  # fmt: skip
         with stop.patiently():
