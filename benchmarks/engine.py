@@ -1,4 +1,4 @@
-"""What the timing plane costs, in bare SimPy timeouts per tile-MVM: `python benchmarks/engine.py [--json]`."""
+"""What the timing plane costs, in bare SimPy timeouts per tile-MVM: `python benchmarks/engine.py [--json|--sizes]`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import argparse  # noqa: E402
 import json  # noqa: E402
+import resource  # noqa: E402
 import statistics  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import simpy  # noqa: E402
+from engine_sizes import print_sizes  # noqa: E402
+from resnet18 import write_resnet18  # noqa: E402
 
 from chipsim.architecture.chip import build_chip  # noqa: E402
 from chipsim.architecture.loader import load_spec  # noqa: E402
@@ -24,6 +30,11 @@ from chipsim.simulation.engine import simulate_chip  # noqa: E402
 
 TIMEOUTS = 300_000
 ROUNDS = 5
+STREAM = 10_000
+ROOMY = "link.bandwidth=64 GB/s"
+"""With the links of hermes64 as they are, no state of ResNet-50 came back within 21 inputs."""
+OTHERS = {"pimsim-nn": "29.5", "ZigZag": "69 to 91", "SCALE-Sim": "151"}
+"""CPU seconds of ResNet-18, measured on another machine with two cores."""
 
 
 def timeout_s() -> float:
@@ -49,10 +60,16 @@ def simulate(plan: Plan, trace_inputs: int = 0) -> tuple[float, int]:
     return seconds, outcome.cost.events
 
 
-def measure() -> dict[str, float]:
-    """Medians over interleaved rounds."""
-    plan = place(load_network("onnx:resnet50"), build_chip(load_spec("hermes64", ["grid.shape=[24,24]"])))
+def on_grid(model: str, side: int, *overrides: str) -> Plan:
+    """A network on a hermes64 of so many tiles a side."""
+    return place(load_network(model), build_chip(load_spec("hermes64", [f"grid.shape=[{side},{side}]", *overrides])))
+
+
+def measure() -> dict[str, float | None]:
+    """ResNet-50 as medians over interleaved rounds, then the other networks and the stream."""
+    plan = on_grid("onnx:resnet50", 24)
     simulate(plan)
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rows = []
     for _ in range(ROUNDS):
         yardstick, (plain, events) = timeout_s(), simulate(plan)
@@ -69,15 +86,54 @@ def measure() -> dict[str, float]:
         "events_per_tile_mvm": events / plan.tile_mvms,
         "resnet50_cpu_s": plain,
         "resnet50_traced_cpu_s": traced,
+        "peak_rss_bytes": peak_kib * (1 if sys.platform == "darwin" else 1024),
+        **others(yardstick),
+        **stream(on_grid("onnx:resnet50", 24, ROOMY)),
     }
+
+
+def others(yardstick: float) -> dict[str, float]:
+    """One image of VGG-19 and of ResNet-18."""
+    vgg19 = on_grid("onnx:vgg19", 48)
+    vgg19_s, _ = simulate(vgg19)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "resnet18.onnx")
+        write_resnet18(path)
+        resnet18_s, _ = simulate(on_grid(str(path), 24))
+    ratio = vgg19_s / yardstick / vgg19.tile_mvms
+    return {"resnet18_cpu_s": resnet18_s, "vgg19_cpu_s": vgg19_s, "vgg19_timeouts_per_tile_mvm": ratio}
+
+
+def stream(plan: Plan) -> dict[str, float | None]:
+    """Many images through the jump, against the images up to it; null where no state came back."""
+    few = simulate_chip(plan, 40)
+    if few.simulated.why_all is not None:
+        return {"stream10000_over_transient": None}
+    transient = few.simulated.inputs - few.max_inputs_in_flight
+    many, first = simulate_chip(plan, STREAM), simulate_chip(plan, transient, exact_all=True)
+    return {
+        "stream10000_over_transient": many.cost.cpu_s / first.cost.cpu_s,
+        "stream10000_cpu_s": many.cost.cpu_s,
+        "transient_inputs": transient,
+    }
+
+
+def print_table(figures: dict[str, float | None]) -> None:
+    """All figures, and those of other simulators beside them."""
+    for key, value in figures.items():
+        print(f"{key:32s} {'-' if value is None else f'{value:.4g}'}")
+    print(f"\nResNet-18, CPU s: chipsim {figures['resnet18_cpu_s']:.3g} here; elsewhere", end=" ")
+    print(", ".join(f"{name} {seconds}" for name, seconds in OTHERS.items()))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print a flat JSON object")
-    figures = measure()
-    if parser.parse_args().json:
-        print(json.dumps(figures))
+    parser.add_argument("--sizes", action="store_true", help="print cost against tiles and inputs, and draw it")
+    asked = parser.parse_args()
+    if asked.sizes:
+        print_sizes()
+    elif asked.json:
+        print(json.dumps(measure()))
     else:
-        for key, value in figures.items():
-            print(f"{key:32s} {value:.4g}")
+        print_table(measure())

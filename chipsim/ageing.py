@@ -87,11 +87,9 @@ def age_network(
         raise SpecError(f"{settings.architecture} is of kind {spec.kind}; only the cells of in-memory chips age")
     compensations = _compensations(settings.compensation, spec)
     ages_s = default_ages(device_of(spec)) if settings.ages is None else _ages(settings.ages)
-    network = load_network(settings.model, seed=settings.seed)
-    if settings.data is None:
-        dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
-    else:
-        dataset = fit_data(load_data(settings.data), network)
+    data = None if settings.data is None else load_data(settings.data)
+    network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.x.shape[1:])
+    dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
     plan, split = place(network, build_chip(spec)), split_data(dataset)
     found = compute_ageing(
         plan, split, settings.seed, ages_s, settings.programmings, compensations, progress=progress, threads=threads,
@@ -146,7 +144,7 @@ def _data(
     network, spec = plan.network, plan.chip.spec
     return {
         "schema_version": SCHEMA_VERSION,
-        "chip": {"name": spec.name, "device": spec.tile.crossbar.device_name},
+        "chip": {"name": spec.name, "device": spec.tile.crossbar.device_name, "age_zero_s": _age_zero_s(spec)},
         "network": {"name": network.name, "macs": network.macs, "layers": len(network.layers)},
         "weights": network.weights,
         "accuracy": found.accuracy,
@@ -168,6 +166,12 @@ def _data(
         "versions": software_versions(),
         "input_hashes": {"model": network.sha256, "data": dataset.sha256, "architecture": spec_hash(spec)},
     }
+
+
+def _age_zero_s(spec: InMemorySpec) -> float | None:
+    """Where ages count from, in seconds after programming; None where the device model does not say."""
+    zero: float | None = getattr(device_of(spec), "t0_s", None)
+    return zero
 
 
 def _rows(scores: Sequence[AgedScore]) -> list[dict[str, Any]]:

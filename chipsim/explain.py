@@ -147,7 +147,8 @@ def _plan(data: dict[str, Any], folder: Path) -> Plan:
     spec = load_spec(settings["architecture"], settings["set"])
     _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     assert isinstance(spec, InMemorySpec)  # the run had one
-    network = load_network(settings["model"], seed=data["seed"])
+    shape = data["network"].get("input_shape")  # results of older versions lack it
+    network = load_network(settings["model"], seed=data["seed"], data_shape=None if shape is None else tuple(shape))
     _check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
     return place_with_replicas(network, build_chip(spec), settings["replicas"])
 

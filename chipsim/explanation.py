@@ -81,6 +81,7 @@ def explanation(
     """
     path, last = critical_path(run, input), _last_exact(run, result["settings"]["inputs"])
     causes = _causes(run, max(last, input))
+    late = last if last >= run.outcome.max_inputs_in_flight else run.outcome.inputs - 1
     data = {
         "schema_version": SCHEMA_VERSION,
         "chip": result["chip"]["name"],
@@ -90,11 +91,12 @@ def explanation(
         "max_inputs_in_flight": run.outcome.max_inputs_in_flight,
         "path": {
             "input": input,
+            "exact": input <= last,
             "latency_s": from_ps(path[-1].end_ps - path[0].start_ps),
             "segments": len(path),
             "composition": composition(run, path, input),
         },
-        "steady": _steady(run, last),
+        "steady": _steady(run, late),
         "causes": causes,
         "what_if": _what_if(faster, what_if_inputs, variants),
     }
@@ -103,9 +105,9 @@ def explanation(
 
 
 def _last_exact(run: TracedRun, total: int) -> int:
-    """The last input whose times no input that was left out can change; at least the first."""
-    left_out = run.outcome.inputs < total
-    return max(0, run.outcome.inputs - 1 - (run.outcome.max_inputs_in_flight if left_out else 0))
+    """The last input whose times no input that was left out can change: those are admitted when it is done; or -1."""
+    traced = run.outcome.inputs
+    return traced - 1 if traced == total else max(-1, traced - run.outcome.max_inputs_in_flight)
 
 
 def composition(run: TracedRun, segments: Iterable[Segment], input: int | None) -> Records:

@@ -69,6 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
     OutputError
         If the disk is full or the folder cannot be written to.
     """
+    _check_replaceable(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     except OSError as error:
@@ -78,11 +79,48 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
-        temporary.replace(path)
+        temporary.replace(path.resolve() if path.is_symlink() else path)
     except OSError as error:
         raise _unwritten(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(path: Path | None) -> Iterator[Path | None]:
+    """Have a place for a file that may be written or not, and move it to ``path`` once everything is well.
+
+    Parameters
+    ----------
+    path : Path or None
+        None where nothing is asked for.
+
+    Yields
+    ------
+    Path or None
+        Of the same name, in a folder that is gone afterwards.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to, or what stands at ``path`` is no file.
+    """
+    if path is None:
+        yield None
+        return
+    _check_replaceable(path)
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".chipsim-", dir=path.parent)
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    with folder as name:
+        inner = Path(name) / (path.name or "file")
+        yield inner
+        if inner.exists():
+            try:
+                inner.replace(path.resolve())
+            except OSError as error:
+                raise _unwritten(path, error) from None
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -92,6 +130,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     with replacing(path) as temporary:
         write(temporary)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace a folder, a device or anything else that is no file."""
+    try:
+        other = path.exists() and not path.is_file()
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    if other:
+        raise OutputError(f"{path} cannot be written: it is a {'folder' if path.is_dir() else 'device'}, not a file")
 
 
 def _unwritten(path: Path, error: OSError) -> OutputError:

@@ -50,7 +50,7 @@ def simulate_refit(plan: Plan, values: ValuesOutcome) -> ChipOutcome | None:
     """The calibration inputs that affine factors are fitted with, on their way through the chip; None without any."""
     if not values.refit_inputs:
         return None
-    outcome = simulate_chip(plan, values.refit_inputs)
+    outcome = simulate_chip(plan, values.refit_inputs, counts=values.refit_conversions)
     for (name, layer), amount in values.refit_conductance.items():
         outcome.ledger.add(name, "tile", _array_action(plan.chip.spec, "array"), layer, amount)
     return outcome

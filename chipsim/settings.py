@@ -34,6 +34,7 @@ class Settings:
     load_programming: str | None = None
     arrivals: str | None = None
     replicas: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("batch", 1), ("seed", 0), ("programmings", 1), ("trace", 0)):

@@ -18,6 +18,7 @@ from chipsim.execution.accuracy import compute_values, split_data
 from chipsim.execution.calibration import device_of
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.execution.stored import stored_age_and_count
+from chipsim.files import staged
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
@@ -33,7 +34,7 @@ from chipsim.simulation.pace import place_with_replicas
 from chipsim.stopping import Stop
 from chipsim.summary import Findings, at_best_batch, result_data
 from chipsim.tabulate import tables
-from chipsim.units import human, parse_age
+from chipsim.units import age_text, parse_age
 
 Progress = Callable[[str, int, int], None]
 
@@ -44,7 +45,8 @@ def run(
     baseline_overrides: Sequence[str] = (), drain: bool = False, timing_only: bool = False, trace: int = 0,
     precision: Precision = "float32", save_programming: str | Path | None = None,
     load_programming: str | Path | None = None, arrivals: str | None = None, replicas: Sequence[str] = (),
-    threads: int = 2, chunk: int | None = None,
+    shapes: Sequence[str] = (),
+    threads: int = 2, chunk: int | None = None, exact_all: bool = False,
     progress: Progress | None = None,
 ) -> Result:  # fmt: skip
     """Simulate a network on an in-memory chip, and on a von Neumann machine beside it.
@@ -82,10 +84,14 @@ def run(
         A file for what all programmings of this run drew, and one to take it from.
     replicas : sequence of str
         ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit.
+    shapes : sequence of str
+        ``"input=1x3x224x224"``: sizes that the model leaves open; the data binds them if not given.
     arrivals : str, optional
         Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
     threads, chunk : int
         Blocks computed side by side, inputs per pass: speed and memory, no byte of the result.
+    exact_all : bool
+        Simulate every input, also where the chip's state has come back: the same numbers, later.
     progress : callable, optional
         Told (what is being done, done, total).
 
@@ -104,24 +110,28 @@ def run(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
         batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
         precision, None if load_programming is None else str(load_programming), arrivals,
-        tuple(replicas),
+        tuple(replicas), tuple(shapes),
     )  # fmt: skip
     keep = None if save_programming is None else Path(save_programming)
-    return simulate(settings, threads=threads, chunk=chunk, progress=progress or _silent, save_programming=keep)
+    return simulate(
+        settings, threads=threads, chunk=chunk, progress=progress or _silent, save_programming=keep,
+        exact_all=exact_all,
+    )  # fmt: skip
 
 
 def simulate(
     settings: Settings, *, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None = None,
-    stop: Stop | None = None, at_time: Callable[[int], None] | None = None,
+    stop: Stop | None = None, at_time: Callable[[int], None] | None = None, exact_all: bool = False,
 ) -> Result:  # fmt: skip
     """Do what `run` describes; `stop` can end it early, and `at_time` is told the simulated time in ps."""
     if settings.timing_only and save_programming is not None:
         raise InputError("--timing-only computes no values: leave out --save-programming")
     try:
-        result = _simulate(settings, threads, chunk, progress, save_programming, stop or Stop(), at_time)
+        with staged(save_programming) as place:  # programmings are kept only beside a result
+            result = _simulate(settings, threads, chunk, progress, place, stop or Stop(), at_time, exact_all)
+            _check_finite(result.data, "result")
     except OverflowError as error:
         raise _extreme(f"times or energies overflow ({error.args[-1]})") from None
-    _check_finite(result.data, "result")
     return result
 
 
@@ -139,14 +149,16 @@ def _check_finite(data: dict[str, Any], path: str) -> None:
 
 def _simulate(
     settings: Settings, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None,
-    stop: Stop, at_time: Callable[[int], None] | None,
+    stop: Stop, at_time: Callable[[int], None] | None, exact_all: bool,
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec = _in_memory(settings)
     other = _von_neumann(settings)
     settings, age_s = _age(settings, spec)
-    network = load_network(settings.model, seed=settings.seed)
-    dataset = _dataset(settings, network)
+    data = None if settings.data is None else load_data(settings.data)
+    shape = None if data is None else data.x.shape[1:]
+    network = load_network(settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=shape)
+    dataset = _dataset(settings, network, data)
     plan = place_with_replicas(network, build_chip(spec), settings.replicas)
     split = split_data(dataset)
     values = refit = None
@@ -163,7 +175,7 @@ def _simulate(
         chip = simulate_chip(
             plan, asked, settings.batch, drain=settings.drain, trace_inputs=settings.trace, arrivals_ps=arrivals_ps,
             stop=lambda: stop.asked, progress=lambda done: progress("timing", done, asked), at_time=at_time,
-            counts=None if values is None else values.conversion_counts,
+            counts=None if values is None else values.conversion_counts, exact_all=exact_all,
         )  # fmt: skip
     inputs = chip.inputs  # fewer than asked for after an interrupt
     if values is not None and inputs < asked:
@@ -241,14 +253,14 @@ def _age(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
     if settings.load_programming is not None:
         stored_s, count = stored_age_and_count(Path(settings.load_programming))
         if settings.age is not None and age_s != stored_s:
-            given = human(stored_s, "s")
+            given = age_text(stored_s)
             raise InputError(f"--age {settings.age}: the cells of {settings.load_programming} are of age {given}")
-        age_s, settings = stored_s, replace(settings, programmings=count, age=human(stored_s, "s"))
+        age_s, settings = stored_s, replace(settings, programmings=count, age=age_text(stored_s))
     device.check_age(age_s)
     return settings, age_s
 
 
-def _dataset(settings: Settings, network: Network) -> Dataset:
-    if settings.data is None:
+def _dataset(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
+    if data is None:
         return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
-    return fit_data(load_data(settings.data), network)
+    return fit_data(data, network)

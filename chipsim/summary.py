@@ -16,7 +16,7 @@ from chipsim.network.graph import Network
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.arrivals import parse_arrivals
-from chipsim.simulation.compensating import reference_cost
+from chipsim.simulation.compensating import compensation_joules, reference_cost
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.loading import Loading
 from chipsim.simulation.outcome import Outcome, headline
@@ -75,7 +75,7 @@ def result_data(found: Findings) -> dict[str, Any]:
         "accuracy": _accuracy(values),
         "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
         "weights": network.weights,
-        "network": {"name": network.name, "macs": network.macs, "layers": len(network.layers)},
+        "network": _network(network),
         "settings": _settings(found.settings, found.split, found.age_s, found.chip.inputs),
         "seed": found.settings.seed,
         "versions": software_versions(),
@@ -93,6 +93,17 @@ def result_data(found: Findings) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _network(network: Network) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "macs": network.macs,
+        "macs_on_tiles": network.macs_on_tiles,
+        "layers": len(network.layers),
+        "input_shape": list(network.input_shape),
+        "notes": list(network.notes),
+    }
+
+
 def _chip_numbers(found: Findings) -> dict[str, Any]:
     plan, chip, values = found.plan, found.chip, found.values
     return headline(chip, plan.network.macs) | {
@@ -103,12 +114,19 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
+        "simulation": _simulation(chip),
         "arrivals": _arrivals(found.settings, chip),
         **_loading(found.loading),
         "drift_compensation": _compensation(found),
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
     }
+
+
+def _simulation(chip: ChipOutcome) -> dict[str, Any]:
+    """How much of the stream was simulated; the rest follows exactly."""
+    found = chip.simulated
+    return {"inputs_simulated": found.inputs, "period_inputs": found.period_inputs, "why_all": found.why_all}
 
 
 def _loading(loading: Loading | None) -> dict[str, Any]:
@@ -179,6 +197,7 @@ def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> di
         "timing_only": settings.timing_only,
         "trace": settings.trace,
         "replicas": list(settings.replicas),
+        "shapes": list(settings.shapes),
         "precision": settings.precision,
         "load_programming": settings.load_programming,
         "arrivals": settings.arrivals,
@@ -192,13 +211,12 @@ def _compensation(found: Findings) -> dict[str, Any] | None:
         return None
     compensation = plan.chip.spec.tile.compensation
     time_ps = reference_cost(plan).time_ps if refit is None else refit.makespan_ps
-    rows = found.chip.ledger.rows()
     return {
         "kind": compensation.kind,
         "reads_per_tile": compensation.reads_per_tile if refit is None else None,
         "inputs": None if refit is None else refit.inputs,
         "time_s": from_ps(time_ps),
-        "energy_j": sum(row.joules for row in rows if row.action.startswith(("reference ", "refit "))),
+        "energy_j": compensation_joules(found.chip.ledger),
     }
 
 

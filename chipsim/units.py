@@ -138,6 +138,21 @@ def parse_age(text: str) -> float:
     return seconds
 
 
+def age_text(seconds: float) -> str:
+    """An age in the largest unit that it is a whole number of, as `parse_age` reads it back exactly.
+
+    Examples
+    --------
+    >>> age_text(86400.0), age_text(5400.0), age_text(0.5)
+    ('1 day', '90 minutes', '0.5 s')
+    """
+    for word in ("year", "day", "hour", "minute"):
+        count, rest = divmod(seconds, _AGE_WORDS[word])
+        if count and not rest:
+            return f"{count:.0f} {word}{'s' if count != 1 else ''}"
+    return f"{seconds:.0f} s" if seconds == int(seconds) else f"{seconds!r} s"
+
+
 def exact(value: float) -> Fraction:
     """Return the decimal number that a float was written as, exactly.
 

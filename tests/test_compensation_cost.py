@@ -54,6 +54,16 @@ def test_the_energy_per_input_is_the_sum_of_the_ledger(kind, overrides):
     assert chip["bytes_moved_per_input"] == without.data["chip"]["bytes_moved_per_input"]
 
 
+@pytest.mark.parametrize("kind", ["global", "per-column", "affine"])
+def test_one_input_more_in_the_steady_stream_does_not_pay_for_it(kind):
+    """The energy of an MVM contains the cells here, so that it is the same with any compensation, or with none."""
+    chip, without = run(kind).data["chip"], run("none").data["chip"]
+    assert chip["energy_per_input_steady_j"] == pytest.approx(without["energy_per_input_steady_j"], rel=1e-12)
+    spent_once = chip["drift_compensation"]["energy_j"] / 450
+    assert chip["energy_per_input_j"] == pytest.approx(without["energy_per_input_j"] + spent_once, rel=1e-12)
+    assert spent_once > 1e-3 * without["energy_per_input_j"]
+
+
 def plan_of(model):
     return place(load_network(model), build_chip(load_spec("hermes64")))
 

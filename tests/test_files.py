@@ -1,11 +1,12 @@
 """Nothing half-written is ever left behind."""
 
+import os
 import stat
 
 import pytest
 
 from chipsim.errors import OutputError
-from chipsim.files import output_folder, write_atomically
+from chipsim.files import output_folder, staged, write_atomically
 
 
 def names(folder):
@@ -82,3 +83,45 @@ def test_a_folder_that_cannot_be_had(tmp_path, name):
     with pytest.raises(OutputError, match="cannot be used"), output_folder(tmp_path / name):
         raise AssertionError("not reached")
     assert names(tmp_path) == ["file", "link"]
+
+
+def test_only_files_are_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, kind in (("folder", "folder"), ("pipe", "device")):
+        with pytest.raises(OutputError, match=f"{name} cannot be written: it is a {kind}, not a file"):
+            write_atomically(tmp_path / name, lambda file: file.write_text("x", encoding="utf-8"))
+    assert names(tmp_path) == ["folder", "pipe"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_staged_file_takes_its_place_only_when_all_is_well(tmp_path):
+    path = tmp_path / "kept.npz"
+    with staged(path) as place:
+        assert names(tmp_path) != ["kept.npz"]
+        place.write_bytes(b"x")
+        assert not path.exists()
+    assert path.read_bytes() == b"x"
+    assert names(tmp_path) == ["kept.npz"]
+    with staged(path):
+        pass  # nothing written: what was there stays
+
+    def fail():
+        with staged(path) as place:
+            place.write_bytes(b"y")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_bytes() == b"x"
+    assert names(tmp_path) == ["kept.npz"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "target").write_text("old", encoding="utf-8")
+    write_atomically(tmp_path / "link", lambda file: file.write_text("new", encoding="utf-8"))
+    with staged(tmp_path / "link") as place:
+        place.write_text("newer", encoding="utf-8")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text(encoding="utf-8") == "newer"

@@ -32,7 +32,7 @@ def run(data, stop=None, at=None, **options):
             stop.interrupt()
 
     settings = Settings("hermes64", "zoo:digits-mlp", str(data), **{"programmings": 2, **options})
-    return simulate(settings, threads=1, chunk=None, progress=progress, stop=stop)
+    return simulate(settings, threads=1, chunk=None, progress=progress, stop=stop, exact_all=True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chipsim.errors import UnitError
-from chipsim.units import duration_ps, exact, from_ps, human, parse_age, parse_quantity, to_ps
+from chipsim.units import age_text, duration_ps, exact, from_ps, human, parse_age, parse_quantity, to_ps
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,22 @@ def test_numbers_that_are_none_are_refused(text):
 )  # fmt: skip
 def test_ages(text, seconds):
     assert parse_age(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"), (1e-6, "1e-06 s"), (20.0, "20 s"), (60.0, "1 minute"), (5400.0, "90 minutes"), (86400.0, "1 day"),
+        (86401.0, "86401 s"), (30 * 86400.0, "30 days"), (2 * 365 * 86400.0, "2 years"),
+    ],
+)  # fmt: skip
+def test_ages_in_words(seconds, text):
+    assert age_text(seconds) == text
+
+
+@given(st.one_of(st.floats(0, 1e15), st.integers(0, 10**15).map(float), st.integers(0, 10**6).map(lambda n: n * 60.0)))
+def test_ages_in_words_read_back_exactly(seconds):
+    assert parse_age(age_text(seconds)) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "day", "1", "-1 day", "1 fortnight", "1e300 years", "nan s", "inf s", "1 1 day"])

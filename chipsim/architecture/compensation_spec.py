@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
-from chipsim.architecture.section import Count, Section
+from chipsim.architecture.section import Few, Section
 
 CompensationKind = Literal["global", "per-column", "affine", "none"]
 COMPENSATIONS: tuple[CompensationKind, ...] = get_args(CompensationKind)
@@ -22,7 +22,7 @@ class Compensation(Section):
         description="One factor per block; one per column; scale and shift per channel, refit with the calibration "
         "inputs; or nothing.",
     )
-    reads: Count | Literal["auto"] = Field(
+    reads: Few | Literal["auto"] = Field(
         "auto", description="Reference reads of each tile: `auto` is 8 for global and 128 for per-column."
     )
 

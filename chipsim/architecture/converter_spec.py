@@ -93,9 +93,9 @@ class Adc(LaterFields):
     range_percentile: float = Field(
         99.99, gt=0, le=100, description="Of |column sum| in calibration: the calibrated full scale."
     )
-    noise: float = Field(0.0, ge=0, description="Of each conversion: standard deviation in steps.")
-    gain_spread: float = Field(0.0, ge=0, description="Between columns: standard deviation around a gain of 1.")
-    offset_spread: float = Field(0.0, ge=0, description="Between columns: standard deviation in steps.")
+    noise: float = Field(0.0, ge=0, le=1e6, description="Of each conversion: standard deviation in steps.")
+    gain_spread: float = Field(0.0, ge=0, le=10, description="Between columns: standard deviation around a gain of 1.")
+    offset_spread: float = Field(0.0, ge=0, le=1e6, description="Between columns: standard deviation in steps.")
 
     @model_validator(mode="after")
     def _fields_belong_to_the_kind(self) -> Adc:

@@ -12,6 +12,7 @@ from chipsim.architecture.quantities import Resistance, Voltage
 from chipsim.architecture.section import Count, Section
 
 Ends = Literal["one-sided", "two-sided"]
+_LARGEST_OHM = 1e12
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -94,6 +95,13 @@ class Wires(Section):
     )
 
     @model_validator(mode="after")
+    def _resistances_are_wires(self) -> Wires:
+        for name in ("word_line_segment", "bit_line_segment", "driver", "sense_end"):
+            if getattr(self, name) > _LARGEST_OHM:
+                raise ValueError(f"{name} must be at most {_LARGEST_OHM:g} ohm: beyond it nothing flows")
+        return self
+
+    @model_validator(mode="after")
     def _polynomial_knows_bit_lines_only(self) -> Wires:
         others = ("word_line_segment", "driver", "sense_end")
         ends = self.drive, self.sense
@@ -110,7 +118,7 @@ class Faults(Section):
     dead_row_rate: Share = Field(0.0, description="Share of word lines that drive no cell.")
     dead_column_rate: Share = Field(0.0, description="Share of bit lines that carry no current.")
     map: str | None = Field(
-        None, description="CSV file of known faults: tile, row, column, line, fault (docs/faults.md)."
+        None, min_length=1, description="CSV file of known faults: tile, row, column, line, fault (docs/faults.md)."
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from chipsim.errors import SpecError, nearest
 
 COLUMNS = ("tile", "row", "column", "line", "fault")
 FaultKind = Literal["on", "off", "open"]
+_MOST_DIGITS = 9
 _KINDS = ("on", "off", "open")
 
 
@@ -67,8 +68,19 @@ def read_fault_map(path: Path, tiles: frozenset[str], shape: tuple[int, int, int
 
 
 def fault_map_sha256(path: str | None) -> str | None:
-    """Hash of a fault map that was read before; None without one."""
-    return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """Hash of a fault map; None without one.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read.
+    """
+    if path is None:
+        return None
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SpecError(f"fault map {path} cannot be read: {error.strerror or error}") from None
 
 
 def _fault(where: str, cells: list[str], tiles: frozenset[str], shape: tuple[int, int, int]) -> KnownFault:
@@ -88,6 +100,6 @@ def _fault(where: str, cells: list[str], tiles: frozenset[str], shape: tuple[int
 def _place(where: str, name: str, text: str, count: int) -> int | None:
     if text == "*":
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) >= count:
+    if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS or int(text) >= count:
         raise SpecError(f"{where}: {name} {text!r} must be 0 to {count - 1}, or * for all")
     return int(text)

@@ -13,6 +13,7 @@ from chipsim.architecture.quantities import (
 )
 
 Count = Annotated[int, Field(ge=1, strict=True)]
+Few = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Bits = Annotated[int, Field(ge=2, le=16, strict=True)]
 
 

@@ -22,7 +22,7 @@ from chipsim.architecture.quantities import (
     Rate,
     Time,
 )
-from chipsim.architecture.section import Count, Host, Machine, Section
+from chipsim.architecture.section import Count, Few, Host, Machine, Section
 from chipsim.architecture.tile_spec import InputBuffer, LineBuffer, Tile
 from chipsim.architecture.von_neumann_spec import (
     ComputeArray,
@@ -87,7 +87,7 @@ class NeuronUnit(LaterFields):
     hop_latency: Time = Field(
         0.0, validate_default=False, description="Of a chain: from a value's arrival to its being added to the next."
     )
-    partial_sum_slots: Count = Field(2, description="Positions of partial sums held per sending tile.")
+    partial_sum_slots: Few = Field(2, description="Positions of partial sums held per sending tile.")
     energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one partial-sum value.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 

@@ -30,6 +30,10 @@ Replicas = Annotated[
     list[str] | None,
     typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit."),
 ]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option("--shape", metavar="NAME=1x3x224x224", help="Shape of the input, where the model leaves sizes open."),
+]
 Seed = Annotated[int, typer.Option(help="Of every random draw.", min=0)]
 
 
@@ -83,6 +87,7 @@ def run(
         str | None, typer.Option(metavar="FILE.npz", help="Take programmings from such a file.")
     ] = None,
     replicas: Replicas = None,
+    shape: Shapes = None,
     arrivals: Annotated[
         str | None,
         typer.Option(metavar="RATE", help='Inputs come at a rate: "1000/s" or "poisson 1000/s"; else all at once.'),
@@ -91,6 +96,9 @@ def run(
     chunk: Annotated[
         int | None, typer.Option(help="Inputs computed together: less takes less memory; changes no result.", min=1)
     ] = None,
+    exact_all: Annotated[
+        bool, typer.Option("--exact-all", help="Simulate every input, also once they repeat: same numbers, later.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what result.json holds, and nothing else.")] = False,
 ) -> Work:
     """Run a network on a chip: accuracy, time, energy, and the same on a von Neumann machine."""
@@ -100,9 +108,9 @@ def run(
     settings = Settings(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
-        arrivals, tuple(replicas or ()),
+        arrivals, tuple(replicas or ()), tuple(shape or ()),
     )  # fmt: skip
-    return partial(run_command, Request(settings, out, json, save_programming, threads, chunk))
+    return partial(run_command, Request(settings, out, json, save_programming, threads, chunk, exact_all))
 
 
 @app.command()
@@ -127,12 +135,14 @@ def explain(
 
 @app.command("map")
 def map_(
-    architecture: Architecture, model: Model, overrides: Overrides = None, replicas: Replicas = None, seed: Seed = 0
-) -> Work:
+    architecture: Architecture, model: Model, overrides: Overrides = None, replicas: Replicas = None,
+    shape: Shapes = None, seed: Seed = 0,
+) -> Work:  # fmt: skip
     """Show which part of a network goes to which tile."""
     from chipsim.cli.map import map_command
 
-    return partial(map_command, architecture, model, tuple(overrides or ()), tuple(replicas or ()), seed)
+    asked = (tuple(overrides or ()), tuple(replicas or ()), tuple(shape or ()))
+    return partial(map_command, architecture, model, *asked, seed)
 
 
 @app.command()

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from chipsim.architecture.chip import build_chip
+from chipsim.architecture.chip import Chip, build_chip
+from chipsim.architecture.fault_map import read_fault_map
 from chipsim.architecture.loader import json_schema, load_spec
 from chipsim.architecture.spec import InMemorySpec, Section, Tile, VonNeumannSpec
 from chipsim.device import get_device
+from chipsim.report.physics_rows import (
+    adc_words,
+    array_rows,
+    crossbar_words,
+    dac_words,
+    interconnect_rows,
+    tile_rows,
+)
 from chipsim.simulation.durations import mvm_phases, peak_interval_ps
 from chipsim.units import from_ps, human
 
@@ -22,7 +33,7 @@ def check_command(architecture: str, overrides: tuple[str, ...]) -> None:
     table = Table(title=f"{spec.name}: {spec.kind}", show_header=False, title_justify="left")
     rows = _in_memory_rows(spec) if isinstance(spec, InMemorySpec) else _von_neumann_rows(spec)
     for name, value in [*rows, ("energies not given", ", ".join(costs_not_given(spec)) or "none")]:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     console = Console()
     console.print(table)
     console.print("ok: no errors found")
@@ -62,13 +73,15 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
         ("technology", spec.technology),
         ("topology", f"{spec.grid.topology} {' x '.join(map(str, spec.grid.shape))}"),
         ("components", ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.items())),
-        ("crossbar", f"{crossbar.rows} x {crossbar.columns} pairs of {crossbar.device_name} cells"),
+        ("crossbar", crossbar_words(crossbar)),
         (
             "cell conductance",
             f"{human(device.g_min_siemens, 'S')} to {human(device.g_max_siemens, 'S')}",
         ),
-        ("DAC", f"{tile.dac.bits} bits"),
-        ("ADC", f"{tile.adc.bits} bits, columns per converter: {tile.adc.columns_per_adc}"),
+        *array_rows(crossbar, _known_faults(spec, chip)),
+        *tile_rows(tile),
+        ("DAC", dac_words(tile.dac)),
+        ("ADC", adc_words(tile.adc)),
         (
             "one full MVM",
             f"load {human(from_ps(phases.load_ps), 's')}, "
@@ -77,7 +90,17 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
         ),
         ("peak", f"{peak:.4g} TOPS"),
         ("link", f"{human(spec.link.bandwidth, 'B/s')}, {human(spec.link.latency, 's')} a hop"),
+        *interconnect_rows(spec),
     ]
+
+
+def _known_faults(spec: InMemorySpec, chip: Chip) -> int:
+    """How many faults the map names, which is an error here where it is one in a run."""
+    crossbar = spec.tile.crossbar
+    if crossbar.faults.map is None:
+        return 0
+    shape = (crossbar.rows, crossbar.columns, crossbar.encoding.lines)
+    return len(read_fault_map(Path(crossbar.faults.map), frozenset(chip.tiles), shape))
 
 
 def _von_neumann_rows(spec: VonNeumannSpec) -> list[tuple[str, str]]:

@@ -113,11 +113,14 @@ def _save(rows: Sequence[Reads], model: DeviceModel, folder: Path) -> None:
 
 
 def _print(rows: Sequence[Reads], model: DeviceModel, request: Request) -> None:
+    from chipsim.report.ageing_rows import age_zero_words
     from chipsim.report.figures.device import age_words
     from chipsim.report.grid import add_column, new_table
 
     low, high = model.g_min_siemens, model.g_max_siemens
-    table = new_table(f"{model.name}: {human(low, 'S')} to {human(high, 'S')}, {request.samples:,} cells per target")
+    zero = age_zero_words(getattr(model, "t0_s", None))
+    size = f"{request.samples:,} cells per target"
+    table = new_table(f"{model.name}: {human(low, 'S')} to {human(high, 'S')}, {size}{zero}")
     for head in ("target", "asked for", "age", "mean as read", "standard deviation"):
         add_column(table, head, right=True)
     for row in rows:

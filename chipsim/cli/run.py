@@ -33,6 +33,7 @@ class Request:
     save_programming: Path | None = None
     threads: int = 2
     chunk: int | None = None
+    exact_all: bool = False
 
 
 def run_command(request: Request) -> int:
@@ -43,8 +44,9 @@ def run_command(request: Request) -> int:
     folder = nullcontext() if request.out is None else output_folder(request.out)
     with catch_interrupts() as stop, folder, ProgressBar(stop) as progress:
         result = simulate(
-            request.settings, threads=request.threads, chunk=request.chunk, progress=progress, save_programming=request.save_programming,
-            stop=stop, at_time=progress.at_time,
+            request.settings, threads=request.threads, chunk=request.chunk, progress=progress,
+            save_programming=request.save_programming,
+            stop=stop, at_time=progress.at_time, exact_all=request.exact_all,
         )  # fmt: skip
         with stop.patiently():
             paths = [] if request.out is None else save_all(result, request.out, progress)

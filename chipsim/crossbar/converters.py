@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from chipsim.errors import InputError, SpecError
 
+SMALLEST_RANGE = 1e-30  # steps of a smaller one would leave what float32 resolves
 MOST_BITS = 24  # float32 holds integers up to 2^24 exactly
 
 Codes = NDArray[np.float32]
@@ -33,7 +34,7 @@ class Converter:
     bits : int or None
         Resolution, 2 to 24; None passes values through unchanged.
     range : float
-        The largest magnitude that has a code; zero is taken as one.
+        The largest magnitude that has a code; zero is taken as one, and at least 1e-30.
 
     Examples
     --------
@@ -49,8 +50,8 @@ class Converter:
             raise SpecError(f"converter bits ({self.bits!r}) must be 2 to {MOST_BITS}, or None to switch it off")
         if not 0 <= self.range < math.inf:
             raise SpecError(f"converter range ({self.range!r}) must be finite and at least 0")
-        if self.range == 0:
-            object.__setattr__(self, "range", 1.0)
+        if self.range < SMALLEST_RANGE:
+            object.__setattr__(self, "range", SMALLEST_RANGE if self.range else 1.0)
 
     @property
     def limit(self) -> int | None:

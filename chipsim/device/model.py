@@ -20,8 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chipsim.errors import DeviceRangeError, SpecError
+from chipsim.units import age_text
 
 Conductances = NDArray[np.float32]
+_LEAST_G_MAX, _LARGEST_G_MAX = 1e-18, 1e6  # far beyond any cell, and well inside float32
+_LEAST_SPAN = 1e-3
+_LARGEST_SCALE = 1e6
 
 
 def frozen(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -137,8 +141,16 @@ def check_age_range(name: str, age_s: float, earliest_s: float, latest_s: float 
     """
     if math.isfinite(age_s) and earliest_s <= age_s <= latest_s:
         return
-    allowed = f"{earliest_s:g} s or more" if math.isinf(latest_s) else f"from {earliest_s:g} s to {latest_s:g} s"
-    raise DeviceRangeError(f"device '{name}' cannot be evaluated at age {age_s:g} s; allowed: {allowed}")
+    first = _in_words(earliest_s)
+    allowed = f"{first} or more" if math.isinf(latest_s) else f"from {first} to {_in_words(latest_s)}"
+    raise DeviceRangeError(f"device '{name}' cannot be evaluated at age {_in_words(age_s)}; allowed: {allowed}")
+
+
+def _in_words(age_s: float) -> str:
+    """Seconds, and a larger unit beside them where the age is a whole number of it."""
+    seconds = f"{age_s:g} s"
+    words = age_text(age_s) if math.isfinite(age_s) else seconds
+    return seconds if words.endswith(" s") else f"{seconds} ({words})"
 
 
 def check_targets(
@@ -170,19 +182,27 @@ def check_targets(
 
 
 def check_conductance_range(name: str, g_min_siemens: float, g_max_siemens: float) -> None:
-    """Refuse a conductance range that is empty, negative or not finite.
+    """Refuse a conductance range that is empty, negative, not finite, or beyond what float32 resolves.
 
     Raises
     ------
     SpecError
         Naming the device and both ends.
     """
-    if 0 <= g_min_siemens < g_max_siemens < math.inf:
-        return
-    raise SpecError(
-        f"device '{name}': g_min_siemens ({g_min_siemens!r}) must be at least 0 and below g_max_siemens "
-        f"({g_max_siemens!r}), both finite"
-    )
+    if not 0 <= g_min_siemens < g_max_siemens < math.inf:
+        raise SpecError(
+            f"device '{name}': g_min_siemens ({g_min_siemens!r}) must be at least 0 and below g_max_siemens "
+            f"({g_max_siemens!r}), both finite"
+        )
+    if not _LEAST_G_MAX <= g_max_siemens <= _LARGEST_G_MAX:
+        raise SpecError(
+            f"device '{name}': g_max_siemens ({g_max_siemens!r}) must be {_LEAST_G_MAX:g} to {_LARGEST_G_MAX:g} S"
+        )
+    if g_max_siemens - g_min_siemens < _LEAST_SPAN * g_max_siemens:
+        raise SpecError(
+            f"device '{name}': g_min_siemens ({g_min_siemens!r}) must be below g_max_siemens ({g_max_siemens!r}) by at "
+            f"least {_LEAST_SPAN:g} of it: conductances are single-precision numbers"
+        )
 
 
 def check_at_least_zero(name: str, **values: float) -> None:
@@ -196,3 +216,5 @@ def check_at_least_zero(name: str, **values: float) -> None:
     for parameter, value in values.items():
         if not 0 <= value < math.inf:
             raise SpecError(f"device '{name}': {parameter} ({value!r}) must be finite and at least 0")
+        if parameter.endswith("_scale") and value > _LARGEST_SCALE:
+            raise SpecError(f"device '{name}': {parameter} ({value!r}) must be at most {_LARGEST_SCALE:g}")

@@ -33,6 +33,7 @@ _BUILT_IN = {
     "table": "chipsim.device.table:Table",
 }
 _DIMENSIONS = {"_siemens": "conductance", "_s": "time"}
+_EXAMPLES = {"_siemens": ("20 uS", "2e-05"), "_s": ("20 s", "20")}
 
 
 def list_devices() -> list[str]:
@@ -110,6 +111,12 @@ def _parameter(name: str, model: Any, key: str, value: Any) -> tuple[str, Any]:
     fields = {field.name: field.default for field in dataclasses.fields(model) if field.init}
     if isinstance(value, str):
         key = next((key + ending for ending in _DIMENSIONS if key + ending in fields), key)
+    if ending := next((ending for ending in _DIMENSIONS if key not in fields and key + ending in fields), None):
+        text, number = _EXAMPLES[ending]
+        raise SpecError(
+            f"device '{name}': {key} needs text with a unit, as in {key}='{text}'; "
+            f"without one, the SI number is {key}{ending}, as in {key}{ending}={number}, got {value!r}"
+        )
     if key not in fields:
         raise SpecError(
             f"device '{name}' has no parameter '{key}'; it has: {', '.join(sorted(fields))}{nearest(key, fields)}"

@@ -83,6 +83,8 @@ class ValuesOutcome:
         Calibration inputs that affine factors were fitted with at the asked-for age; 0 where there are none.
     refit_conductance : dict of (tile, layer) to float
         Siemens x seconds over those inputs, first programming.
+    refit_conversions : dict of str to ConversionCounts
+        What the conversions of each tile took for those inputs, first programming; as `conversion_counts`.
     writes : dict of str to WriteCounts
         What writing each tile took, first programming; empty where that is not known.
     conversion_counts : dict of str to ConversionCounts
@@ -105,6 +107,7 @@ class ValuesOutcome:
     reference_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
     refit_inputs: int = 0
     refit_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
+    refit_conversions: dict[str, ConversionCounts] = field(default_factory=dict)
     writes: dict[str, WriteCounts] = field(default_factory=dict)
     conversion_counts: dict[str, ConversionCounts] = field(default_factory=dict)
     clipped_inputs: float = 0.0
@@ -182,22 +185,22 @@ def _compute(
     progress("quantised")
     quantised = clean(QUANTISED, keep)
     fidelity = noisy_fidelity(plan, age_s, precision)
-    adapt = refitter(plan, ranges, fidelity, split.calibration, threads, chunk)
+    adapt = refitter(plan, ranges, fidelity, split.calibration, threads, chunk, stored)
     scores: list[list[float | None]] = []
     with _finished_ones(scores, programmings, stop), _writer(save, plan, precision, ranges, age_s) as writer:
         for programming in range(programmings):
             progress(f"noisy, programming {programming + 1} of {programmings}")
             analog = program_network(plan, ranges, fidelity, seed, programming, threads, stored)
-            if writer is not None:
-                writer.add(analog)
             plain = analog.uncompensated() if fidelity.compensated else None
-            analog, refitted = adapt(analog)
+            analog, refitted = adapt(analog, programming)
+            if writer is not None:
+                writer.add(analog, refitted)
             if programming == 0:
                 analog.count_conversions()
             noisy = analog.run(split.x, kept if programming == 0 else keep, chunk)
             if programming == 0:
                 note_activity(found, analog)
-                _note_refit(found, analog, refitted, len(split.calibration))
+                _note_refit(found, analog, refitted)
                 found.signal_to_noise_db = {name: signal_to_noise_db(ideal[name], noisy[name]) for name in layers}
                 found.outputs["noisy"] = noisy[keep[0]]
             both = [noisy] if plain is None else [noisy, plain.run(split.x, keep, chunk)]
@@ -290,10 +293,11 @@ def _spread(scores: list[float | None]) -> float | None:
     return None if not scores or None in scores else pstdev(scores)  # type: ignore[type-var]
 
 
-def _note_refit(found: ValuesOutcome, analog: AnalogNetwork, refitted: Refit | None, inputs: int) -> None:
+def _note_refit(found: ValuesOutcome, analog: AnalogNetwork, refitted: Refit | None) -> None:
     if refitted is not None:
         seconds = analog.plan.chip.spec.tile.dac.time_per_lsb
-        found.refit_inputs = inputs
+        found.refit_inputs = refitted.inputs
+        found.refit_conversions = refitted.conversions
         found.refit_conductance = {key: amount * seconds for key, amount in refitted.conductance.items()}
 
 

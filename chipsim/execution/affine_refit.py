@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from chipsim.crossbar.conversion_cycles import ConversionCounts
 from chipsim.crossbar.precision import Precision, data_type
 from chipsim.execution.affine import Affine, Moments
 from chipsim.execution.calibration import Ranges, finish_layer
@@ -36,10 +37,23 @@ class Refit:
         Of each matrix layer.
     conductance : dict of (tile, layer) to float
         Siemens x codes over all of these MVMs.
+    inputs : int
+        How many there were.
+    conversions : dict of str to ConversionCounts
+        What the conversions of each tile took; empty where nobody asked, or nothing depends on it.
     """
 
     affine: dict[str, Affine]
     conductance: dict[tuple[str, str], float]
+    inputs: int
+    conversions: dict[str, ConversionCounts] = field(default_factory=dict)
+
+
+class StoredRefits(Protocol):
+    """Refits to take instead of making them; `chipsim.execution.stored.ProgrammingFile` has them."""
+
+    def refit(self, programming: int) -> Refit:
+        """That of one programming."""
 
 
 def ideal_moments(
@@ -70,7 +84,7 @@ def ideal_moments(
 
 
 def refit(
-    network: AnalogNetwork, wanted: dict[str, Moments], x: Values, chunk: int | None = None
+    network: AnalogNetwork, wanted: dict[str, Moments], x: Values, chunk: int | None = None, *, count: bool = False
 ) -> tuple[AnalogNetwork, Refit]:
     """Find affine factors, first layer first.
 
@@ -84,6 +98,8 @@ def refit(
         Calibration inputs.
     chunk : int, optional
         Inputs that go through a layer together; changes no byte.
+    count : bool
+        Count what conversions take, where time or energy depends on it.
 
     Returns
     -------
@@ -105,6 +121,8 @@ def refit(
     and an assumption elsewhere.
     """
     reading = network.uncompensated("fast noise of the refit")
+    if count:
+        reading.count_conversions()
     found: dict[str, Affine] = {}
 
     def fit(name: str, sums: Sums) -> Affine:
@@ -114,13 +132,16 @@ def refit(
     _layer_by_layer(reading, x, fit, chunk)
     read = {(run.placed.tile, name): run for name, layer in reading.layers.items() for run in layer.blocks}
     conductance = {key: run.integrated_conductance for key, run in read.items()}
-    return network.with_affine(found), Refit(found, conductance)
+    return network.with_affine(found), Refit(found, conductance, len(x), reading.conversion_counts())
 
 
 def refitter(
-    plan: Plan, ranges: dict[str, Ranges], fidelity: Fidelity, x: Values, threads: int, chunk: int | None
-) -> Callable[[AnalogNetwork], tuple[AnalogNetwork, Refit | None]]:
+    plan: Plan, ranges: dict[str, Ranges], fidelity: Fidelity, x: Values, threads: int, chunk: int | None,
+    stored: StoredRefits | None = None,
+) -> Callable[[AnalogNetwork, int], tuple[AnalogNetwork, Refit | None]]:  # fmt: skip
     """What is to be done with each programmed network: nothing, unless the architecture compensates drift by `refit`.
+
+    The conversions of the first programming's refit are counted.
 
     Parameters
     ----------
@@ -132,11 +153,19 @@ def refitter(
         Calibration inputs.
     threads, chunk : int
         Change speed and memory, no byte of the outcome.
+    stored : StoredRefits, optional
+        Where refits are taken from; the calibration inputs are not looked at then.
     """
     if not fidelity.compensated or plan.chip.spec.tile.compensation.kind != "affine":
-        return lambda network: (network, None)
+        return lambda network, _: (network, None)
+    if stored is not None:
+        return lambda network, programming: _with_stored(network, stored.refit(programming))
     wanted = ideal_moments(plan, ranges, x, precision=fidelity.precision, threads=threads, chunk=chunk)
-    return lambda network: refit(network, wanted, x, chunk)
+    return lambda network, programming: refit(network, wanted, x, chunk, count=programming == 0)
+
+
+def _with_stored(network: AnalogNetwork, found: Refit) -> tuple[AnalogNetwork, Refit]:
+    return network.with_affine(found.affine), found
 
 
 def _layer_by_layer(

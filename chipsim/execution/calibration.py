@@ -87,8 +87,7 @@ def input_vectors(matrix: PackedMatrix, values: Values, window: Window) -> Value
     -------
     ndarray of float32, shape (n * positions, matrix.rows)
     """
-    kernel = window.kernel[0] * window.kernel[1]
-    parts = [im2col(values, window, part.first_input_channel, part.rows // kernel) for part in matrix.matrices]
+    parts = [im2col(values, window, part.first_input_channel, part.rows // window.taps) for part in matrix.matrices]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 

@@ -37,7 +37,7 @@ def forward(network: Network, x: Values, multiply: MatrixFunction, keep: Collect
     for layer in network.layers.values():
         operands = [values[name] for name in layer.inputs]
         if isinstance(layer, InputLayer):
-            values[layer.name] = x
+            values[layer.name] = x.astype(layer.dtype, copy=False)
         elif isinstance(layer, MatrixLayer):
             values[layer.name] = multiply(layer, operands[0].reshape(len(x), *layer.input_shape))
         elif isinstance(layer, DigitalLayer):

@@ -1,7 +1,8 @@
 """Programmings in a file: what was drawn once, so that a run on another processor reads the very same cells.
 
-* ``with ProgrammingWriter.open(path, plan, ...) as writer: writer.add(network)`` for each programming;
-* ``ProgrammingFile.open(path, plan, precision)``, then ``file.ranges(plan)`` and ``file.ready(programming, site)``.
+* ``with ProgrammingWriter.open(path, plan, ...) as writer: writer.add(network, refit)`` for each programming;
+* ``ProgrammingFile.open(path, plan, precision)``, then ``file.ranges(plan)``, ``file.ready(programming, site)`` and, of
+  affine drift compensation, ``file.refit(programming)``.
 
 The file is a NumPy archive: its ``header`` is JSON, everything else arrays of numbers; nothing in it is executed.
 """
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +28,22 @@ from chipsim.crossbar.precision import Precision
 from chipsim.crossbar.program_verify import WriteCounts
 from chipsim.crossbar.sliced_block import SlicedArray
 from chipsim.errors import InputError
+from chipsim.execution.affine_refit import Refit
+from chipsim.execution.affine_stored import refit_arrays, stored_refit
 from chipsim.execution.block_run import BlockSite, ReadyBlock
 from chipsim.execution.calibration import BlockKey, Ranges
+from chipsim.execution.fitting import different_parts, fitting
 from chipsim.execution.functional import AnalogNetwork
 from chipsim.files import replacing
 from chipsim.mapping.plan import PlacedBlock, Plan
+from chipsim.units import OLDEST_S
 
-FORMAT, VERSION = "chipsim programming", 1
-_UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
-
-
-def fitting(plan: Plan, precision: Precision) -> dict[str, Any]:
-    """What a file of programmings must have in common with a run: network, cells, converters and blocks."""
-    tile = plan.chip.spec.tile
-    parts = (tile.crossbar, tile.dac, tile.adc, tile.programming, tile.compensation)
-    physics = [None if part is None else part.model_dump(mode="json") for part in parts]
-    cells = hashlib.sha256(json.dumps([physics, tile.digital_scale], sort_keys=True).encode()).hexdigest()
-    blocks = [
-        [name, placed.matrix, block.row, block.column, block.rows, block.columns, placed.replica.number]
-        for name, layer in plan.layers.items()
-        for placed in layer.blocks
-        for block in (placed.block,)
-    ]
-    places = hashlib.sha256(json.dumps(blocks).encode()).hexdigest()
-    return {"network": plan.network.sha256, "cells and converters": cells, "blocks": places, "precision": precision}
+FORMAT, VERSION = "chipsim programming", 2
+_UNREADABLE = (
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError, ArithmeticError,
+    LookupError, TypeError, AttributeError,
+)  # fmt: skip
+"""All that reading a damaged or hostile archive can raise; RuntimeError holds recursion and unknown compression."""
 
 
 @dataclass(slots=True)
@@ -79,14 +73,17 @@ class ProgrammingWriter:
                     writer._put(f"ranges/{name}/{matrix}/{row}/{column}", np.array(outputs))
             yield writer
             header = {"format": FORMAT, "version": VERSION, "age_s": age_s, "programmings": writer.count}
-            text = json.dumps(header | {"fits": fitting(plan, precision)})
+            text = json.dumps(header | {"fits": fitting(plan, precision), "contents": _contents(archive)})
             writer._put("header", np.frombuffer(text.encode(), np.uint8))
 
-    def add(self, network: AnalogNetwork) -> None:
-        """Append the cells of a programmed network."""
+    def add(self, network: AnalogNetwork, refit: Refit | None = None) -> None:
+        """Append the cells of a programmed network, and the refit that affine factors came from."""
         for name, layer in network.layers.items():
             for run in layer.blocks:
                 self._put_block(_block_path(self.count, name, run.placed), run.ready)
+        if refit is not None:
+            for path, values in refit_arrays(network.plan, refit, partial(_block_path, self.count)):
+                self._put(path, values)
         self.count += 1
 
     def _put_block(self, path: str, ready: ReadyBlock) -> None:
@@ -133,6 +130,7 @@ class ProgrammingFile:
     programmings: int
     age_s: float
     sha256: str
+    _plan: Plan = field(repr=False)
     _arrays: Any = field(repr=False)
 
     @classmethod
@@ -143,14 +141,13 @@ class ProgrammingFile:
         Raises
         ------
         InputError
-            If it cannot be read, is damaged, or was made for another network, other cells or another precision.
+            If it cannot be read, is damaged, or was made for another network, tile or precision.
         """
         with _archive(path) as arrays:
             header = _header(path, arrays)
-            different = [name for name, value in fitting(plan, precision).items() if header["fits"].get(name) != value]
-            if different:
-                raise InputError(f"programmings {path} were made for another {' and '.join(different)}; program anew")
-            yield cls(path, int(header["programmings"]), float(header["age_s"]), _sha256(path), arrays)
+            if different := different_parts(header["fits"], fitting(plan, precision)):
+                raise InputError(f"programmings {path} were made for another {different}; program anew")
+            yield cls(path, int(header["programmings"]), float(header["age_s"]), _sha256(path), plan, arrays)
 
     def ranges(self, plan: Plan) -> dict[str, Ranges]:
         """The full scales of all converters."""
@@ -163,7 +160,15 @@ class ProgrammingFile:
 
     def ready(self, programming: int, site: BlockSite) -> ReadyBlock:
         """The cells of one block."""
-        path = _block_path(programming, site.plan.layer.name, site.placed)
+        try:
+            return self._ready(_block_path(programming, site.plan.layer.name, site.placed), site)
+        except InputError:
+            raise
+        except _UNREADABLE as error:
+            raise InputError(f"programmings {self.path} are damaged ({error})") from None
+
+    def _ready(self, path: str, site: BlockSite) -> ReadyBlock:
+        block = site.placed.block
         reads, conductance = self._get(f"{path}/reference").tolist()
         slices = 1
         if self._has(f"{path}/factors"):
@@ -173,8 +178,14 @@ class ProgrammingFile:
             self._errors(f"{path}/{index}") for index in range(slices) if self._has(f"{path}/{index}/converter")
         )
         array = self._sliced(path, parts) if self._has(f"{path}/factors") else parts[0]
+        if array.shape != (block.rows, block.columns):
+            raise InputError(f"programmings {self.path} are damaged: block {path} has the shape {array.shape}")
         writes = WriteCounts(*self._get(f"{path}/writes").tolist()) if self._has(f"{path}/writes") else None
         return ReadyBlock(array, errors, self._get(f"{path}/factor"), int(reads), conductance, writes)
+
+    def refit(self, programming: int) -> Refit:
+        """The refit of one programming, for affine drift compensation."""
+        return stored_refit(self._plan, partial(_block_path, programming), self._get, self._has)
 
     def _sliced(self, path: str, parts: tuple[Array, ...]) -> SlicedArray:
         factors, levels = self._get(f"{path}/factors").tolist(), self._get(f"{path}/levels").tolist()
@@ -200,9 +211,9 @@ class ProgrammingFile:
     def _get(self, name: str) -> Any:
         try:
             values = self._arrays[name]
-        except (*_UNREADABLE, KeyError) as error:
+        except _UNREADABLE as error:
             raise InputError(f"programmings {self.path} are damaged or incomplete ({error})") from None
-        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
             raise InputError(f"programmings {self.path}: '{name}' holds what is no finite number")
         return values
 
@@ -244,11 +255,26 @@ def _header(path: Path, arrays: Any) -> dict[str, Any]:
     try:
         header = json.loads(bytes(arrays["header"]).decode())
         known = header["format"] == FORMAT and header["version"] == VERSION and isinstance(header["fits"], dict)
-    except (*_UNREADABLE, KeyError, TypeError):
-        known = False
+        whole = known and header["contents"] == _contents(arrays.zip) and _is_age_and_count(header)
+    except _UNREADABLE:
+        known = whole = False
     if not known:
         raise InputError(f"programmings {path} are damaged, or of another format than version {VERSION}")
+    if not whole:
+        raise InputError(f"programmings {path} are damaged: they are not what was saved")
     return header  # type: ignore[no-any-return]
+
+
+def _is_age_and_count(header: dict[str, Any]) -> bool:
+    age_s, count = header["age_s"], header["programmings"]
+    return isinstance(age_s, float) and 0 <= age_s <= OLDEST_S and type(count) is int and count >= 1
+
+
+def _contents(archive: zipfile.ZipFile) -> str:
+    """Hash of the names, sizes and checksums of all arrays but the header."""
+    members = sorted((each.filename, each.CRC, each.file_size) for each in archive.infolist())
+    listed = [member for member in members if member[0] != "header.npy"]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

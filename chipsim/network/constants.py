@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,19 +13,25 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from chipsim.errors import ModelError
+from chipsim.network.digital import IR_VERSION, open_session
 from chipsim.network.model_file import label_of
 
 Constant = NDArray[Any]
+Constants = dict[str, Constant]
 MOST_BYTES = 2**32  # of one constant
 FOLDABLE = frozenset(
-    {"Add", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Flatten", "Floor", "Gather"}
-    | {"Identity", "Max", "Min", "Mul", "Neg", "Pow", "ReduceProd", "Reshape", "Shape", "Size", "Slice", "Sqrt"}
-    | {"Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"}
+    {"Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Cos"}
+    | {"CumSum", "DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor", "Gather"}
+    | {"GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log"}
+    | {"MatMul", "Max", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or", "Pad", "Pow", "QuantizeLinear"}
+    | {"Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Round"}
+    | {"ScatterElements", "ScatterND", "Shape", "Sigmoid", "Sign", "Sin", "Size", "Slice", "Softmax", "Split", "Sqrt"}
+    | {"Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Trilu", "Unsqueeze", "Where", "Xor"}
 )
 
 
-def fold(node: onnx.NodeProto, constants: Mapping[str, Constant], opset: int, model_name: str) -> Constant | None:
-    """Value of a node that reads constants only, or None if it is not such a node.
+def fold(node: onnx.NodeProto, constants: Mapping[str, Constant], opset: int, model_name: str) -> Constants | None:
+    """Values of a node that reads constants only, or None if it is not such a node.
 
     Parameters
     ----------
@@ -37,8 +44,9 @@ def fold(node: onnx.NodeProto, constants: Mapping[str, Constant], opset: int, mo
 
     Returns
     -------
-    ndarray or None
-        A constant made by ConstantOfShape takes no memory of its own (all its strides are zero).
+    dict of str to ndarray, or None
+        By the name of the output. A constant made by ConstantOfShape takes no memory of its own (all its strides are
+        zero).
 
     Raises
     ------
@@ -49,15 +57,15 @@ def fold(node: onnx.NodeProto, constants: Mapping[str, Constant], opset: int, mo
         return None
     if not all(value in constants for value in node.input if value):
         return None
-    operands = [constants[value] for value in node.input if value]
     try:
-        return _evaluate(node, operands, opset)
+        found = _evaluate(node, [constants[value] if value else None for value in node.input], opset)
     except MemoryError:
         raise
     except Exception as error:  # the reference implementation raises anything
         raise ModelError(
             f"{model_name}: node {label_of(node)!r} ({node.op_type}) makes a constant that cannot be computed: {error}"
         ) from error
+    return dict(zip(node.output, found, strict=False))
 
 
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
@@ -75,18 +83,53 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _evaluate(node: onnx.NodeProto, operands: list[Constant], opset: int) -> Constant:
+def _evaluate(node: onnx.NodeProto, operands: list[Constant | None], opset: int) -> list[Constant]:
     attributes = attributes_of(node)
     if node.op_type == "Constant":
-        return _constant(attributes)
+        return [_constant(attributes)]
+    first = operands[0]
+    if first is None:
+        raise ValueError("its first operand is missing")
     if node.op_type == "ConstantOfShape":
-        return _constant_of_shape(operands[0], attributes.get("value", np.zeros(1, np.float32)))
+        return [_constant_of_shape(first, attributes.get("value", np.zeros(1, np.float32)))]
     if node.op_type == "Identity":
-        return operands[0]
+        return [first]
     if node.op_type == "Unsqueeze":
-        axes = attributes["axes"] if "axes" in attributes else tuple(int(a) for a in operands[1])
-        return np.expand_dims(operands[0], axes)
+        axes = attributes["axes"] if "axes" in attributes else tuple(int(a) for a in _given(operands, 1))
+        return [np.expand_dims(first, axes)]
+    _check_growth(node.op_type, operands)
     return _run_reference(node, operands, opset)
+
+
+def _given(operands: list[Constant | None], position: int) -> Constant:
+    found = operands[position] if position < len(operands) else None
+    if found is None:
+        raise ValueError(f"its operand {position} is missing")
+    return found
+
+
+def _check_growth(operator: str, operands: list[Constant | None]) -> None:
+    """Refuse what would make a huge value of a small one."""
+    first = _given(operands, 0)
+    elements: Any = 0
+    if operator == "Expand":
+        elements = math.prod(int(size) for size in _given(operands, 1)) * first.size
+    elif operator == "Tile":
+        elements = math.prod(int(count) for count in _given(operands, 1)) * first.size
+    elif operator == "Range":
+        elements = (float(_given(operands, 1)) - float(first)) / float(_given(operands, 2))
+    elif operator == "OneHot":
+        elements = first.size * int(_given(operands, 1).reshape(-1)[0])
+    elif operator == "Pad" and len(operands) > 1:
+        pads = [int(pad) for pad in _given(operands, 1)]
+        elements = math.prod(
+            size + before + after
+            for size, before, after in zip(first.shape, pads[: first.ndim], pads[first.ndim :], strict=False)
+        )
+    elif operator in ("Gemm", "MatMul"):
+        elements = first.size * _given(operands, 1).size // max(1, first.shape[-1] if first.ndim else 1)
+    if elements * first.itemsize > MOST_BYTES:
+        raise ValueError(f"it would be larger than {MOST_BYTES >> 30} GiB")
 
 
 def _constant(attributes: Mapping[str, Any]) -> Constant:
@@ -105,14 +148,23 @@ def _constant_of_shape(shape: Constant, value: Constant) -> Constant:
     return np.broadcast_to(value.reshape(()), sizes)
 
 
-def _run_reference(node: onnx.NodeProto, operands: list[Constant], opset: int) -> Constant:
-    feeds = dict(zip([value for value in node.input if value], operands, strict=True))
+def _run_reference(node: onnx.NodeProto, operands: list[Constant | None], opset: int) -> list[Constant]:
+    feeds = {name: value for name, value in zip(node.input, operands, strict=True) if value is not None}
     inputs = []
     for name, value in feeds.items():
         kind = helper.np_dtype_to_tensor_dtype(value.dtype)
         inputs.append(helper.make_tensor_value_info(name, kind, list(value.shape)))
-    output = helper.make_tensor_value_info(node.output[0], onnx.TensorProto.UNDEFINED, None)
-    graph = helper.make_graph([node], "constant", inputs, [output])
+    names = [name for name in node.output if name]
+    outputs = [helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None) for name in names]
+    graph = helper.make_graph([node], "constant", inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    (result,) = ReferenceEvaluator(model).run([node.output[0]], dict(feeds))
-    return np.asarray(result)
+    try:
+        found = ReferenceEvaluator(model).run(names, feeds)
+    except RuntimeError:  # it does not know this version of the operator
+        model.ir_version = IR_VERSION
+        for value in outputs:
+            value.ClearField("type")
+        model.graph.ClearField("output")
+        model.graph.output.extend(outputs)
+        found = open_session(model.SerializeToString()).run(names, feeds)
+    return [np.asarray(value) for value in found]

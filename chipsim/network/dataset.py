@@ -136,6 +136,8 @@ def _digits(name: str) -> Dataset:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device may never end
+            raise DataError(f"{path} is no file")
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"there is no file {path}; give an .npz archive or one of {', '.join(BUILT_IN)}") from None

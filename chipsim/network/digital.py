@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from chipsim.errors import ModelError
 from chipsim.network.layers import Activation, DigitalLayer
 
 Values = NDArray[np.float32]
-IR_VERSION = 8
+IR_VERSION = 10
 
 
 def evaluate(layer: DigitalLayer, inputs: Sequence[Values]) -> Values:
@@ -23,12 +26,18 @@ def evaluate(layer: DigitalLayer, inputs: Sequence[Values]) -> Values:
     Parameters
     ----------
     layer : DigitalLayer
-    inputs : sequence of ndarray of float32, shape (n, *shape of one example)
-        One per name in ``layer.inputs``.
+    inputs : sequence of ndarray, shape (n, *shape of one example)
+        One per name in ``layer.inputs``, of the types that the operator takes.
 
     Returns
     -------
-    ndarray of float32, shape (n, *layer.output_shape)
+    ndarray, shape (n, *layer.output_shape)
+        float32, unless the operator gives another type.
+
+    Raises
+    ------
+    ModelError
+        If onnxruntime cannot run the operator, or its sizes depend on data.
 
     Examples
     --------
@@ -36,10 +45,20 @@ def evaluate(layer: DigitalLayer, inputs: Sequence[Values]) -> Values:
     >>> evaluate(add, [np.ones((1, 2), np.float32), np.ones((1, 2), np.float32)]).tolist()
     [[2.0, 2.0]]
     """
-    session = _session(_one_node_model(layer, [values.ndim for values in inputs]))
-    feeds = {f"input{i}": np.ascontiguousarray(values, np.float32) for i, values in enumerate(inputs)}
-    output: Values = session.run(None, feeds)[0]
-    return apply_activations(output, layer.activations)
+    if layer.operands is None:
+        return apply_activations(_run(layer, inputs), layer.activations)
+    examples = [
+        _run(layer, [values[i].reshape(shape) for values, shape in zip(inputs, layer.operands, strict=True)])
+        for i in range(len(inputs[0]))
+    ]
+    for output in examples:
+        if output.size != math.prod(layer.output_shape):
+            raise ModelError(
+                f"layer {layer.name!r} ({layer.operator}): gives values of shape {output.shape} for one input and "
+                f"{layer.output_shape} for another; chipsim needs sizes that do not depend on data"
+            )
+    joined = np.stack([output.reshape(layer.output_shape) for output in examples])
+    return apply_activations(joined, layer.activations)
 
 
 def apply_activations(values: Values, activations: Sequence[Activation]) -> Values:
@@ -88,25 +107,43 @@ def _activate(values: Values, activation: Activation) -> Values:
             return np.clip(values, np.float32(low), np.float32(high))
 
 
-def _one_node_model(layer: DigitalLayer, ranks: Sequence[int]) -> bytes:
+def _run(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One call of the operator."""
+    feeds = {f"input{i}": np.ascontiguousarray(values).reshape(values.shape) for i, values in enumerate(inputs)}
+    try:
+        session = _session(_one_node_model(layer, list(feeds.values())))
+        output: NDArray[Any] = session.run(None, feeds)[0]
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"layer {layer.name!r} ({layer.operator}): onnxruntime cannot compute it: {reason}") from error
+    return output
+
+
+def _one_node_model(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> bytes:
     """A model of this operator alone; dimensions are left open so that one session serves every batch."""
-    names = [f"input{i}" for i in range(len(ranks))]
-    constants = [numpy_helper.from_array(np.ascontiguousarray(v), f"constant{i}") for i, v in layer.constants.items()]
-    operands = list(_operands(layer, names))
-    node = helper.make_node(layer.operator, operands, ["output"], **_plain(layer.attributes))
+    names = [f"input{i}" for i in range(len(inputs))]
+    constants = [_tensor(value, f"constant{i}") for i, value in layer.constants.items()]
+    outputs = [f"output{i}" for i in range(layer.outputs)]
+    node = helper.make_node(
+        layer.operator, list(_operands(layer, names)), outputs, domain=layer.domain, **_plain(layer.attributes)
+    )
     graph = helper.make_graph(
         [node],
         "digital",
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * rank)
-            for name, rank in zip(names, ranks, strict=True)
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), [None] * values.ndim)
+            for name, values in zip(names, inputs, strict=True)
         ],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
+        [onnx.ValueInfoProto(name=outputs[layer.output])],
         constants,
     )
-    opset = helper.make_opsetid("", layer.opset)
+    opset = helper.make_opsetid(layer.domain, layer.opset)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _tensor(value: NDArray[Any], name: str) -> TensorProto:
+    return numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
 
 
 def _operands(layer: DigitalLayer, names: Sequence[str]) -> Iterator[str]:
@@ -116,8 +153,15 @@ def _operands(layer: DigitalLayer, names: Sequence[str]) -> Iterator[str]:
         yield f"constant{position}" if position in layer.constants else next(remaining, "")
 
 
-def _plain(attributes: Any) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in attributes.items()}
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as `onnx.helper.make_node` takes them; an empty list says nothing."""
+    found: dict[str, Any] = {}
+    for key, value in attributes.items():
+        if isinstance(value, np.ndarray):
+            found[key] = numpy_helper.from_array(value)
+        elif value != ():
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found
 
 
 @lru_cache(maxsize=256)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, Shape, ViewLayer, Window, positions_of
-from chipsim.network.windows import map_size, need, oldest
+from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, Shape, ViewLayer
+from chipsim.network.windows import need, oldest, window_sizes
 
 HOST = "host"
 Taps = tuple[int, ...]
@@ -29,7 +30,8 @@ class Edge:
         See `chipsim.network.windows`.
     taps_y, taps_x : tuple of tuple of int, or None
         For each producer row (column), the kernel rows (columns) that it meets in some window; an empty one is
-        never read. None: every position is read whole.
+        never read. Of a volume, the first axis gives rows and the other two together columns. None: every position is
+        read whole.
     reads_y, reads_x : ndarray of bool, shape (consumer rows, producer rows) and (columns, columns), or None
         Which producer rows (columns) a consumer row (column) reads; None where every position is read whole.
     mixed : bool
@@ -94,14 +96,16 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
         count = consumer.positions
         all_of_it, none = np.full(count, total, np.int64), np.zeros(count, np.int64)
         return Edge(producer_name, consumer_name, operand, all_of_it, none, mixed=True)
-    wanted, first = need(shape, consumer), oldest(shape, consumer)
-    window = consumer.window if isinstance(consumer, MatrixLayer | DigitalLayer) else None
-    size = consumer.input_shape[1:] if isinstance(consumer, MatrixLayer) else map_size(shape)
-    if window is None or size[0] * size[1] != total:
+    axes = network.layers[consumer.inputs[operand]].position_axes
+    wanted, first = need(shape, consumer, axes), oldest(shape, consumer, axes)
+    sizes = window_sizes(shape, consumer, axes)
+    if sizes is None:
         return Edge(producer_name, consumer_name, operand, wanted, first)
-    outputs = map_size(consumer.output_shape)
-    taps_y, taps_x = (_taps(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
-    reads_y, reads_x = (_reads(window, axis, size[axis], outputs[axis]) for axis in (0, 1))
+    touched = sizes.touched()
+    taps = [_taps(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
+    reads = [_reads(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
+    taps_y, taps_x = taps[0], reduce(_product, zip(taps[1:], sizes.window.kernel[1:], strict=True))[0]
+    reads_y, reads_x = reads[0], reduce(np.kron, reads[1:])
     return Edge(
         producer_name, consumer_name, operand, wanted, first, taps_y, taps_x, reads_y=reads_y, reads_x=reads_x
     )  # fmt: skip
@@ -113,30 +117,32 @@ def _through_views(network: Network, name: str) -> tuple[str, Shape | None]:
     mixed = False
     while isinstance(layer, ViewLayer):
         source = network.layers[layer.inputs[0]]
-        mixed |= positions_of(source.output_shape) != layer.positions
+        mixed |= source.positions != layer.positions
         layer = source
     if not isinstance(layer, InputLayer | MatrixLayer | DigitalLayer):
         raise TypeError(f"layer {layer.name} cannot produce values")
     return layer.name, None if mixed else shape
 
 
-def _taps(window: Window, axis: int, size: int, outputs: int) -> tuple[Taps, ...]:
+def _taps(touched: NDArray[np.int64], size: int) -> tuple[Taps, ...]:
     """Kernel offsets along one axis at which each input index is read."""
     found: list[set[int]] = [set() for _ in range(size)]
-    for output in range(outputs):
-        start = output * window.strides[axis] - window.pads[axis]
-        for tap in range(window.kernel[axis]):
-            index = start + tap * window.dilations[axis]
-            if 0 <= index < size:
-                found[index].add(tap)
+    for output, tap in zip(*np.nonzero(touched >= 0), strict=True):
+        found[touched[output, tap]].add(int(tap))
     return tuple(tuple(sorted(taps)) for taps in found)
 
 
-def _reads(window: Window, axis: int, size: int, outputs: int) -> NDArray[np.bool_]:
+def _product(first: tuple[tuple[Taps, ...], int], second: tuple[tuple[Taps, ...], int]) -> tuple[tuple[Taps, ...], int]:
+    """Kernel offsets along two axes as one, and the kernel's size along both."""
+    (rows, height), (columns, width) = first, second
+    return tuple(
+        tuple(y * width + x for y in row for x in column) for row in rows for column in columns
+    ), height * width
+
+
+def _reads(touched: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     """Which input indices each output index reads along one axis, shape (outputs, size)."""
-    starts = np.arange(outputs)[:, None] * window.strides[axis] - window.pads[axis]
-    indices = starts + np.arange(window.kernel[axis]) * window.dilations[axis]
-    found = np.zeros((outputs, size), np.bool_)
-    inside = (indices >= 0) & (indices < size)
-    found[np.nonzero(inside)[0], indices[inside]] = True
+    found = np.zeros((len(touched), size), np.bool_)
+    outputs, taps = np.nonzero(touched >= 0)
+    found[outputs, touched[outputs, taps]] = True
     return found

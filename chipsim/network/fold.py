@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, Shape, ViewLayer
+from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, Shape, ViewLayer, Window
 from chipsim.network.operators.elementwise import NORMALISATION_OPERATIONS, activation_of
 
 Layers = dict[str, AnyLayer]
@@ -62,6 +62,8 @@ def _merge(producer: AnyLayer, follower: AnyLayer) -> AnyLayer | None:
     """Both layers as one, or None if they must stay apart."""
     if not isinstance(follower, DigitalLayer) or not isinstance(producer, MatrixLayer | DigitalLayer):
         return None
+    if isinstance(producer, DigitalLayer) and producer.reason:
+        return None  # run as it stands, and its values may be of any type
     activation = activation_of(follower)
     if activation is not None:
         activations = (*producer.activations, activation)
@@ -82,7 +84,7 @@ def _merge(producer: AnyLayer, follower: AnyLayer) -> AnyLayer | None:
 
 def affine_of(layer: DigitalLayer) -> Affine | None:
     """Scale and shift per channel of a layer that does nothing else, in float64; None for any other layer."""
-    if len(layer.inputs) != 1 or layer.activations:
+    if len(layer.inputs) != 1 or layer.activations or layer.reason:
         return None
     if layer.operator == "BatchNormalization":
         scale, shift, mean, variance = (layer.constants[i].astype(np.float64) for i in range(1, 5))
@@ -157,18 +159,19 @@ def _skip_views(layers: Layers) -> Layers:
 def _on_map(layer: MatrixLayer, source: str, shape: Shape) -> MatrixLayer:
     """A dense layer on a flattened map as a convolution whose kernel is the map.
 
-    The flattened order is (channel, y, x); the rows become (y, x, channel).
+    The flattened order is (channel, z, y, x); the rows become (z, y, x, channel).
     """
-    if len(shape) not in (2, 3):
+    if len(shape) not in (2, 3, 4):
         return layer
-    channels, height, width = shape if len(shape) == 3 else (shape[0], 1, shape[1])
+    channels, *size = shape if len(shape) > 2 else (shape[0], 1, shape[1])
     (matrix,) = layer.matrices
-    rows = matrix.weights.reshape(channels, height * width, -1).transpose(1, 0, 2).reshape(matrix.rows, -1)
+    rows = matrix.weights.reshape(channels, math.prod(size), -1).transpose(1, 0, 2).reshape(matrix.rows, -1)
+    ones = (1,) * len(size)
     return replace(
         layer,
         inputs=(source,),
-        input_shape=(channels, height, width),
-        window=replace(layer.window, kernel=(height, width)),
+        input_shape=(channels, *size),
+        window=Window(tuple(size), ones, (0,) * (2 * len(size)), ones, ones),
         matrices=(replace(matrix, weights=np.ascontiguousarray(rows)),),
     )
 

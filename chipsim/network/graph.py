@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from chipsim.network.layers import AnyLayer, InputLayer, MatrixLayer, Shape
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A feed-forward network read from ONNX.
+    """A network read from ONNX.
 
     Attributes
     ----------
@@ -28,6 +28,8 @@ class Network:
         Name of the data input in ``onnx_bytes``.
     sha256 : str
         Hash of the file as the user gave it.
+    notes : tuple of str
+        What a reader of the results should know: sizes that were assumed, weights that stand on tiles twice.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Network:
     onnx_bytes: bytes
     input_name: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
     @property
     def input_layer(self) -> InputLayer:
@@ -55,7 +58,12 @@ class Network:
 
     @property
     def macs(self) -> int:
-        """Useful multiply-accumulates per input."""
+        """Useful multiply-accumulates per input, wherever they are done."""
+        return self.macs_on_tiles + sum(layer.macs for layer in self.layers.values() if isinstance(layer, DigitalLayer))
+
+    @property
+    def macs_on_tiles(self) -> int:
+        """Those of them that tiles do."""
         return sum(layer.macs for layer in self.matrix_layers)
 
     def consumers(self, name: str) -> list[AnyLayer]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +17,8 @@ def im2col(
 
     Parameters
     ----------
-    x : ndarray of float32, shape (n, C, H, W)
-        Feature maps.
+    x : ndarray of float32, shape (n, C, H, W) or (n, C, D, H, W)
+        Feature maps, or volumes.
     window : Window
     first_channel : int
         Where the channels that the matrix reads begin.
@@ -26,8 +28,8 @@ def im2col(
     Returns
     -------
     ndarray of float32, shape (n * positions, kernel y * kernel x * channels)
-        Images one after another, positions in raster order, columns in the order (kernel y, kernel x, channel):
-        that of the rows of `Matrix.weights`.
+        Images one after another, positions in raster order, columns in the order (kernel z, kernel y, kernel x,
+        channel): that of the rows of `Matrix.weights`.
 
     Examples
     --------
@@ -36,14 +38,33 @@ def im2col(
     [0.0, 1.0, 3.0, 4.0]
     """
     last = None if channels is None else first_channel + channels
-    maps = x[:, first_channel:last].transpose(0, 2, 3, 1)
-    top, left, bottom, right = window.pads
-    if any(window.pads):
-        maps = np.pad(maps, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    (ky, kx), (sy, sx), (dy, dx) = window.kernel, window.strides, window.dilations
-    reach = ((ky - 1) * dy + 1, (kx - 1) * dx + 1)
-    views = np.lib.stride_tricks.sliding_window_view(maps, reach, axis=(1, 2))
-    taps = views[:, ::sy, ::sx, :, ::dy, ::dx].transpose(0, 1, 2, 4, 5, 3)
-    n, height, width = taps.shape[:3]
-    rows = ky * kx * taps.shape[5]
-    return np.ascontiguousarray(taps.reshape(n * height * width, rows), dtype=np.float32)
+    maps = _padded(_stuffed(np.moveaxis(x[:, first_channel:last], 1, -1), window), window)
+    axes = range(1, maps.ndim - 1)
+    reach = tuple((k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True))
+    views = np.lib.stride_tricks.sliding_window_view(maps, reach, axis=tuple(axes))
+    steps = [slice(None, None, step) for step in window.strides]
+    inside = [slice(None, None, step) for step in window.dilations]
+    taps = np.moveaxis(views[(slice(None), *steps, slice(None), *inside)], len(axes) + 1, -1)
+    n, rows = len(taps), window.taps * taps.shape[-1]
+    return np.ascontiguousarray(taps.reshape(math.prod(taps.shape[: len(axes) + 1]) if n else 0, rows), np.float32)
+
+
+def _stuffed(maps: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """Maps (channels last) with zeros between neighbours."""
+    if all(step == 1 for step in window.stuffing):
+        return maps
+    sizes = [(size - 1) * step + 1 for size, step in zip(maps.shape[1:-1], window.stuffing, strict=True)]
+    wide = np.zeros((len(maps), *sizes, maps.shape[-1]), maps.dtype)
+    wide[(slice(None), *(slice(None, None, step) for step in window.stuffing))] = maps
+    return wide
+
+
+def _padded(maps: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """Maps (channels last) with zeros around them, or cut where the padding is negative."""
+    if not any(window.pads):
+        return maps
+    axes = len(window.kernel)
+    before, after = window.pads[:axes], window.pads[axes:]
+    borders = [(max(b, 0), max(a, 0)) for b, a in zip(before, after, strict=True)]
+    cut = [slice(max(-b, 0), size - max(-a, 0)) for b, a, size in zip(before, after, maps.shape[1:-1], strict=True)]
+    return np.pad(maps[(slice(None), *cut)], ((0, 0), *borders, (0, 0)))

@@ -18,27 +18,40 @@ Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "sigmoid", "tanh", "clip"]
 
 
-def positions_of(shape: Shape) -> int:
-    """Number of positions of an output of this shape: H*W of (C, H, W), 1 of (N,)."""
-    return math.prod(shape[1:]) if len(shape) <= 3 else math.prod(shape[-2:])
+def positions_of(shape: Shape, axes: int = 2) -> int:
+    """Number of positions where the last ``axes`` axes are positions: H*W of (C, H, W), 1 of (N,)."""
+    return math.prod(shape[max(1, len(shape) - axes) :])
 
 
-def channels_of(shape: Shape) -> int:
+def channels_of(shape: Shape, axes: int = 2) -> int:
     """Number of channels per position of an output of this shape."""
-    return math.prod(shape) // positions_of(shape)
+    return math.prod(shape) // positions_of(shape, axes)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """The sliding window of a convolution or pooling: one output position sees kernel x kernel inputs.
 
-    Every pair is (y, x); ``pads`` is (top, left, bottom, right).
+    Every pair is (y, x), or (z, y, x) over a volume; ``pads`` is (top, left, bottom, right): all that come before, then
+    all that come after, negative where the input is cut. With ``stuffing`` s, s - 1 zeros stand between neighbours of
+    the input, which makes a transposed convolution of stride s a plain one.
     """
 
-    kernel: tuple[int, int] = (1, 1)
-    strides: tuple[int, int] = (1, 1)
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilations: tuple[int, int] = (1, 1)
+    kernel: tuple[int, ...] = (1, 1)
+    strides: tuple[int, ...] = (1, 1)
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+    dilations: tuple[int, ...] = (1, 1)
+    stuffing: tuple[int, ...] = (1, 1)
+
+    @property
+    def taps(self) -> int:
+        """Inputs that one output sees, per channel."""
+        return math.prod(self.kernel)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """The kernel as rows and columns; over a volume the two last axes are one."""
+        return self.kernel[0], math.prod(self.kernel[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +99,32 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What all layers have: a name, the names of the layers that feed it and the shape of its output."""
+    """What all layers have: a name, the names of the layers that feed it and the shape of its output.
+
+    The last ``position_axes`` axes of the output are positions, the others channels; the first is always of channels.
+    """
 
     name: str
     inputs: tuple[str, ...]
     output_shape: Shape
+    position_axes: int = field(default=2, kw_only=True)
 
     @property
     def positions(self) -> int:
         """Output positions per input of the network."""
-        return positions_of(self.output_shape)
+        return positions_of(self.output_shape, self.position_axes)
 
     @property
     def channels(self) -> int:
         """Values per output position."""
-        return channels_of(self.output_shape)
+        return channels_of(self.output_shape, self.position_axes)
 
 
 @dataclass(frozen=True, slots=True)
 class InputLayer(Layer):
-    """The network's input, one example at a time."""
+    """The network's input, one example at a time; ``dtype`` is the type in which the model takes it."""
+
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +136,24 @@ class MatrixLayer(Layer):
     Attributes
     ----------
     input_shape : tuple of int
-        (C, H, W) that the window slides over.
+        (C, H, W) or (C, D, H, W) that the window slides over.
     window : Window
     matrices : tuple of Matrix
     activations : tuple of Activation
         Applied in order after the bias.
     """
 
-    input_shape: tuple[int, int, int]
+    input_shape: Shape
     window: Window
     matrices: tuple[Matrix, ...]
     activations: tuple[Activation, ...] = ()
 
     @property
     def macs(self) -> int:
-        """Useful multiply-accumulates per input of the network."""
-        return self.positions * sum(m.rows * m.columns for m in self.matrices)
+        """Useful multiply-accumulates per input of the network; those with zeros that were stuffed in are not."""
+        stuffed = any(zeros > 1 for zeros in self.window.stuffing)
+        steps = math.prod(self.input_shape[1:]) if stuffed else self.positions
+        return steps * sum(m.rows * m.columns for m in self.matrices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,18 @@ class DigitalLayer(Layer):
     activations : tuple of Activation
         Applied in order after the operator, by the same unit.
     opset : int
+        Of the operator's domain.
+    domain : str
+        Where the operator is defined; empty for ONNX's own.
+    operands : tuple of tuple of int, or None
+        Shapes, batch of one included, in which the operator takes ``inputs`` where it runs one example at a time;
+        None where it takes all at once.
+    output, outputs : int
+        Which of the operator's outputs this layer gives, of how many.
+    macs : int
+        Multiply-accumulates among the element operations (two operations each), per input of the network.
+    reason : str
+        Why a product is not on tiles, or the operator is run as it stands; empty where there is nothing to say.
     """
 
     operator: str
@@ -166,6 +199,12 @@ class DigitalLayer(Layer):
     element_operations: int = 0
     activations: tuple[Activation, ...] = ()
     opset: int = 21
+    domain: str = ""
+    operands: tuple[Shape, ...] | None = None
+    output: int = 0
+    outputs: int = 1
+    macs: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,21 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
         raise ModelError(f"{name}: holds no graph, so it is not an ONNX file or was cut off; export it again")
     _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
     _check_order(model.graph, name)
+    _check_opset(model, name)
     _check(model, name)
+    return model, hashlib.sha256(content).hexdigest()
+
+
+def _check_opset(model: onnx.ModelProto, name: str) -> None:
     if (opset := opset_of(model)) < OLDEST_OPSET:
         raise ModelError(
             f"{name}: uses opset {opset}; export it with opset {OLDEST_OPSET} or newer (13 to 21 are common)"
         )
-    return model, hashlib.sha256(content).hexdigest()
+    if opset > (newest := onnx.defs.onnx_opset_version()):
+        raise ModelError(
+            f"{name}: uses opset {opset}, newer than the installed onnx package knows; export it with opset {newest} "
+            "or older, or update the package"
+        )
 
 
 def label_of(node: onnx.NodeProto) -> str:
@@ -68,6 +77,8 @@ def opset_of(model: onnx.ModelProto) -> int:
 
 def _read(path: Path, name: str) -> bytes:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device may never end
+            raise ModelError(f"{name}: {path} is no file")
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{name}: there is no file {path}; check the path") from None
@@ -75,15 +86,27 @@ def _read(path: Path, name: str) -> bytes:
         raise ModelError(f"{name}: cannot read {path}: {error.strerror}") from None
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
+def _tensors(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[TensorProto]:
+    """All stored tensors, those in branches and loops included."""
+    if isinstance(graph, onnx.GraphProto):
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
     for node in graph.node:
-        yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
+            for inner in attribute.graphs:
+                yield from _tensors(inner)
 
 
 def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -> None:
     """Fetch weights that stand in files beside the model, none outside its folder."""
-    external = [t for t in _tensors(model.graph) if t.data_location == TensorProto.EXTERNAL]
+    found = [t for part in (model.graph, *model.functions) for t in _tensors(part)]
+    external = [t for t in found if t.data_location == TensorProto.EXTERNAL]
     for tensor in external:
         where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         if folder is None:
@@ -136,6 +159,8 @@ def _check(model: onnx.ModelProto, name: str) -> None:
     slim.graph.name = model.graph.name or "graph"
     slim.graph.node.extend(node for node in model.graph.node if not _carries_large_tensor(node))
     slim.graph.input.extend(model.graph.input)
+    for value in slim.graph.input:
+        value.type.tensor_type.shape.SetInParent()  # some exporters leave them out
     for output in model.graph.output:  # some exporters leave their shapes out
         slim.graph.output.append(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, []))
     inputs = {value.name for value in model.graph.input}
@@ -149,7 +174,7 @@ def _check(model: onnx.ModelProto, name: str) -> None:
         slim.graph.input.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, []))
     try:
         onnx.checker.check_model(slim)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, ValueError) as error:
         raise ModelError(f"{name}: not a valid ONNX model: {_first_line(error)}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from chipsim.errors import ModelError
 from chipsim.network.digital import open_session
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer
+from chipsim.network.layers import DigitalLayer, Shape
 
 Values = NDArray[np.float32]
 
@@ -49,10 +50,13 @@ def run_reference(
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(names))
     session = _session(network, model)
     del model
+    shapes = [network.layers[name].output_shape for name in compared_layers(network, before_softmax=before_softmax)]
+    if any(isinstance(layer, DigitalLayer) and layer.operands is not None for layer in network.layers.values()):
+        batch = 1  # what runs one example at a time may mix those of a batch
     try:
-        parts = [_run(session, network, names, x[start : start + batch]) for start in range(0, len(x), batch)]
+        parts = [_run(session, network, names, x[start : start + batch], shapes) for start in range(0, len(x), batch)]
     except _BatchError:
-        parts = [_run(session, network, names, x[i : i + 1]) for i in range(len(x))]
+        parts = [_run(session, network, names, x[i : i + 1], shapes) for i in range(len(x))]
     return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
 
@@ -90,13 +94,17 @@ def _session(network: Network, model: onnx.ModelProto) -> onnxruntime.InferenceS
         raise ModelError(f"{network.name}: onnxruntime cannot load the model: {error}") from error
 
 
-def _run(session: onnxruntime.InferenceSession, network: Network, names: list[str], x: Values) -> list[Any]:
+def _run(
+    session: onnxruntime.InferenceSession, network: Network, names: list[str], x: Values, shapes: list[Shape]
+) -> list[Any]:
     try:
-        results = session.run(names, {network.input_name: np.ascontiguousarray(x, np.float32)})
+        results = session.run(names, {network.input_name: np.ascontiguousarray(x, network.input_layer.dtype)})
     except Exception as error:  # onnxruntime's exceptions share no base class
         if len(x) > 1:
             raise _BatchError from error
         raise ModelError(f"{network.name}: onnxruntime cannot run the model: {error}") from error
-    if any(len(values) != len(x) for values in results):
-        raise _BatchError if len(x) > 1 else ModelError(f"{network.name}: an output has no batch on axis 0")
-    return list(results)
+    if any(values.size != len(x) * math.prod(shape) for values, shape in zip(results, shapes, strict=True)):
+        raise _BatchError if len(x) > 1 else ModelError(f"{network.name}: an output's size depends on the data")
+    if len(x) > 1 and any(values.ndim == 0 or len(values) != len(x) for values in results):
+        raise _BatchError
+    return [values.reshape(len(x), *shape) for values, shape in zip(results, shapes, strict=True)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import onnx
 
 from chipsim.errors import ModelError
+from chipsim.network.constants import Constant, Constants, attributes_of, fold
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.digital import open_session
 from chipsim.network.layers import Shape
@@ -22,17 +25,53 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {flow.input_name: (1, *flow.input_shape)}
     shapes |= {name: value.shape for name, value in flow.constants.items()}
     try:
-        inferred = onnx.shape_inference.infer_shapes(flow.model(batch=1, weights=False), data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(
+            flow.model(batch=1, weights=False), check_type=True, data_prop=True
+        )
     except (onnx.shape_inference.InferenceError, RuntimeError):
         inferred = onnx.ModelProto()
     for value in [*inferred.graph.value_info, *inferred.graph.output]:
         sizes = [size.dim_value if size.HasField("dim_value") else -1 for size in value.type.tensor_type.shape.dim]
         if value.type.tensor_type.HasField("shape") and min(sizes, default=1) >= 1:
             shapes[value.name] = tuple(sizes)
-    values = [node.output[0] for node in flow.nodes]
-    if any(value not in shapes for value in values) or _rounds_up(flow):
+    values = [value for node in flow.nodes for value in node.output if value]
+    other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
+    if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
         shapes |= _measured(flow, values)
     return shapes
+
+
+def shape_constants(
+    node: onnx.NodeProto, shapes: Mapping[str, Shape], constants: Mapping[str, Constant], flow: Dataflow
+) -> Constants | None:
+    """Values of a node that depends on the shapes of data only (for a batch of one), else None."""
+    if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
+        sizes = np.array(shapes[node.input[0]], np.int64)
+        if node.op_type == "Size":
+            return {node.output[0]: np.array(sizes.prod(), np.int64)}
+        attributes = attributes_of(node)
+        return {node.output[0]: sizes[attributes.get("start", 0) : attributes.get("end")]}
+    return fold(node, constants, flow.opset, flow.name)
+
+
+def constants_from_shapes(
+    start: Dataflow, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Constant]
+) -> Constants:
+    """What follows from the shapes of data after some nodes.
+
+    Parameters
+    ----------
+    start : Dataflow
+        What is known of the input.
+    nodes : sequence of onnx.NodeProto
+    constants : mapping of str to ndarray
+        Values known so far.
+    """
+    flow = start.with_nodes(nodes, constants, [value for node in nodes[-1:] for value in node.output if value])
+    shapes, known = infer_shapes(flow), dict(constants)
+    for node in nodes:
+        known |= shape_constants(node, shapes, known, flow) or {}
+    return known
 
 
 def _rounds_up(flow: Dataflow) -> bool:
@@ -47,7 +86,7 @@ def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
     model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
     try:
         session = open_session(model.SerializeToString())
-        results = session.run(values, {flow.input_name: np.zeros((1, *flow.input_shape), np.float32)})
+        results = session.run(values, {flow.input_name: np.zeros((1, *flow.input_shape), flow.input_dtype)})
     except Exception as error:  # onnxruntime's exceptions share no base class
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error

@@ -7,6 +7,10 @@ buffer between the two layers holds at least ``max(need - oldest)`` positions.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +19,7 @@ from chipsim.network.layers import AnyLayer, DigitalLayer, MatrixLayer, Shape, V
 Positions = NDArray[np.int64]
 
 
-def need(producer_shape: Shape, consumer: AnyLayer) -> Positions:
+def need(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> Positions:
     """Producer positions that must have arrived before each consumer position can start.
 
     Parameters
@@ -24,6 +28,8 @@ def need(producer_shape: Shape, consumer: AnyLayer) -> Positions:
         Output shape of the layer at the start of the edge.
     consumer : layer
         The layer at its end.
+    axes : int
+        How many of the shape's last axes are positions.
 
     Returns
     -------
@@ -43,17 +49,17 @@ def need(producer_shape: Shape, consumer: AnyLayer) -> Positions:
     >>> need((8, 2, 2), DigitalLayer("pool", ("x",), (8, 1, 1), "GlobalAveragePool")).tolist()
     [4]
     """
-    arrived = positions_of(producer_shape)
-    grid = _window_grid(producer_shape, consumer)
-    if grid is not None:
-        last = _outer(_last_tap(*grid[0]), _last_tap(*grid[1]), width=grid[1][1])
+    arrived = positions_of(producer_shape, axes)
+    sizes = window_sizes(producer_shape, consumer, axes)
+    if sizes is not None:
+        last = _raster([touched.max(axis=1) for touched in sizes.touched()], sizes.inputs)
         return np.maximum.accumulate(last + 1)
-    if _positionwise(producer_shape, consumer):
+    if _positionwise(producer_shape, consumer, axes):
         return np.arange(1, arrived + 1, dtype=np.int64)
     return np.full(consumer.positions, arrived, np.int64)
 
 
-def oldest(producer_shape: Shape, consumer: AnyLayer) -> Positions:
+def oldest(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> Positions:
     """The first producer position that is still needed at or after each consumer position.
 
     Parameters
@@ -62,6 +68,8 @@ def oldest(producer_shape: Shape, consumer: AnyLayer) -> Positions:
         Output shape of the layer at the start of the edge.
     consumer : layer
         The layer at its end.
+    axes : int
+        How many of the shape's last axes are positions.
 
     Returns
     -------
@@ -79,73 +87,85 @@ def oldest(producer_shape: Shape, consumer: AnyLayer) -> Positions:
     >>> oldest((8, 2, 2), DigitalLayer("pool", ("x",), (8, 1, 1), "GlobalAveragePool")).tolist()
     [0]
     """
-    grid = _window_grid(producer_shape, consumer)
-    if grid is not None:
-        first = _outer(_first_tap(*grid[0]), _first_tap(*grid[1]), width=grid[1][1])
-        first[first < 0] = positions_of(producer_shape)
+    sizes = window_sizes(producer_shape, consumer, axes)
+    if sizes is not None:
+        first = _raster([_least(touched) for touched in sizes.touched()], sizes.inputs)
+        first[first < 0] = positions_of(producer_shape, axes)
         return np.minimum.accumulate(first[::-1])[::-1].copy()
-    if _positionwise(producer_shape, consumer):
+    if _positionwise(producer_shape, consumer, axes):
         return np.arange(consumer.positions, dtype=np.int64)
     return np.zeros(consumer.positions, np.int64)
 
 
-def _positionwise(producer_shape: Shape, consumer: AnyLayer) -> bool:
+def _positionwise(producer_shape: Shape, consumer: AnyLayer, axes: int) -> bool:
     """Whether consumer position p reads producer position p alone.
 
     An operand that is broadcast (one position for all) is not: all of it must be there, and stay.
     """
-    if positions_of(producer_shape) != consumer.positions:
+    if positions_of(producer_shape, axes) != consumer.positions:
         return False
     return isinstance(consumer, ViewLayer) or (isinstance(consumer, DigitalLayer) and consumer.pattern == "elementwise")
 
 
-Axis = tuple[int, int, int, int, int, int]  # outputs, inputs, kernel, stride, padding before, dilation
+@dataclass(frozen=True, slots=True)
+class WindowSizes:
+    """A window, and the axes that it slides along.
+
+    Attributes
+    ----------
+    window : Window
+    outputs, inputs : tuple of int
+        Sizes per axis of the window.
+    """
+
+    window: Window
+    outputs: Shape
+    inputs: Shape
+
+    def touched(self) -> list[Positions]:
+        """Per axis which input each output's taps meet, shape (outputs, kernel); -1 for padding and stuffing."""
+        return [self._axis(axis) for axis in range(len(self.inputs))]
+
+    def _axis(self, axis: int) -> Positions:
+        window, inputs = self.window, self.inputs[axis]
+        starts = np.arange(self.outputs[axis], dtype=np.int64)[:, None] * window.strides[axis] - window.pads[axis]
+        index, rest = np.divmod(
+            starts + np.arange(window.kernel[axis], dtype=np.int64) * window.dilations[axis], window.stuffing[axis]
+        )
+        return np.where((index >= 0) & (index < inputs) & (rest == 0), index, -1)
 
 
-def _window_grid(producer_shape: Shape, consumer: AnyLayer) -> tuple[Axis, Axis] | None:
-    """The two axes that a window slides along, or None where no window does."""
+def window_sizes(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> WindowSizes | None:
+    """The axes that a consumer's window slides along, or None where no window does."""
     if isinstance(consumer, MatrixLayer):
-        window, size = consumer.window, consumer.input_shape[1:]
+        window, inputs = consumer.window, consumer.input_shape[1:]
     elif isinstance(consumer, DigitalLayer) and consumer.pattern == "window" and consumer.window is not None:
-        window, size = consumer.window, map_size(producer_shape)
+        window, inputs = consumer.window, map_size(producer_shape, axes)
     else:
         return None
-    if size[0] * size[1] != positions_of(producer_shape):
+    outputs = map_size(consumer.output_shape, len(window.kernel))
+    if math.prod(inputs) != positions_of(producer_shape, axes) or len(outputs) != len(inputs):
         return None
-    outputs = map_size(consumer.output_shape)
-    return _axis(window, outputs, size, 0), _axis(window, outputs, size, 1)
+    return WindowSizes(window, outputs, inputs)
 
 
-def _axis(window: Window, outputs: tuple[int, int], inputs: tuple[int, int], axis: int) -> Axis:
-    before = window.pads[axis]
-    return outputs[axis], inputs[axis], window.kernel[axis], window.strides[axis], before, window.dilations[axis]
+def map_size(shape: Shape, axes: int = 2) -> Shape:
+    """Sizes of a shape's positions; a sequence (C, L) is one row, a vector one point."""
+    sizes = shape[max(1, len(shape) - axes) :]
+    return (1,) * (axes - len(sizes)) + sizes
 
 
-def map_size(shape: Shape) -> tuple[int, int]:
-    """Height and width of a shape; a sequence (C, L) is one row, a vector one point."""
-    if len(shape) >= 3:
-        return shape[-2], shape[-1]
-    return 1, shape[1] if len(shape) == 2 else 1
+def _least(touched: Positions) -> Positions:
+    """Smallest index that each output meets, -1 where it meets none."""
+    far = np.iinfo(np.int64).max
+    least = np.where(touched < 0, far, touched).min(axis=1)
+    return np.where(least == far, -1, least)
 
 
-def _last_tap(outputs: int, inputs: int, kernel: int, stride: int, before: int, dilation: int) -> Positions:
-    """Largest input index that each output's kernel touches along one axis, -1 where it touches none."""
-    start = np.arange(outputs, dtype=np.int64) * stride - before
-    tap = np.minimum(kernel - 1, (inputs - 1 - start) // dilation)
-    last = start + tap * dilation
-    return np.where((tap >= 0) & (last >= 0), last, -1)
-
-
-def _first_tap(outputs: int, inputs: int, kernel: int, stride: int, before: int, dilation: int) -> Positions:
-    """Smallest input index that each output's kernel touches along one axis, -1 where it touches none."""
-    start = np.arange(outputs, dtype=np.int64) * stride - before
-    tap = np.maximum(0, -(start // dilation))
-    first = start + tap * dilation
-    return np.where((tap < kernel) & (first < inputs), first, -1)
-
-
-def _outer(rows: Positions, columns: Positions, width: int) -> Positions:
-    """Raster index of every (row, column) pair, -1 where either is missing."""
-    index = rows[:, None] * width + columns[None, :]
-    index[(rows < 0)[:, None] | (columns < 0)[None, :]] = -1
-    return index.reshape(-1)
+def _raster(indices: Sequence[Positions], sizes: Shape) -> Positions:
+    """Raster index of every combination of indices along the axes, -1 where one is missing."""
+    found = indices[0]
+    for index, width in zip(indices[1:], sizes[1:], strict=True):
+        missing = (found < 0)[:, None] | (index < 0)[None, :]
+        found = np.where(missing, -1, found[:, None] * width + index[None, :]).reshape(-1)
+    return found

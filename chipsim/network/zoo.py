@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from chipsim.errors import ModelError, nearest
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
+from chipsim.network.input_shape import parse_shapes
+from chipsim.network.layers import Shape
 from chipsim.network.onnx_reader import read_onnx
 
 __all__ = ["Dataset", "fit_data", "list_networks", "load_data", "load_network", "synthetic_data"]
@@ -39,7 +42,9 @@ def list_networks() -> list[str]:
     return [*TRAINED, *PUBLISHED]
 
 
-def load_network(name_or_path: str, *, seed: int = 0) -> Network:
+def load_network(
+    name_or_path: str, *, seed: int = 0, shapes: Sequence[str] = (), data_shape: Shape | None = None
+) -> Network:
     """Load a network.
 
     Parameters
@@ -49,6 +54,10 @@ def load_network(name_or_path: str, *, seed: int = 0) -> Network:
         package holds, with random weights; or the path of an .onnx file.
     seed : int
         Of the random weights; without effect on others.
+    shapes : sequence of str
+        ``"name=1x3x224x224"``: sizes of the input, where the file leaves some open.
+    data_shape : tuple of int, optional
+        Shape of one example of the data, which binds them otherwise.
 
     Returns
     -------
@@ -58,6 +67,8 @@ def load_network(name_or_path: str, *, seed: int = 0) -> Network:
     ------
     ModelError
         If there is no such network or its file cannot be read.
+    InputError
+        If a shape does not fit the input.
 
     Examples
     --------
@@ -67,10 +78,11 @@ def load_network(name_or_path: str, *, seed: int = 0) -> Network:
     name = ALIASES.get(name_or_path, name_or_path)
     if name in TRAINED:
         content = (files("chipsim.network") / "data" / f"{name.removeprefix('zoo:')}.onnx").read_bytes()
-        return read_onnx(content, name)
+        return read_onnx(content, name, shapes=parse_shapes(shapes), data_shape=data_shape)
     if name in PUBLISHED:
         folder = files("onnx") / "backend" / "test" / "data" / "light"
-        return read_onnx((folder / PUBLISHED[name]).read_bytes(), name, synthetic_seed=seed)
+        content = (folder / PUBLISHED[name]).read_bytes()
+        return read_onnx(content, name, synthetic_seed=seed, shapes=parse_shapes(shapes), data_shape=data_shape)
     path = Path(name)
     if name.startswith(("zoo:", "onnx:")) or not path.suffix:
         known = [*list_networks(), *ALIASES]
@@ -79,4 +91,4 @@ def load_network(name_or_path: str, *, seed: int = 0) -> Network:
                 f"no network called {name!r}; there are {', '.join(known)}, "
                 f"or give the path of an .onnx file{nearest(name, known)}"
             )
-    return read_onnx(path, path.stem)
+    return read_onnx(path, path.stem, shapes=parse_shapes(shapes), data_shape=data_shape)

@@ -32,8 +32,10 @@ def accuracy_table(data: dict[str, Any]) -> Table:
 
 def _accuracies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
     accuracy, count = data["accuracy"], (data.get("partial") or data["settings"])["programmings"]
-    times = f"{count} programmings" if count > 1 else "1 programming"
-    spread = f"± {percent(accuracy['noisy_std'])}, lowest {percent(accuracy['noisy_min'])} of {times}"
+    spread = "-, of 1 programming"  # which has no spread
+    if count > 1:
+        lowest = percent(accuracy["noisy_min"])
+        spread = f"± {percent(accuracy['noisy_std'])}, lowest {lowest} of {count} programmings"
     rows = [
         ("reference", percent(accuracy["reference"]), "floating-point software"),
         ("ideal", percent(accuracy["ideal"]), "through the tiles, ideal cells, no converters"),

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import percent
-from chipsim.units import human
+from chipsim.units import age_text, human
 
+_WITHOUT_GAIN = "without gain: signal to noise after the outputs are divided by their gain."
 _UNITS = (("year", 31_536_000.0), ("day", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
@@ -24,7 +25,7 @@ def ageing_table(data: dict[str, Any]) -> Group:
     data : dict
         What ``ageing.json`` holds.
     """
-    return Group(*(Padding(table, (0, 0, 1, 0)) for table in (_run(data), _scores(data))))
+    return Group(*(Padding(table, (0, 0, 1, 0)) for table in (_run(data), _scores(data))), Text(_WITHOUT_GAIN))
 
 
 def age_in_words(age_s: float) -> str:
@@ -43,9 +44,21 @@ def age_in_words(age_s: float) -> str:
     return f"{count:.3g} {unit}{plural}"
 
 
+def age_zero_words(zero_s: float | None) -> str:
+    """Where ages count from, for the end of a title; empty where the device model does not say.
+
+    Examples
+    --------
+    >>> age_zero_words(20.0), age_zero_words(None)
+    ('; age 0 is 20 s after programming', '')
+    """
+    return "" if zero_s is None else f"; age 0 is {age_text(zero_s)} after programming"
+
+
 def _run(data: dict[str, Any]) -> Table:
     settings = data["settings"]
-    table = new_table(f"{data['network']['name']} on {data['chip']['name']}, ageing", show_head=False)
+    title = f"{data['network']['name']} on {data['chip']['name']}, ageing{age_zero_words(data['chip']['age_zero_s'])}"
+    table = new_table(title, show_head=False)
     add_column(table, "")
     add_column(table, "")
     programmings = settings["programmings"]
@@ -87,7 +100,8 @@ def _scores(data: dict[str, Any]) -> Table:
         last = row["age_s"]
         cells = [words, row["compensation"]]
         if scored:
-            cells += [percent(row[f"accuracy_{what}"]) for what in ("mean", "std", "min")]
+            mean, std, least = (percent(row[f"accuracy_{what}"]) for what in ("mean", "std", "min"))
+            cells += [mean, std if row["programmings"] > 1 else "-", least]
         cells.append(_plain(row["gain_mean"], ".3f", ""))
         cells += [_plain(row[f"{name}_mean"], ".1f", " dB") for name in _RATIOS]
         table.add_row(*(Text(cell) for cell in cells))

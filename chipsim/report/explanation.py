@@ -27,7 +27,13 @@ def explanation_table(found: Explanation) -> Group:
     found : Explanation
     """
     data = found.data
-    parts: list[RenderableType] = [_path(data), *_steady(data), _waiting(data["causes"]), *_what_if(data["what_if"])]
+    parts: list[RenderableType] = [
+        _path(data),
+        *_not_exact(data),
+        *_steady(data),
+        _waiting(data["causes"]),
+        *_what_if(data["what_if"]),
+    ]
     return Group(*(Padding(part, (0, 0, 1, 0)) if isinstance(part, Table) else part for part in parts))
 
 
@@ -50,6 +56,15 @@ def _path(data: dict[str, Any]) -> Table:
         _add(table, *_who(row), human(row["time_s"], "s"), f"{row['share']:.1%}", others)
     _add_rest(table, path["composition"])
     return table
+
+
+def _not_exact(data: dict[str, Any]) -> list[RenderableType]:
+    if data["path"]["exact"]:
+        return []
+    traced, needed = data["inputs_traced"], data["path"]["input"] + data["max_inputs_in_flight"]
+    several = "" if traced == 1 else "s"
+    text = f"Times are those of a run of {traced} input{several}; for those of the whole run: --trace {needed}\n"
+    return [Text(text)]
 
 
 def _add(table: Table, *cells: str) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from chipsim.report.accuracy_rows import accuracy_table
 from chipsim.report.arrival_rows import arrival_rows, arrival_words, saturation_notes
 from chipsim.report.grid import add_column, new_table
-from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, scaled
+from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, percent, scaled
 from chipsim.report.partial_words import partial_note, title
 from chipsim.result import Result
 from chipsim.units import human
@@ -32,7 +32,7 @@ def result_table(result: Result) -> Group:
     Group
         The run, the accuracies, the numbers of the chip (beside the baseline's, with their ratio), and notes.
     """
-    parts: list[RenderableType] = [_run(result), accuracy_table(result.data), _numbers(result), *_notes(result.data)]
+    parts: list[RenderableType] = [_run(result), accuracy_table(result.data), _numbers(result), *_notes(result)]
     return Group(*(Padding(part, (0, 0, 1, 0)) if isinstance(part, Table) else part for part in parts))
 
 
@@ -45,6 +45,9 @@ def _run(result: Result) -> Table:
     weights = "" if data["weights"] == "file" else f", {data['weights']} weights"
     handed = "each batch finished before the next" if settings["drain"] else "batches follow without a drain"
     handed += arrival_words(data)
+    on_tiles = network.get("macs_on_tiles", network["macs"])
+    if on_tiles < network["macs"]:
+        weights += f", {on_tiles / network['macs']:.1%} of them on tiles".replace("%", " %")
     rows = {
         "network": f"{network['layers']} layers, {network['macs']:,} multiply-accumulates per input{weights}",
         "inputs": f"{settings['inputs']:,} from {settings['data']}; batch {settings['batch']}, {handed}",
@@ -54,6 +57,8 @@ def _run(result: Result) -> Table:
     }
     for name, text in rows.items():
         table.add_row(name, Text(text))
+    for note in network.get("notes", ()):
+        table.add_row("note", Text(note))
     for name in ("set", "baseline_set"):
         if settings[name]:
             table.add_row(name.replace("_", " "), Text(", ".join(settings[name])))
@@ -75,8 +80,17 @@ def _numbers(result: Result) -> Table:
         if key in chip and not (metric.only_if_known and chip[key] is None):
             mine, theirs = metric.value(chip), metric.value(baseline or {})
             _add(table, baseline, metric.label, metric.show(mine), metric.show(theirs), _ratio(metric, ratio.get(key)))
+        if key == "loading_j":
+            _add_unconverged(table, chip, baseline)
     _add_levels(table, chip, baseline)
     return table
+
+
+def _add_unconverged(table: Table, chip: dict[str, Any], baseline: object) -> None:
+    """The cells that verify never accepted, where there are any."""
+    share = (chip.get("loading") or {}).get("unconverged")
+    if share:
+        _add(table, baseline, "  cells not accepted", percent(share), "-", "-")
 
 
 def _facts(result: Result) -> list[tuple[str, str, str]]:
@@ -97,7 +111,10 @@ def _facts(result: Result) -> list[tuple[str, str, str]]:
 
 def _busiest(machine: dict[str, Any]) -> str:
     found = machine.get("busiest")
-    return "-" if not found else f"{found['component']}, {100 * found['utilisation']:.1f} %"
+    if not found:
+        return "-"
+    component = found["component"].replace("->", " -> ")  # so that a narrow table wraps a link between its ends
+    return f"{component}, {100 * found['utilisation']:.1f} %"
 
 
 def _add_levels(table: Table, chip: dict[str, Any], baseline: dict[str, Any] | None) -> None:
@@ -120,7 +137,8 @@ def _ratio(metric: Metric, ratio: float | None) -> Text:
     return Text(f"{in_words(ratio)}{', ' if verdict else ''}{verdict}", style=_COLOURS[verdict])
 
 
-def _notes(data: dict[str, Any]) -> list[Text]:
+def _notes(result: Result) -> list[Text]:
+    data = result.data
     chip, baseline = data["chip"], data["baseline"]
     notes = [*partial_note(data), *saturation_notes(data)]
     cost = chip["drift_compensation"]
@@ -145,5 +163,14 @@ def _notes(data: dict[str, Any]) -> list[Text]:
     if chip["throughput_inputs_per_s"] is None:
         notes.append("No steady throughput below 4 inputs; TOPS are over the makespan.")
     if data["settings"]["timing_only"]:
-        notes.append("Timing only: no values were computed, and energy that depends on them is not included.")
+        notes.append(_timing_only(result))
     return [Text(note) for note in notes]
+
+
+def _timing_only(result: Result) -> str:
+    if any("full scale assumed" in row["source"] for row in result.tables.get("ledger", [])):
+        return (
+            "Timing only: no values were computed. Conversions that depend on them are charged at full scale; other "
+            "energy that does is not included."
+        )
+    return "Timing only: no values were computed, and energy that depends on them is not included."

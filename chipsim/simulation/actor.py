@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.timeline import Span
 
 
@@ -64,6 +65,10 @@ class Places:
         self.count = count
         self.done = 0
         self.ends = [0] * count
+
+    def state(self, origin: Origin, positions: int) -> State:
+        """Progress, in positions of which an input has so many, and times (rule T50)."""
+        return self.done - origin.input * positions, origin.ring(self.ends, self.done)
 
     def finish(self, end: int) -> None:
         """Note the end of the next position."""

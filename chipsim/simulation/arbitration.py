@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import LinkServer, Packet
 
 LAST = 2**200
@@ -36,6 +37,10 @@ class RoundRobin:
         if not ports.deciding:
             ports.deciding = True
             self._decide(ports)
+
+    def state(self, origin: Origin) -> State:
+        """Who waits where, and whose turn is next (rule T50)."""
+        return tuple([ports.state(origin) for ports in self._queues.values()])
 
     def _decide(self, ports: _InputPorts) -> None:
         """Choose when the link is free, after all requests of that picosecond.
@@ -72,6 +77,11 @@ class _InputPorts:
         self.waiting: dict[str, deque[Packet]] = {name: deque() for name in sorted(link.ports)}
         self.deciding = False
         self._turns = deque(self.waiting)
+
+    def state(self, origin: Origin) -> State:
+        """Who waits, and whose turn is next (rule T50)."""
+        packets = [tuple([packet.state(origin) for packet in queue]) for queue in self.waiting.values()]
+        return id(self), self.deciding, tuple(self._turns), *packets
 
     def next(self) -> Packet:
         """The first packet of the next port in turn that has one."""

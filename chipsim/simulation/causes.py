@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from chipsim.errors import ConsistencyError
-from chipsim.simulation.connections import HOST, Link
+from chipsim.simulation.connections import HOST
+from chipsim.simulation.packet_terms import transfer
+from chipsim.simulation.terms import (
+    ADC,
+    ADMISSION,
+    ARRAY,
+    ARRIVAL,
+    INPUT,
+    PLACE,
+    PORT,
+    REGISTER,
+    SPACE,
+    UNIT,
+    Term,
+    arrived,
+    until,
+)  # fmt: skip
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import TracedRun, releases
-from chipsim.units import to_ps
-
-INPUT, PORT, REGISTER, ARRAY, ADC = "input not there", "port busy", "register busy", "array busy", "ADC busy"
-PLACE, LINK, UNIT, SPACE = "no place for partial sums", "link busy", "unit busy", "buffer full"
-ADMISSION, ARRIVAL = "admission", "arrival"
-OWN_SERVER = frozenset({PORT, ARRAY, ADC, LINK, UNIT})
-"""Causes by which an activity waits for what its own server did before."""
-CAUSES = (INPUT, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, SPACE, ADMISSION, ARRIVAL)
-
-
-class Leg(NamedTuple):
-    """Time that passes on the way from one activity to the next, with no server held."""
-
-    activity: str
-    component: str
-    ps: int
-
-
-class Term(NamedTuple):
-    """One of the things that an activity starts after.
-
-    Attributes
-    ----------
-    cause : str
-        What is waited for, one of `CAUSES`.
-    time_ps : int
-        From when on it is no hindrance.
-    span : Span or None
-        The activity that it comes from; None for what comes from outside.
-    at_ps : int
-        The moment of that activity, its start, its end or one between: ``time_ps`` less the legs.
-    legs : tuple of Leg
-        Between the two.
-    """
-
-    cause: str
-    time_ps: int
-    span: Span | None = None
-    at_ps: int = 0
-    legs: tuple[Leg, ...] = ()
 
 
 def binding(run: TracedRun, span: Span) -> Term:
@@ -84,30 +58,17 @@ def terms(run: TracedRun, span: Span) -> list[Term]:
     return _RULES[span.activity](run, span)
 
 
-def _until(cause: str, span: Span | None, at_ps: int | None = None) -> list[Term]:
-    """One term: the end of an activity, or a moment of it; nothing where there was none."""
-    if span is None:
-        return []
-    at = span.end_ps if at_ps is None else at_ps
-    return [Term(cause, at, span, at)]
-
-
 def _operands(run: TracedRun, span: Span, turn: int) -> Term:
     """The last byte of what a position needs first (T5, T7, T13, T16); the admission where it needs nothing."""
     server = span.component, span.layer
     gate, own = run.feeds.gates[server], run.feeds.own[server][0]
     arrival = run.arrivals.get((gate, span.input, turn % own))
     if arrival is not None:
-        return _arrived(*arrival)
+        return arrived(arrival)
     if gate in run.feeds.admitted and turn % own == 0:
         time = run.outcome.admitted_ps[span.input]
         return Term(ADMISSION, time, _admission(span.input, time), time)
     return Term(INPUT, 0)
-
-
-def _arrived(last: Span, time_ps: int) -> Term:
-    wait = time_ps - last.end_ps
-    return Term(INPUT, time_ps, last, last.end_ps, (Leg("latency", last.component, wait),) if wait else ())
 
 
 def _load(run: TracedRun, span: Span) -> list[Term]:
@@ -116,8 +77,8 @@ def _load(run: TracedRun, span: Span) -> list[Term]:
     m, banks = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.tile.register_banks
     return [
         _operands(run, span, m),
-        *_until(PORT, work.get((name, "load", layer, m - 1))),
-        *_until(REGISTER, _mvm(run, name, layer, m - banks)),
+        *until(PORT, work.get((name, "load", layer, m - 1))),
+        *until(REGISTER, _mvm(run, name, layer, m - banks)),
     ]
 
 
@@ -135,9 +96,9 @@ def _integrate(run: TracedRun, span: Span) -> list[Term]:
     if before is not None and tile.sample_and_hold:
         held = before.end_ps - run.feeds.tiles[name].last_convert_ps(m - 1)
     return [
-        *_until(INPUT, work[name, "load", layer, m]),
-        *_until(ARRAY, before or _mvm(run, name, layer, m - 1), held),
-        *_until(REGISTER, work.get((name, "drain", layer, m - tile.register_banks))),
+        *until(INPUT, work[name, "load", layer, m]),
+        *until(ARRAY, before or _mvm(run, name, layer, m - 1), held),
+        *until(REGISTER, work.get((name, "drain", layer, m - tile.register_banks))),
     ]
 
 
@@ -147,7 +108,7 @@ def _convert(run: TracedRun, span: Span) -> list[Term]:
     m = run.turn((name, layer), span.input, span.position)
     integrate = run.work[name, "integrate", layer, m]
     first = integrate.start_ps + run.feeds.tiles[name].first_integrate_ps(m)
-    return [*_until(INPUT, integrate, first), *_until(ADC, run.work.get((name, "convert", layer, m - 1)))]
+    return [*until(INPUT, integrate, first), *until(ADC, run.work.get((name, "convert", layer, m - 1)))]
 
 
 def _drain(run: TracedRun, span: Span) -> list[Term]:
@@ -155,72 +116,39 @@ def _drain(run: TracedRun, span: Span) -> list[Term]:
     name, layer, work = span.component, span.layer, run.work
     m, slots = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.neuron_unit.partial_sum_slots
     return [
-        *_until(INPUT, work.get((name, "convert", layer, m)) or _mvm(run, name, layer, m)),
-        *_until(PORT, work.get((name, "drain", layer, m - 1))),
-        *_until(PLACE, work.get((run.feeds.tiles[name].neuron, "neuron", layer, m - slots))),
+        *until(INPUT, work.get((name, "convert", layer, m)) or _mvm(run, name, layer, m)),
+        *until(PORT, work.get((name, "drain", layer, m - 1))),
+        *until(PLACE, work.get((run.feeds.tiles[name].neuron, "neuron", layer, m - slots))),
     ]
 
 
 def _space(run: TracedRun, span: Span) -> list[Term]:
     """T19, T20."""
     found = releases(run, (span.component, span.layer), span.input, span.position)
-    return [term for release in found for term in _until(SPACE, release)]
+    return [term for release in found for term in until(SPACE, release)]
 
 
 def _neuron(run: TracedRun, span: Span) -> list[Term]:
-    """T16."""
-    name, layer = span.component, span.layer
+    """T16, T48."""
+    name, layer, work = span.component, span.layer, run.work
     m = run.turn((name, layer), span.input, span.position)
-    before = run.work.get((name, "neuron", layer, m - 1))
-    return [_operands(run, span, m), *_until(UNIT, before), *_space(run, span)]
+    place: list[Term] = []
+    if name in run.feeds.chain:
+        slots = run.plan.chip.spec.neuron_unit.partial_sum_slots
+        place = until(PLACE, work.get((run.feeds.chain[name].after, "neuron", layer, m - slots)))
+    return [
+        _operands(run, span, m),
+        *until(UNIT, work.get((name, "neuron", layer, m - 1))),
+        *place,
+        *_space(run, span),
+    ]
 
 
 def _digital(run: TracedRun, span: Span) -> list[Term]:
     """T17."""
     m = run.turn((span.component, span.layer), span.input, span.position)
     before = run.before.get((span.component, span.start_ps))
-    return [_operands(run, span, m), *_space(run, span), *_until(UNIT, before)]
-
-
-def _transfer(run: TracedRun, span: Span) -> list[Term]:
-    """T9, T9c."""
-    before = run.before.get((span.component, span.start_ps))
-    return [head(run, span), *_until(LINK, before)]
-
-
-def head(run: TracedRun, span: Span) -> Term:
-    """When a transfer's head asks for its link (T9, T9b)."""
-    link = run.feeds.links[span.flow][span.component]
-    if not link.before:
-        return _from_source(run, span)
-    before = run.transfers[link.before, span.flow, span.input, span.position]
-    whole = run.plan.chip.spec.router.switching == "store-and-forward"
-    return _onward(run, span.flow, link, before, before.end_ps if whole else before.start_ps)
-
-
-def tail(run: TracedRun, span: Span) -> Term | None:
-    """What a transfer's end waits for, where that is not its own serialisation: the tail of a slower link (T9)."""
-    link = run.feeds.links[span.flow][span.component]
-    if span.end_ps == span.start_ps + link.serialisation_ps:
-        return None
-    before = run.transfers[link.before, span.flow, span.input, span.position]
-    return _onward(run, span.flow, link, before, before.end_ps)
-
-
-def _onward(run: TracedRun, flow: int, link: Link, before: Span, at_ps: int) -> Term:
-    """From one link to the next: the first one's latency, the router's delay."""
-    latency = run.feeds.links[flow][link.before].latency_ps
-    legs = (Leg("latency", link.before, latency), Leg("route", link.router, link.delay_ps))
-    time = at_ps + latency + link.delay_ps
-    return Term(INPUT, time, before, at_ps, tuple(leg for leg in legs if leg.ps))
-
-
-def _from_source(run: TracedRun, span: Span) -> Term:
-    sender, spec = run.sender(span), run.plan.chip.spec
-    latency = {"neuron": spec.neuron_unit.latency, "digital": spec.digital_unit.latency}.get(sender.activity, 0.0)
-    wait = to_ps(latency)
-    legs = (Leg("latency", sender.component, wait),) if wait else ()
-    return Term(INPUT, sender.end_ps + wait, sender, sender.end_ps, legs)
+    return [_operands(run, span, m), *_space(run, span), *until(UNIT, before)]
 
 
 def _send(run: TracedRun, span: Span) -> list[Term]:
@@ -228,7 +156,7 @@ def _send(run: TracedRun, span: Span) -> list[Term]:
     m, time = run.turn((HOST, span.layer), span.input, span.position), run.outcome.admitted_ps[span.input]
     before = run.work.get((HOST, "send", span.layer, m - 1))
     return [
-        Term(ADMISSION, time, _admission(span.input, time), time), *_space(run, span), *_until(INPUT, before)
+        Term(ADMISSION, time, _admission(span.input, time), time), *_space(run, span), *until(INPUT, before)
     ]  # fmt: skip
 
 
@@ -259,10 +187,10 @@ def completion(run: TracedRun, input: int) -> Span:
 
 def _last_byte(run: TracedRun, span: Span) -> list[Term]:
     """T18."""
-    return [_arrived(*run.last_output(span.input))]
+    return [arrived(run.last_output(span.input))]
 
 
 _RULES = {
     "load": _load, "mvm": _integrate, "integrate": _integrate, "convert": _convert, "drain": _drain, "neuron": _neuron,
-    "digital": _digital, "transfer": _transfer, "send": _send, "admit": _admit, "done": _last_byte,
+    "digital": _digital, "transfer": transfer, "send": _send, "admit": _admit, "done": _last_byte,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor, Places
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
@@ -65,6 +66,12 @@ class ChainUnit(Actor):
         own = (position - self.replica.number) // self.replica.of
         self._tails[input * self.gate.positions + own] = tail + self._hop
         self.gate.receive(input, own, head + self._hop)
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times (rule T50)."""
+        own, first = self.places.state(origin, self.gate.positions), origin.input * self.gate.positions
+        tails = sorted(self._tails)
+        return own, origin.after((self._free, *(self._tails[m] for m in tails))), tuple(m - first for m in tails)
 
     def _step(self) -> bool:
         gate, m = self.gate, self.places.done

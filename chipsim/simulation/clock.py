@@ -73,6 +73,10 @@ class Clock(simpy.Environment):
         moment.callbacks = callbacks  # type: ignore[assignment]
         heappush(self._queue, (time_ps, priority, next(self._eid), moment))  # type: ignore[misc]
 
+    def pending(self) -> list[tuple[int, int, Moment]]:
+        """Times, priorities and moments of everything that is to happen, in order."""
+        return [(time, priority, moment) for time, priority, _, moment in sorted(self._queue)]  # type: ignore[misc]
+
     def run_all(self, at_time: Callable[[int], None] | None = None) -> None:
         """Process every event there is: the environment's ``step``, without a call for each.
 

@@ -1,4 +1,4 @@
-"""What drift compensation takes before the first input: reference reads, and what neuron units make of them."""
+"""What drift compensation takes before the first input: reference reads, what neuron units make of them, and refits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.durations import mvm_phases
+from chipsim.simulation.ledger import Ledger
 from chipsim.units import duration_ps, to_ps
 
 _SUMS = {"global": 0, "per-column": 2}
 """Sums that a neuron unit keeps of each output of a reference read: sum y^2 and sum y y(start) for a factor per column.
 Those of the global factor are not charged: its cost has been that of its reads alone from the beginning."""
+
+_PREFIXES = ("reference ", "refit ")
+"""With which the names of its actions begin in the ledger, and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,18 @@ def reference_cost(plan: Plan) -> ReferenceCost:
     sums = duration_ps(most, spec.neuron_unit.rate) + to_ps(spec.neuron_unit.latency) if most else 0
     phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
     return ReferenceCost(reads * phases.latency_ps, sums, {key: amount for key, amount in operations.items() if amount})
+
+
+def compensation_joules(ledger: Ledger) -> float:
+    """What drift compensation took, once before the first input; the static power of a refit included.
+
+    Examples
+    --------
+    >>> from chipsim.simulation.ledger import Action
+    >>> ledger = Ledger()
+    >>> for name in ("mvm", "reference mvm", "refit static"):
+    ...     ledger.add("tile(0,0)", "tile", Action(name, "MVM", 0.5, "[a paper]"), "", 1)
+    >>> compensation_joules(ledger)
+    1.0
+    """
+    return sum(row.joules for row in ledger.rows() if row.action.startswith(_PREFIXES))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chipsim.mapping.plan import Plan
+from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.gate import Credit, EdgeSink
@@ -15,7 +16,7 @@ from chipsim.simulation.packets import Branch, Flow
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import ConversionCounts, MvmLengths, mvm_lengths
 from chipsim.simulation.wiring import build_machine
-from chipsim.units import duration_ps
+from chipsim.units import duration_ps, to_ps
 
 HOST = "host"
 Server = tuple[str, str]
@@ -36,6 +37,8 @@ class Link:
         Of a packet of the flow, of the wire, of the router before it.
     sinks : list of (int, sequence of int)
         Gates at its end, and the consumer position that each of the flow's positions completes there.
+    unit : str
+        The neuron unit at its end that takes the packets value by value (T48); empty where there is none.
     """
 
     before: str
@@ -44,6 +47,7 @@ class Link:
     latency_ps: int
     delay_ps: int
     sinks: list[tuple[int, Sequence[int]]]
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,23 @@ class TileFacts:
         return lengths.convert_ps if isinstance(lengths, MvmPhases) else lengths.convert_ps[mvm]
 
 
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What rule T48 asks of a neuron unit that is one of a chain.
+
+    Attributes
+    ----------
+    after : str
+        The unit that it hands sums on to; empty for the last one.
+    service_ps, hop_ps : int
+        Of a position, and from a value's arrival to its use.
+    """
+
+    after: str
+    service_ps: int
+    hop_ps: int
+
+
 @dataclass(slots=True)
 class Connections:
     """Who feeds whom.
@@ -96,6 +117,8 @@ class Connections:
     credits : dict of Server to list of (Credit, Server)
         Buffers that it sends to: each says by its number which position the consumer must have done (none: 0).
     tiles : dict of str to TileFacts
+    chain : dict of str to ChainFacts
+        Neuron units that hand partial sums on.
     """
 
     plan: Plan
@@ -107,6 +130,7 @@ class Connections:
     own: dict[Server, tuple[int, int]] = field(default_factory=dict)
     credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
     tiles: dict[str, TileFacts] = field(default_factory=dict)
+    chain: dict[str, ChainFacts] = field(default_factory=dict)
 
 
 def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] | None = None) -> Connections:
@@ -142,7 +166,11 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
 
 def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) -> None:
     blocks = {placed.tile: placed.block for layer in machine.plan.layers.values() for placed in layer.blocks}
+    hop_ps = to_ps(machine.spec.neuron_unit.hop_latency)
     for neuron in machine.neurons:
+        if isinstance(neuron, ChainUnit):
+            after = "" if neuron.after is None else neuron.after.name
+            found.chain[neuron.name] = ChainFacts(after, neuron.service, hop_ps)
         for tile in neuron.tiles:
             counts, beside = machine.counts.get(tile.name), tile.done_gate
             what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
@@ -171,8 +199,9 @@ def _note_credits(found: Connections, machine: Machine, inputs: int) -> None:
 def _note_links(links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int]) -> None:
     server = branch.link
     sinks = [(number[id(sink.gate)], sink.completes) for sink in branch.sinks if isinstance(sink, EdgeSink)]
+    unit = next((sink.name for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
     links[server.name] = Link(
-        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks
+        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, unit
     )
     for child in branch.children:
         _note_links(links, flow, child, server.name, number)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from chipsim.simulation.causes import ARRIVAL, Leg, Term, binding, completion, tail
+from chipsim.simulation.causes import binding, completion
+from chipsim.simulation.packet_terms import tail
+from chipsim.simulation.terms import ARRIVAL, Term
 from chipsim.simulation.timeline import Span
-from chipsim.simulation.traced_run import TracedRun
+from chipsim.simulation.traced_run import Leg, TracedRun
 
 LAST_BYTE = "last byte at the host"
 """Cause of the last segment of a path."""
@@ -178,9 +180,7 @@ def _hindrance(run: TracedRun, span: Span, time_ps: int) -> Term | None:
     """What an activity's moment waited for; None where it is the activity itself that took until then."""
     if time_ps == span.start_ps:
         return binding(run, span)
-    if span.activity == "transfer":
-        return tail(run, span)
-    return None
+    return tail(run, span) if time_ps == span.end_ps else None
 
 
 def _on_the_way(span: Span, time_ps: int, cause: str, legs: tuple[Leg, ...]) -> Iterator[Segment]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.gate import Gate
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.timeline import Span
 
@@ -44,6 +45,14 @@ class DigitalLayerServer(Actor):
         self.on_release: list[Callable[[], None]] = []
         gate.notify = self.advance
         unit.layers += 1
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times, those of the unit included (rule T50)."""
+        first = origin.input * self.gate.positions
+        return (
+            self.asked - first, self.done - first, origin.after((self._last_request, self.unit.free)),
+            origin.still_to_come(self.releases) if self.releases is not None and self.on_release else (),
+        )  # fmt: skip
 
     def _step(self) -> bool:
         gate = self.gate

@@ -19,10 +19,12 @@ from chipsim.simulation.durations import peak_interval_ps
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.host import HostSink, Stream
 from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.jump import Simulated
 from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
-from chipsim.simulation.stages import StageNotes
+from chipsim.simulation.periodic import PeriodicRegime
+from chipsim.simulation.stages import STAGE_INPUTS, StageNotes
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.timeline import Timeline
 from chipsim.simulation.varying import ConversionCounts
@@ -52,19 +54,22 @@ class ChipOutcome(Outcome):
     links : list of (name, source, target, packets, bytes, busy_ps)
     buffer_peaks : list of BufferPeak
     max_inputs_in_flight : int
+    simulated : Simulated
+        How much of the stream was simulated; the rest follows from it exactly.
     """
 
     tile_mvms: dict[str, int]
     links: list[tuple[str, str, str, int, int, int]]
     buffer_peaks: list[BufferPeak]
     max_inputs_in_flight: int
+    simulated: Simulated
 
 
 def simulate_chip(
     plan: Plan, inputs: int, batch: int = 1, *, drain: bool = False, trace_inputs: int = 0, preloaded: bool = False,
     arrivals_ps: Sequence[int] | None = None, stop: Callable[[], bool] | None = None,
     progress: Callable[[int], None] | None = None, at_time: Callable[[int], None] | None = None,
-    counts: Mapping[str, ConversionCounts] | None = None,
+    counts: Mapping[str, ConversionCounts] | None = None, exact_all: bool = False,
 ) -> ChipOutcome:  # fmt: skip
     """Simulate a stream of inputs on a chip.
 
@@ -91,6 +96,8 @@ def simulate_chip(
         Told the simulated time in ps now and then.
     counts : mapping of tile to ConversionCounts, optional
         What the conversions of all its MVMs took, where that depends on values; the most if not given (rule T43).
+    exact_all : bool
+        Simulate every input, also where a period is known (rule T50): the same numbers, later.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def simulate_chip(
         if in_flight == "auto":
             in_flight = 1 if alone is None else alone.in_flight
         stream = Stream(inputs, in_flight, batch, drain, arrivals_ps, stop)
-        run = _Run(plan, stream, trace_inputs, preloaded, progress, counts)
+        run = _Run(plan, stream, trace_inputs, preloaded, progress, counts, exact_all=exact_all)
         run.execute(at_time)
         events = run.machine.clock.events + (0 if alone is None else alone.events)
         cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
@@ -149,7 +156,7 @@ class Alone:
 
 
 def _alone(plan: Plan, preloaded: bool, counts: Mapping[str, ConversionCounts] | None) -> Alone:
-    run = _Run(plan, Stream(1, 1), 0, preloaded, None, counts)
+    run = _Run(plan, Stream(1, 1), 0, preloaded, None, counts, exact_all=True)
     run.execute(None)
     return Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
 
@@ -159,15 +166,18 @@ class _Run:
 
     def __init__(
         self, plan: Plan, stream: Stream, trace_inputs: int, preloaded: bool, progress: Callable[[int], None] | None,
-        counts: Mapping[str, ConversionCounts] | None,
+        counts: Mapping[str, ConversionCounts] | None, *, exact_all: bool,
     ) -> None:  # fmt: skip
         window = min(stream.in_flight, stream.inputs) + 1
         self.machine = machine = build_machine(plan, window, preloaded=preloaded, counts=counts)
         assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
-        self.sink = HostSink(machine.host, stream, admitted, progress)
+        self.sink = HostSink(machine.host, stream, admitted, self._on_done)
         for gate in machine.host_gates:
             self.sink.add(gate)
+        kept = max(STAGE_INPUTS, trace_inputs)
+        self.regime = PeriodicRegime(machine, self.sink, stream, kept, exact_all=exact_all)
+        self._progress = progress
         self.timeline = Timeline()
         self._stages = StageNotes()
         self._watch(trace_inputs)
@@ -175,12 +185,18 @@ class _Run:
     def execute(self, at_time: Callable[[int], None] | None) -> None:
         """Run to the end; see `simulate_chip`."""
         self.sink.start()
-        self.machine.clock.run_all(at_time)
+        self.machine.clock.run_all(None if at_time is None else lambda time: at_time(time + self.regime.skipped_ps))
         if len(self.sink.done) < self.sink.inputs:
             raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.sink.inputs))
+        self.simulated = self.regime.complete()
         self.machine.interconnect.account()
         self.timeline.busy_ps = _busy(self.machine)
         self.timeline.stages = self._stages.spans()
+
+    def _on_done(self, inputs: int) -> None:
+        self.regime.note()
+        if self._progress is not None:
+            self._progress(inputs + self.regime.skipped)
 
     def _watch(self, trace_inputs: int) -> None:
         machine = self.machine
@@ -249,6 +265,7 @@ def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: S
         ],
         buffer_peaks=[_buffer_peak(plan, use) for use in machine.buffers],
         max_inputs_in_flight=stream.in_flight,
+        simulated=run.simulated,
     )
 
 

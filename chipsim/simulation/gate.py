@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.simulation.origin import Origin
+
 
 class Gate:
     """Arrivals at one consumer.
@@ -48,6 +50,13 @@ class Gate:
             self.expected[0], self.admitted = 1, True
         self.remaining = self.expected * self.window
         self.latest = [0] * len(self.remaining)
+
+    def state(self, origin: Origin) -> bytes:
+        """What is still to come, and when what came was here (rule T50)."""
+        first = origin.input % self.window * self.positions
+        remaining = np.roll(np.array(self.remaining, np.int64), -first)
+        latest = np.roll(np.array(self.latest, np.int64) - origin.now_ps, -first)
+        return remaining.tobytes() + np.maximum(latest, 0).tobytes()
 
     def receive(self, input: int, position: int, time: int) -> None:
         """A packet that completes consumer ``position`` has its last byte here at ``time``, perhaps in the future."""

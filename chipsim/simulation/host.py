@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.gate import Gate
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
 
 
@@ -58,6 +59,11 @@ class HostSource(Actor):
         """Let the next input in."""
         self.admissions.append(time)
         self.advance()
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times (rule T50)."""
+        unsent = self.admissions[self._next // self.positions :]
+        return self._next - origin.input * self.positions, origin.after((self._time, *unsent))
 
     def _step(self) -> bool:
         input, position = divmod(self._next, self.positions)
@@ -121,6 +127,20 @@ class HostSink(Actor):
     def start(self) -> None:
         """Admit the first inputs."""
         self._admit()
+
+    def state(self, origin: Origin) -> State:
+        """Progress, times, and the place in a batch (rule T50)."""
+        stream, next_input = self._stream, len(self.admitted)
+        ends = self.done[max(0, len(self.done) - stream.in_flight) :]
+        begun = next_input % stream.batch > 0 and stream.arrivals_ps is None
+        return (
+            len(self.done) % stream.batch, next_input - origin.input, self._gate, self._position,
+            origin.after((self._latest, *ends)), self.released[-1] - origin.now_ps if begun else None,
+        )  # fmt: skip
+
+    def shorten(self, inputs: int) -> None:
+        """Let so many inputs fewer follow, of those that are not admitted."""
+        self.inputs -= inputs
 
     def _step(self) -> bool:
         """Finish the next input if all its outputs are known, and admit as many more."""

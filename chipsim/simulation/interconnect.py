@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.simulation.arbitration import RoundRobin
 from chipsim.simulation.clock import Clock
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
 from chipsim.simulation.timeline import Span
 from chipsim.units import duration_ps, to_ps
@@ -33,8 +34,8 @@ class Interconnect:
         self._flow_of: dict[Hop, int] = {}  # their numbers, where spans are recorded
         router = chip.spec.router
         self._stores = router.switching == "store-and-forward"
-        by_age = router.arbitration == "age"
-        self._on_packet, self._push = (self._pass if by_age else RoundRobin(clock, self._pass).ask,), clock.push
+        self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._pass)
+        self._on_packet, self._push = (self._in_turns.ask if self._in_turns else self._pass,), clock.push
         self._durations: dict[tuple[int, float], int] = {}
 
     def add_flow(
@@ -77,7 +78,7 @@ class Interconnect:
         for flow in self.flows:
             self._fold(flow, flow.tree, None, 0)
             for hop in flow.hops:
-                hop.stops = bool(hop.sinks or hop.streams or hop.others or self._stores)
+                hop.stops = bool(hop.sinks or hop.streams or hop.others)
 
     def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
         """Report every span of the first inputs."""
@@ -106,6 +107,11 @@ class Interconnect:
         packet.input, packet.position = input, position
         packet.hop, packet.head, packet.tail = flow.hops[0], head, tail
         self._pass(packet)
+
+    def state(self, origin: Origin) -> State:
+        """When links are free, and what waits for them (rule T50)."""
+        waiting = () if self._in_turns is None else self._in_turns.state(origin)
+        return origin.after([link.free for link in self.links.values()]), waiting
 
     def account(self) -> None:
         """Add up packets, bytes and busy time per link; call at the end."""
@@ -142,7 +148,7 @@ class Interconnect:
             behind = Hop(branch, self._serialisation(flow.bytes, link.rate))
             flow.hops.append(behind)
             if hop is not None:
-                hop.lead_to(behind, delay)
+                hop.lead_to(behind, delay, hop.serialisation if self._stores else 0)
             hop, delay = behind, link.latency
         else:
             hop.followers.append(link)
@@ -180,24 +186,27 @@ class Interconnect:
             if head > start:
                 start = head
             end = start + hop.serialisation
-            if tail > end:
-                hop.waited += tail - end
+            late = tail - end
+            if late > 0:
+                hop.waited += late
                 end = tail
             link.free = end
             hop.packets += 1
             if hop.stops:
-                start = self._stop(packet, hop, start, end)
+                self._stop(packet, hop, start, end)
             if hop.onward is None:
                 return
-            head, tail = start + hop.delay, end + hop.delay
+            if late > 0 and self._stores:  # made value by value, it is whole only now
+                start += late
+            head, tail = start + hop.delay, end + hop.tail_delay
             hop = hop.onward
             if hop.merges:
                 packet.hop, packet.head, packet.tail = hop, head, tail
                 self._push(head, packet.key, self._on_packet, packet)
                 return
 
-    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> int:
-        """Hand a packet to the sinks behind a hop, and copies of it to further branches; return when it goes on."""
+    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> None:
+        """Hand a packet to the sinks behind a hop, and copies of it to further branches."""
         input, position = packet.input, packet.position
         if input < self.traced_inputs:
             self._record(hop, input, position, start, end)
@@ -205,10 +214,8 @@ class Interconnect:
             sink.arrive(input, position, end + delay)
         for delay, stream in hop.streams:
             stream.arrive_stream(input, position, start + delay, end + delay)
-        onward = end if self._stores else start
-        for delay, other in hop.others:
-            self._copy(packet, other, onward + delay, end + delay)
-        return onward
+        for delay, tail_delay, other in hop.others:
+            self._copy(packet, other, start + delay, end + tail_delay)
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
         """Send a copy of a packet down another branch of its tree."""

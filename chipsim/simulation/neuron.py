@@ -5,6 +5,7 @@ from __future__ import annotations
 from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor, Places
 from chipsim.simulation.gate import Gate
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.timeline import Span
@@ -56,6 +57,10 @@ class NeuronServer(Actor):
     def done(self) -> int:
         """Positions whose end is known, over all inputs."""
         return self.places.done
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times (rule T50)."""
+        return self.places.state(origin, self.gate.positions), origin.after((self._free,))
 
     def _step(self) -> bool:
         gate = self.gate

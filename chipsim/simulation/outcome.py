@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chipsim.simulation.compensating import compensation_joules
 from chipsim.simulation.ledger import Ledger
 from chipsim.simulation.timeline import Timeline
 from chipsim.units import PS_PER_S
@@ -109,9 +110,7 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
     interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
     throughput = None if interval_ps is None or interval_ps == 0 else PS_PER_S / interval_ps
     joules = outcome.ledger.total_joules()
-    static = outcome.ledger.joules_of(["static"])
     rate = throughput if throughput is not None else inputs / seconds
-    steady = None if throughput is None else (joules - static) / inputs + static / seconds / throughput
     alone = outcome.latency_alone_ps
     first = int(latencies[np.argmin(outcome.done_ps)]) if alone is None else alone
     return {
@@ -122,7 +121,7 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
         "makespan_s": seconds,
         "throughput_inputs_per_s": throughput,
         "energy_per_input_j": joules / inputs,
-        "energy_per_input_steady_j": steady,
+        "energy_per_input_steady_j": None if throughput is None else _steady_joules(outcome, throughput),
         "tops": 2 * macs * rate / 1e12,
         "peak_tops": outcome.peak_tops,
         "tops_per_w": 2 * macs / (joules / inputs) / 1e12 if joules else None,
@@ -130,6 +129,14 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
         "busiest": _busiest(outcome),
         "bytes_moved_per_input": {level: amount / inputs for level, amount in outcome.ledger.bytes_by_level().items()},
     }
+
+
+def _steady_joules(outcome: Outcome, throughput_per_s: float) -> float:
+    """Of one input more: neither what is spent once before the first input, nor while the machine fills and drains."""
+    ledger = outcome.ledger
+    static = ledger.joules_of(["static"])
+    dynamic = ledger.total_joules() - static - compensation_joules(ledger)
+    return dynamic / outcome.inputs + static / (outcome.makespan_ps / PS_PER_S) / throughput_per_s
 
 
 def _busiest(outcome: Outcome) -> dict[str, object] | None:

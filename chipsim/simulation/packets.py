@@ -13,6 +13,7 @@ from typing import Protocol, cast, runtime_checkable
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.clock import Moment
+from chipsim.simulation.origin import Origin, State
 
 
 class Sink(Protocol):
@@ -98,11 +99,14 @@ class Hop:
     streams : list of (int, StreamSink)
         Delay from the head's and the tail's leaving.
     stops : bool
-        There are sinks or further branches here, or spans are recorded, or routers store packets.
+        There are sinks or further branches here, or spans are recorded.
     onward : Hop or None
-        The hop that follows, and ``delay``, from the head's (tail's) leaving to its asking for that link.
-    others : list of (int, Hop)
-        Delay and first hop of every further branch.
+        The hop that follows, and ``delay``, from the head's entering this link to its asking for that one.
+    tail_delay : int
+        From the tail's leaving this link to its being there. Less than ``delay`` if routers store packets: all of a
+        packet is there when it enters a link, which its tail leaves one serialisation later, and ``delay`` covers that.
+    others : list of (int, int, Hop)
+        Both delays and first hop of every further branch.
     followers : list of LinkServer
         Links that are held exactly as long as this one.
     packets, waited : int
@@ -111,7 +115,7 @@ class Hop:
 
     __slots__ = (
         "branch", "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks",
-        "stops", "streams", "trace_delays", "waited",
+        "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
     def __init__(self, branch: Branch, serialisation: int) -> None:
@@ -119,19 +123,19 @@ class Hop:
         self.merges = branch.link.merges
         self.sinks: list[tuple[int, Sink]] = []
         self.streams: list[tuple[int, StreamSink]] = []
-        self.delay, self.onward = 0, cast("Hop | None", None)
-        self.others: list[tuple[int, Hop]] = []
+        self.delay, self.tail_delay, self.onward = 0, 0, cast("Hop | None", None)
+        self.others: list[tuple[int, int, Hop]] = []
         self.followers: list[LinkServer] = []
         self.trace_delays: list[int] = []
         self.packets = self.waited = 0
         self.stops = False
 
-    def lead_to(self, hop: Hop, delay: int) -> None:
-        """Let packets go on to another hop, too."""
+    def lead_to(self, hop: Hop, delay: int, stored: int) -> None:
+        """Let packets go on to another hop, too, after a router that takes so long to store them."""
         if self.onward is None:
-            self.onward, self.delay = hop, delay
+            self.onward, self.delay, self.tail_delay = hop, delay + stored, delay
         else:
-            self.others.append((delay, hop))
+            self.others.append((delay + stored, delay, hop))
 
 
 class Flow:
@@ -169,7 +173,7 @@ def _reached(hop: Hop) -> Iterator[Hop]:
     """Hops from this one on, up to where ways merge."""
     if not hop.merges:
         yield hop
-        for other in (hop.onward, *(other for _, other in hop.others)):
+        for other in (hop.onward, *(other for *_, other in hop.others)):
             if other is not None:
                 yield from _reached(other)
 
@@ -197,3 +201,7 @@ class Packet(Moment):
     position: int
     key: int
     hop: Hop
+
+    def state(self, origin: Origin) -> State:
+        """Where it is, and when its tail comes (rule T50)."""
+        return id(self.hop), self.input - origin.input, self.position, origin.after((self.tail,))

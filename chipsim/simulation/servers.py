@@ -95,7 +95,7 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             tile = _add_tile(machine, plan, placed, preloaded)
             tile.replica = placed.replica
             tiles.append(tile)
-            kernel = plan.layer.window.kernel
+            kernel = plan.layer.window.grid
             machine.targets[plan.layer.name, 0].append(
                 Target(
                     placed.tile, tile.gate,

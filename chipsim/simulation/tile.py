@@ -10,6 +10,7 @@ from chipsim.simulation.actor import Places
 from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.timeline import Span
 
@@ -68,6 +69,17 @@ class TileServer:
     def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
         """Report every span of the first inputs."""
         self.trace, self._traced_mvms = trace, count * self.gate.positions
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times (rule T50)."""
+        first, loads = origin.input * self.gate.positions, self.loads
+        free = (self._load_free, self._array_free, self._adc_free, self._drain_free)
+        rings = (self._load_end, self._integrate_end, self._convert_end, self._drain_end)
+        return (
+            loads - first, self.integrates - first, self.drains - first, origin.after(free),
+            *[origin.ring(ring, loads) for ring in rings],
+            origin.still_to_come(self.releases) if self.releases is not None and self.on_release else (),
+        )  # fmt: skip
 
     def advance(self) -> None:
         """Compute all that is known by now."""

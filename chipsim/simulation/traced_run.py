@@ -19,11 +19,25 @@ _ACTIVITY = {"tile": "drain", "neuron_unit": "neuron", "digital_unit": "digital"
 """What a component does before it sends."""
 
 
+class Leg(NamedTuple):
+    """Time that passes on the way from one activity to the next, with no server held."""
+
+    activity: str
+    component: str
+    ps: int
+
+
 class Arrival(NamedTuple):
-    """The last byte that a position waits for: of which span, and when it is there."""
+    """What a position waits for and comes last: a moment of a span, and the way from there."""
 
     span: Span
-    time_ps: int
+    at_ps: int
+    legs: tuple[Leg, ...] = ()
+
+    @property
+    def time_ps(self) -> int:
+        """When it is there."""
+        return self.at_ps + sum(leg.ps for leg in self.legs)
 
 
 @dataclass(slots=True)
@@ -42,6 +56,8 @@ class TracedRun:
     before : dict of (component, int) to Span
         What a link or digital unit did before what it starts at a time.
     arrivals : dict of (gate, input, position) to Arrival
+    tails : dict of (unit, input, position) to Arrival
+        The last value that a neuron unit takes from the unit before it (T48).
     """
 
     outcome: ChipOutcome
@@ -51,6 +67,7 @@ class TracedRun:
     transfers: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
     before: dict[tuple[str, int], Span] = field(default_factory=dict)
     arrivals: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
+    tails: dict[tuple[str, int, int], Arrival] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -144,11 +161,26 @@ def _note_arrivals(run: TracedRun) -> None:
         while (drain := run.work.get((tile, "drain", layer, turn))) is not None:
             arrivals[facts.beside, *divmod(turn, own)] = Arrival(drain, drain.end_ps)
             turn += 1
-    for (link, flow, input, position), span in run.transfers.items():
-        facts_of_link = run.feeds.links[flow][link]
-        time = span.end_ps + facts_of_link.latency_ps
-        for gate, completes in facts_of_link.sinks:
-            key = gate, input, completes[position]
-            known = arrivals.get(key)
-            if known is None or (time, -flow) > (known.time_ps, -known.span.flow):
-                arrivals[key] = Arrival(span, time)
+    for (link, flow, _, position), span in run.transfers.items():
+        found = run.feeds.links[flow][link]
+        way = (Leg("latency", link, found.latency_ps),) if found.latency_ps else ()
+        for gate, completes in found.sinks:
+            _note_arrival(run, gate, completes[position], Arrival(span, span.end_ps, way))
+        if found.unit:
+            _note_values(run, found.unit, span, way)
+
+
+def _note_arrival(run: TracedRun, gate: int, position: int, arrival: Arrival) -> None:
+    key = gate, arrival.span.input, position
+    known = run.arrivals.get(key)
+    if known is None or (arrival.time_ps, -arrival.span.flow) > (known.time_ps, -known.span.flow):
+        run.arrivals[key] = arrival
+
+
+def _note_values(run: TracedRun, unit: str, span: Span, way: tuple[Leg, ...]) -> None:
+    """The first value that a unit takes from the unit before lets it start, the last one lets it end (T48)."""
+    server, hop = (unit, span.layer), run.feeds.chain[unit].hop_ps
+    legs = (*way, Leg("hand on", unit, hop)) if hop else way
+    position = span.position // run.feeds.own[server][1]
+    _note_arrival(run, run.feeds.gates[server], position, Arrival(span, span.start_ps, legs))
+    run.tails[unit, span.input, span.position] = Arrival(span, span.end_ps, legs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chipsim.simulation.causes import CAUSES, OWN_SERVER, latest_of, terms
+from chipsim.simulation.causes import latest_of, terms
 from chipsim.simulation.connections import HOST
+from chipsim.simulation.terms import CAUSES, OWN_SERVER
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import TracedRun
 

@@ -28,7 +28,7 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tile buffer", ("tile.buffer.bandwidth",)),
     ("control unit", ("control_unit.issue_time",)),
     ("tile output", ("tile.output_bandwidth",)),
-    ("neuron unit", ("neuron_unit.rate", "neuron_unit.latency")),
+    ("neuron unit", ("neuron_unit.rate", "neuron_unit.latency", "neuron_unit.hop_latency")),
     ("digital unit", ("digital_unit.rate", "digital_unit.latency")),
     ("link bandwidth", ("link.bandwidth",)),
     ("link and router delay", ("link.latency", "router.delay")),

@@ -93,7 +93,10 @@ def test_a_device_from_a_table_with_unsorted_targets(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("device", "age", "allowed"),
-    [("rram-wan", "1 year", "from 1 s to 172800 s"), ("flash", "6 days", "from 0 s to 432000 s")],
+    [
+        ("rram-wan", "1 year", "at age 3.1536e+07 s (1 year); allowed: from 1 s to 172800 s (2 days)"),
+        ("flash", "6 days", "at age 518400 s (6 days); allowed: from 0 s to 432000 s (5 days)"),
+    ],
 )
 def test_ages_outside_the_model(refused, tmp_path, device, age, allowed):
     words = ("--set", f"tile.crossbar.device={device}", "--age", age, "--out", tmp_path / "out")

@@ -97,9 +97,13 @@ def test_the_path_of_the_last_input_ends_with_the_run(capsys, few, tmp_path):
 
 
 def test_the_path_is_that_of_the_whole_run_though_fewer_inputs_are_traced(capsys, few, tmp_path):
-    for name, trace in (("a", ()), ("b", ("--trace", 12))):
-        here(capsys, "explain", few / "run", "--no-what-if", "--input", 2, *trace, "--out", tmp_path / name)
-    assert (tmp_path / "a" / "critical_path.csv").read_bytes() == (tmp_path / "b" / "critical_path.csv").read_bytes()
+    for name, trace in (("a", ()), ("b", ("--trace", 12)), ("c", ("--trace", 5))):  # three are in flight
+        outcome = here(capsys, "explain", few / "run", "--no-what-if", "--input", 2, *trace, "--out", tmp_path / name)
+        assert "Times are those of" not in outcome.out
+    first, *others = ((tmp_path / name / "critical_path.csv").read_bytes() for name in "abc")
+    assert all(other == first for other in others)
+    too_few = here(capsys, "explain", few / "run", "--no-what-if", "--input", 2, "--trace", 4).out
+    assert "Times are those of a run of 4 inputs; for those of the whole run: --trace 5" in too_few
 
 
 def test_twice_as_fast_is_what_a_run_with_that_field_gives(capsys, few, tmp_path):

@@ -48,6 +48,14 @@ def test_every_model_has_a_default_question(model: str, capsys: pytest.CaptureFi
     assert rows[-1]["target"] == 1
 
 
+@pytest.mark.parametrize(("model", "zero"), [("pcm", "20 s"), ("pcm-hermes", "5 minutes"), ("flash", None)])
+def test_the_title_says_where_ages_count_from(model: str, zero: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["device", model, "--targets", "0.5", "--ages", "0 s", "--samples", "10"]) == 0
+    title = " ".join(capsys.readouterr().out.partition("asked for")[0].split()).removesuffix(" target")
+    said = title.partition("; ")[2]
+    assert said == ("" if zero is None else f"age 0 is {zero} after programming")
+
+
 def test_files_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "device",
@@ -82,7 +90,7 @@ def test_files_and_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["pcm", "--targets", "half"], "target 'half' is not a number"),
         (["pcm", "--set", "g_max"], "must be FIELD=VALUE"),
         (["pcm", "--set", "g_mx=1"], "no parameter 'g_mx'"),
-        (["pcm", "--set", "g_max=20"], "no parameter 'g_max'"),
+        (["pcm", "--set", "g_max=20"], "g_max needs text with a unit.*g_max_siemens=2e-05"),
         (["sram", "--targets", "0.5"], "holds one bit"),
         (["table"], "needs the path of a CSV file"),
     ],

@@ -18,7 +18,8 @@ def test_parameters_with_units_and_without() -> None:
         ("pmc", {}, "unknown device 'pmc'.*did you mean 'pcm'"),
         ("pcm", {"g_max_siemns": 1e-6}, "no parameter 'g_max_siemns'.*did you mean 'g_max_siemens'"),
         ("ideal", {"drift_scale": 1.0}, "device 'ideal' has no parameter 'drift_scale'; it has: g_max_siemens"),
-        ("pcm", {"g_max": 25e-6}, "no parameter 'g_max'"),
+        ("pcm", {"g_max": 20}, "g_max needs text with a unit, as in g_max='20 uS'.*g_max_siemens=2e-05, got 20"),
+        ("pcm", {"t_read": 1e-7}, "t_read needs text with a unit, as in t_read='20 s'.*t_read_s=20, got 1e-07"),
         ("pcm", {"g_max_siemens": True}, "must be a finite number, got True"),
         ("pcm", {"drift_scale": "much"}, "must be a finite number, got 'much'"),
         ("pcm", {"t0_s": float("nan")}, "must be a finite number, got nan"),
@@ -65,3 +66,21 @@ def test_a_package_that_does_not_load_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SpecError, match="'lost' cannot be loaded from 'other_cells_nowhere:Lost'"):
         get_device("lost")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"g_min": "24.99999999 uS"}, "by at least 0.001 of it"),
+        ({"g_max_siemens": 1e-45}, "must be 1e-18 to 1e.06 S"),
+        ({"g_max_siemens": 1e30}, "must be 1e-18 to 1e.06 S"),
+    ],
+)
+def test_ranges_that_single_precision_does_not_resolve_are_refused(parameters, message):
+    with pytest.raises(SpecError, match=message):
+        get_device("ideal", **parameters)
+
+
+def test_noise_beyond_any_cell_is_refused():
+    with pytest.raises(SpecError, match=r"read_noise_scale \(1e.20\) must be at most 1e.06"):
+        get_device("pcm", read_noise_scale=1e20)

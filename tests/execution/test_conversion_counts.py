@@ -10,11 +10,13 @@ import chipsim
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.execution.accuracy import Split, split_data
+from chipsim.execution.affine_refit import ideal_moments, refit
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import QUANTISED, Fidelity, program_network
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import fit_data, load_data
 from chipsim.network.zoo import load_network
+from chipsim.simulation.engine import simulate_chip
 from chipsim.streams import stream
 
 NAME = "zoo:digits-mlp"
@@ -111,6 +113,37 @@ def test_the_ledger_pays_the_first_programming_and_sums_to_the_total(few, overri
         assert rows[tile, "reference adc cycle"]["source"].endswith("full scale assumed; drift compensation")
     total = sum(row["energy_j"] for row in result.tables["ledger"])
     assert result.data["chip"]["energy_per_input_j"] == pytest.approx(total / 12)
+
+
+QUIET = "tile.crossbar.device={model: pcm, parameters: {read_noise_scale: 0}}"  # every reading of a code is the same
+
+
+@pytest.mark.parametrize("overrides", [STOPS, COUNTER])
+def test_a_refit_pays_what_its_calibration_inputs_count_in_the_refitted_network(few, overrides):
+    """Found layer by layer, they are those of the whole network with the factors, reading the same inputs afresh."""
+    fields = (*overrides, QUIET, "tile.compensation.kind=affine")
+    result = run(few, *fields, programmings=2)
+    rows = {(row["component"], row["action"]): row for row in result.tables["ledger"]}
+    network = load_network(NAME)
+    plan = place(network, build_chip(load_spec("hermes64", fields)))
+    x = split_data(fit_data(load_data(str(few)), network)).calibration
+    ranges = calibrate(plan, x)
+    fidelity = Fidelity(converters=True, devices=True, age_s=86_400.0, compensated=True)
+    analog, _ = refit(program_network(plan, ranges, fidelity, 0), ideal_moments(plan, ranges, x), x)
+    analog.count_conversions()
+    analog.run(x, ())
+    counts = analog.conversion_counts()
+    for tile, each in counts.items():
+        row = rows[tile, "refit adc cycle"]
+        assert row["amount"] == each.cycles.sum()
+        assert row["source"].endswith("counted from the values; calibration inputs of drift compensation")
+    most = simulate_chip(plan, 40)
+    assert sum(each.cycles.sum() for each in counts.values()) < sum(
+        row.amount for row in most.ledger.rows() if row.action == "adc cycle"
+    )
+    time_s = result.data["chip"]["drift_compensation"]["time_s"]
+    assert time_s == simulate_chip(plan, 40, counts=counts).makespan_ps * 1e-12
+    assert (time_s < most.makespan_ps * 1e-12) == (overrides is STOPS)
 
 
 def test_a_run_without_values_assumes_the_full_scale(few):

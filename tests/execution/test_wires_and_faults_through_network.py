@@ -140,3 +140,15 @@ def test_a_map_that_is_none_is_refused(tmp_path, text, message):
 def test_wrong_fields_are_refused(override, message):
     with pytest.raises(SpecError, match=message):
         plan_of(dense_network(np.ones((2, 2), np.float32)), f"tile.crossbar.{override}")
+
+
+def test_a_number_of_a_map_that_never_ends_is_refused(tmp_path):
+    path = tmp_path / "known.csv"
+    path.write_text(f'tile,row,column,line,fault\n"tile(0,0)",{"1" * 5000},0,0,on\n', encoding="utf-8")
+    with pytest.raises(SpecError, match="must be 0 to 255"):
+        bench(f"tile.crossbar.faults.map={path}").run(NOISY)
+
+
+def test_resistances_that_no_wire_has_are_refused():
+    with pytest.raises(SpecError, match=r"driver must be at most 1e.12 ohm"):
+        plan_of(dense_network(np.ones((2, 2), np.float32)), "tile.crossbar.wires={driver: 1e13 ohm}")

@@ -76,9 +76,10 @@ def ideal(network: Network, x: Array) -> dict[str, Array]:
 def _products(layer: MatrixLayer, x: Array) -> Array:
     maps = x.reshape(len(x), *layer.input_shape)
     out = np.empty((len(x), layer.positions, layer.channels))
-    taps = layer.window.kernel[0] * layer.window.kernel[1]
     for matrix in layer.matrices:
-        rows = im2col(maps, layer.window, matrix.first_input_channel, matrix.rows // taps).astype(np.float64)
+        rows = im2col(maps, layer.window, matrix.first_input_channel, matrix.rows // layer.window.taps).astype(
+            np.float64
+        )
         columns = slice(matrix.first_output_channel, matrix.first_output_channel + matrix.columns)
         out[:, :, columns] = (rows @ matrix.weights + matrix.bias).reshape(len(x), layer.positions, -1)
     shaped = out.transpose(0, 2, 1).reshape(len(x), *layer.output_shape).astype(np.float32)
@@ -111,4 +112,6 @@ def _assert_same_function(content: bytes, network: Network) -> None:
     first = session.get_inputs()[0].shape[0]
     x = normal(first if isinstance(first, int) else 1, *network.input_shape, seed=7)
     for given, kept in zip(session.run(None, {"x": x}), run_reference(network, x), strict=True):
-        np.testing.assert_allclose(kept, given, rtol=1e-5, atol=1e-5 * max(np.abs(given).max(), 1e-30))
+        np.testing.assert_allclose(
+            kept.reshape(given.shape), given, rtol=1e-5, atol=1e-5 * max(np.abs(given).max(), 1e-30)
+        )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +33,46 @@ def brute_force(windows: list[set[int]], producer_positions: int) -> tuple[list[
     needed = [max((max(w) + 1 for w in windows[: p + 1] if w), default=0) for p in range(len(windows))]
     kept = [min((min(w) for w in windows[p:] if w), default=producer_positions) for p in range(len(windows))]
     return needed, kept
+
+
+def touched_one_by_one(inputs: int, outputs: int, window: Window, axis: int) -> list[list[int]]:
+    """Which input each tap of each output meets, written out: zeros stand between inputs, padding around them."""
+    line: list[int] = []
+    for index in range(inputs):
+        line += [index] + [-1] * (window.stuffing[axis] - 1)
+    line = line[: (inputs - 1) * window.stuffing[axis] + 1]
+    found = []
+    for output in range(outputs):
+        places = [
+            output * window.strides[axis] + tap * window.dilations[axis] - window.pads[axis]
+            for tap in range(window.kernel[axis])
+        ]
+        found.append([line[place] if 0 <= place < len(line) else -1 for place in places])
+    return found
+
+
+def brute_volume(window: Window, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> list[set[int]]:
+    lines = [touched_one_by_one(inputs[a], outputs[a], window, a) for a in range(len(inputs))]
+    found = []
+    for at in product(*(range(size) for size in outputs)):
+        met = product(*(lines[a][at[a]] for a in range(len(inputs))))
+        found.append({int(np.ravel_multi_index(index, inputs)) for index in met if min(index) >= 0})
+    return found
+
+
+@settings(max_examples=150)
+@given(st.data(), st.sampled_from([2, 3]))
+def test_stuffed_windows_and_volumes_equal_brute_force(data: st.DataObject, count: int) -> None:
+    def sizes(low: int, high: int) -> tuple[int, ...]:
+        return tuple(data.draw(st.integers(low, high)) for _ in range(count))
+
+    inputs, outputs = sizes(1, 4), sizes(1, 5)
+    window = Window(sizes(1, 3), sizes(1, 2), (*sizes(-2, 3), *sizes(0, 0)), sizes(1, 2), sizes(1, 3))
+    windows = brute_volume(window, inputs, outputs)
+    needed, kept = brute_force(windows, math.prod(inputs))
+    layer = MatrixLayer("c", ("x",), (2, *outputs), (3, *inputs), window, (), position_axes=count)
+    assert need((3, *inputs), layer, count).tolist() == needed
+    assert oldest((3, *inputs), layer, count).tolist() == kept
 
 
 @st.composite

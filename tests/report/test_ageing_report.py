@@ -56,6 +56,25 @@ def test_without_labels_the_table_has_no_accuracies(aged):
     assert "without gain" in text
 
 
+def test_one_programming_has_no_spread(aged):
+    single = copy.deepcopy(aged)
+    single["settings"]["programmings"] = 1
+    for row in single["ageing"]:
+        row["programmings"] = 1
+    rows = [line.split() for line in printed(single, 120).splitlines() if line.rstrip().endswith("dB")]
+    assert {row[row.index("%") + 1] for row in rows} == {"-"}  # behind the mean, where the others have their spread
+    with house_style():
+        assert draw_ageing(single).get_suptitle().endswith("\n1 programming")
+        assert draw_ageing(aged).get_suptitle().endswith("one standard deviation of 2 programmings")
+
+
+def test_the_title_says_where_ages_count_from(aged):
+    assert printed(aged, 80).splitlines()[0].rstrip().endswith("ageing; age 0 is 20 s after programming")
+    other = copy.deepcopy(aged)
+    other["chip"]["age_zero_s"] = None
+    assert printed(other, 80).splitlines()[0].rstrip().endswith("ageing")
+
+
 def lines_of(figure):
     return [[line.get_label() for line in axes.get_lines()] for axes in figure.axes]
 
@@ -101,7 +120,7 @@ def test_every_column_and_key_is_documented(aged):
         assert base in documented, column
     for key, value in aged.items():
         assert key in documented, key
-        inner = value if key in ("network", "settings", "accuracy") else {}
+        inner = value if key in ("chip", "network", "settings", "accuracy") else {}
         for name in inner:
             assert name in documented, f"{key}.{name}"
     for name in aged["programmings"][0]:

@@ -32,6 +32,7 @@ def test_every_key_of_the_json_is_documented(compared, mlp, sections):
     assert chip & baseline == both - levels
     assert chip - baseline | set(data["chip"]["drift_compensation"]) == sections["Only the chip"]
     assert baseline - chip == sections["Only the baseline"]
+    assert set(data["chip"]["simulation"]) == sections["Inputs that were simulated"]
     assert set(data["ratio"]) <= both
     assert set(data["accuracy"]) == sections["Accuracy"]
 

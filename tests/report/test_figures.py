@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from chipsim.errors import OutputError
 from chipsim.report.figures import save_figures
 from chipsim.report.figures.canvas import house_style
+from chipsim.report.figures.energy import draw_energy
 from chipsim.report.figures.floor_plan import draw_floor_plan
+from chipsim.units import human
 
 ALL = ["utilisation.png", "pipeline.png", "energy.png", "comparison.png"]
 
@@ -120,6 +122,33 @@ def test_every_used_tile_is_labelled_with_layer_and_share(compared):
         assert sum(text.startswith(used[0]["layer"] + "\n") for text in texts) == 1
         assert sum("%" in text for text in texts) == len(used)
         assert "host" in texts
+        figure.clear()
+
+
+def test_drift_compensation_has_a_bar_of_its_own(compared, altered):
+    """The static power of a refit belongs to it, and not to static power."""
+    result, inputs = altered(), compared.data["settings"]["inputs"]
+    rows = [row for row in result.tables["ledger"] if row["machine"] == "chip"]
+    result.tables["ledger"].append({**rows[-1], "action": "refit static", "kind": "tile", "energy_j": 1e-6 * inputs})
+    for each, more_j in ((compared, 0.0), (result, 1e-6)):
+        joules = compared.data["chip"]["drift_compensation"]["energy_j"] / inputs + more_j
+        static = sum(row["energy_j"] for row in rows if row["action"] == "static") / inputs
+        with house_style():
+            figure = draw_energy(each)
+            totals, parts = figure.axes[:2]
+            widths = [bar.get_width() for bar in totals.patches if bar.get_y() < 0.5]
+            unit = {"µJ": 1e-6, "nJ": 1e-9}[totals.get_xlabel().split("(")[1].rstrip(")")]
+            assert widths[-2:] == pytest.approx([joules / unit, static / unit])
+            place = [label.get_text() for label in parts.get_yticklabels()].index("drift compensation, once")
+            assert parts.texts[place].get_text().startswith(human(joules, "J"))
+            assert "drift compensation" in [text.get_text() for text in figure.legends[0].get_texts()]
+            figure.clear()
+
+
+def test_without_drift_compensation_nothing_is_said_of_it(mlp):
+    with house_style():
+        figure = draw_energy(mlp)
+        assert "drift compensation" not in [text.get_text() for text in figure.legends[0].get_texts()]
         figure.clear()
 
 

@@ -4,6 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
+import chipsim
 from chipsim.report.tables import result_table
 from chipsim.units import human
 
@@ -25,6 +26,34 @@ def test_accuracies_stand_as_in_the_data(mlp):
         assert f"{100 * accuracy[name]:.2f} %" in line(text, name)
     assert f"± {100 * accuracy['noisy_std']:.2f} %" in line(text, "noisy")
     assert f"lowest {100 * accuracy['noisy_min']:.2f} % of 2 programmings" in line(text, "noisy")
+
+
+def test_one_programming_has_no_spread(mlp, altered):
+    result = altered(mlp)
+    result.data["settings"]["programmings"] = 1
+    row = line(rendered(result_table(result)), "noisy")
+    assert row.rstrip().endswith("-, of 1 programming")
+    assert "±" not in row
+
+
+def test_a_narrow_table_breaks_no_word(compared, altered):
+    result = altered(compared)
+    result.data["chip"]["busiest"] = {"component": "router(0,1)->tile(0,1)", "utilisation": 0.984}
+    words = rendered(result_table(result), width=80).split()
+    assert {"router(0,1)", "->", "tile(0,1),"} <= set(words)
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 0.44])
+def test_cells_that_were_not_accepted_are_shown_beside_loading(compared, altered, share):
+    result = altered(compared)
+    result.data["chip"] |= {"loading_s": 1e-3, "loading_j": 1e-6, "loading": {"unconverged": share}}
+    if share is None:
+        result.data["chip"]["loading"] = None
+    text = rendered(result_table(result)).splitlines()
+    found = [row for row in text if row.startswith("  cells not accepted")]
+    assert [row.split()[3:] for row in found] == ([["44.00", "%", "-", "-"]] if share else [])
+    if share:
+        assert text[text.index(found[0]) - 1].startswith("  its energy")
 
 
 def test_each_row_has_chip_baseline_and_their_ratio(compared):
@@ -102,6 +131,18 @@ def test_timing_only_and_few_inputs_are_said(timing_only, single):
     text = rendered(result_table(single))
     assert "No steady throughput below 4 inputs" in text
     assert line(text, "Throughput").split()[1:] == ["-", "-", "-"]
+
+
+def test_cycles_that_depend_on_values_are_said_to_be_the_most_there_can_be(timing_only):
+    counter = (
+        "tile.mvm_latency=null",
+        "tile.mvm_energy=null",
+        "tile.adc.kind=counter",
+        "tile.adc.energy_per_cycle=2 fJ",
+    )
+    result = chipsim.run("hermes64", "zoo:digits-mlp", timing_only=True, overrides=counter)
+    assert "Conversions that depend on them are charged at full scale" in rendered(result_table(result), 200)
+    assert "energy that depends on them is not included" in rendered(result_table(timing_only), 200)
 
 
 def test_a_single_unlabelled_input_works(single):

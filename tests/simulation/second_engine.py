@@ -317,8 +317,9 @@ class SecondEngine:
         taps: list[dict[int, set[int]]] = []
         window = layer.window
         if window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):
-            size = layer.input_shape[1:] if isinstance(layer, MatrixLayer) else _map_size(producer.output_shape)
-            taps = _explicit_taps(window, _map_size(layer.output_shape), size)
+            axes = len(window.kernel)
+            size = layer.input_shape[1:] if isinstance(layer, MatrixLayer) else _map_size(producer.output_shape, axes)
+            taps = _explicit_taps(window, _map_size(layer.output_shape, axes), size)
         elif (
             isinstance(layer, DigitalLayer)
             and layer.pattern == "elementwise"
@@ -350,8 +351,8 @@ class SecondEngine:
         """Kernel tap -> channels that a block's rows read, walking the packed matrix row by row."""
         kernel, found, row = layer.window.kernel, defaultdict(set), 0
         for matrix in matrices:
-            channels = matrix.rows // (kernel[0] * kernel[1])
-            for tap, channel in product(range(kernel[0] * kernel[1]), range(channels)):
+            channels = matrix.rows // math.prod(kernel)
+            for tap, channel in product(range(math.prod(kernel)), range(channels)):
                 if row in rows:
                     found[tap].add(matrix.first_input_channel + channel)
                 row += 1
@@ -731,19 +732,24 @@ class SecondEngine:
         self._ends(end + to_ps(self.spec.digital_unit.latency), lambda: self._emit(digital.emitter, m))
 
 
-def _map_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (shape[-2], shape[-1]) if len(shape) >= 3 else (1, shape[1] if len(shape) == 2 else 1)
+def _map_size(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    sizes = shape[1:][-axes:]
+    return (1,) * (axes - len(sizes)) + sizes
 
 
-def _explicit_taps(window: Window, out: tuple[int, int], size: tuple[int, int]) -> list[dict[int, set[int]]]:
-    """For each output position: producer position -> kernel taps (ky x kernel width + kx)."""
+def _explicit_taps(window: Window, out: tuple[int, ...], size: tuple[int, ...]) -> list[dict[int, set[int]]]:
+    """For each output position: producer position -> kernel taps, both numbered in raster order."""
     found: list[dict[int, set[int]]] = []
-    for oy, ox in product(range(out[0]), range(out[1])):
+    for output in product(*map(range, out)):
         taps: dict[int, set[int]] = defaultdict(set)
-        for ky, kx in product(range(window.kernel[0]), range(window.kernel[1])):
-            y = oy * window.strides[0] - window.pads[0] + ky * window.dilations[0]
-            x = ox * window.strides[1] - window.pads[1] + kx * window.dilations[1]
-            if 0 <= y < size[0] and 0 <= x < size[1]:
-                taps[y * size[1] + x].add(ky * window.kernel[1] + kx)
+        for number, tap in enumerate(product(*map(range, window.kernel))):
+            place, inside = 0, True
+            for axis, length in enumerate(size):
+                stuffed = output[axis] * window.strides[axis] - window.pads[axis] + tap[axis] * window.dilations[axis]
+                index, between = divmod(stuffed, window.stuffing[axis])
+                inside &= between == 0 and 0 <= index < length
+                place = place * length + index
+            if inside:
+                taps[place].add(number)
         found.append(taps)
     return found

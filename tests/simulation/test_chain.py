@@ -19,9 +19,13 @@ CHAIN = {"neuron_unit.partial_sums": "chain"}
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(st.data(), networks(layers=4), CHIPS, st.integers(1, 3), st.sampled_from(["0 ns", "2 ns", "30 ns"]))
-def test_two_engines_agree_on_chains(data, net, changes, inputs, hop):
+@given(
+    st.data(), networks(layers=4), CHIPS, st.integers(1, 3), st.sampled_from(["0 ns", "2 ns", "30 ns"]),
+    st.sampled_from(["cut-through", "store-and-forward"]), st.sampled_from(["age", "round-robin"]),
+)  # fmt: skip
+def test_two_engines_agree_on_chains(data, net, changes, inputs, hop, switching, arbitration):
     changes = {**changes, **CHAIN, "neuron_unit.hop_latency": hop, "grid.shape": "[7, 7]"}
+    changes |= {"router.switching": switching, "router.arbitration": arbitration}
     placed = replicated(data.draw, net, chip(changes))
     assume(placed is not None)
     outcome = simulate_chip(placed, inputs)

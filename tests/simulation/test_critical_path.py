@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +17,9 @@ from test_second_engine import BOUNDED, CHIPS, least_buffers, networks, small_en
 from test_varying_engines import BASE, INPUTS, KINDS, random_lengths
 
 from chipsim.errors import ConsistencyError
-from chipsim.simulation.causes import INPUT, REGISTER, SPACE, binding
+from chipsim.simulation.causes import binding
 from chipsim.simulation.critical_path import Cycle, critical_path, steady_cycle
+from chipsim.simulation.terms import INPUT, REGISTER, SPACE
 from chipsim.simulation.traced_run import TracedRun, trace_run
 from chipsim.simulation.waits import kind_of, waits
 
@@ -57,6 +59,16 @@ def test_paths_fill_the_latency_with_the_least_buffers(net, changes, inputs):
     plan = small_enough(net, {**changes, **BOUNDED})
     if plan is not None:
         with least_buffers():
+            check(trace_run(plan, inputs))
+
+
+@RANDOM
+@given(networks(), CHIPS, st.sampled_from(["0 ns", "2 ns", "50 ns"]), st.booleans(), st.integers(1, 3))
+def test_paths_fill_the_latency_where_sums_pass_from_tile_to_tile(net, changes, hop, bounded, inputs):
+    chain = {"neuron_unit.partial_sums": "chain", "neuron_unit.hop_latency": hop}
+    plan = small_enough(net, {**changes, **chain, **(BOUNDED if bounded else {})})
+    if plan is not None:
+        with least_buffers() if bounded else nullcontext():
             check(trace_run(plan, inputs))
 
 
@@ -205,6 +217,32 @@ def test_a_path_by_hand():
         ("load", 4), ("mvm", 100), ("drain", 3), ("neuron", 3), ("latency", 7),
         ("transfer", 3), ("latency", 5),
     ]  # fmt: skip
+
+
+def test_a_slow_link_before_a_fast_one_has_the_path():
+    """The bytes of 100 MB/s ports follow their heads at their own pace: the faster ports beside them take no time."""
+    changes = {"host.latency": "5 ns", "host.bandwidth": "100 MB/s", "grid.shape": "[1, 1]"}
+    run = trace_run(plan([source(4), dense("a", "x", 4, 3)], changes), 1)
+    path = [(s.activity, kind_of(run, s.component), s.ps // NS) for s in critical_path(run, 0)]
+    assert path == [
+        ("transfer", "host port", 40), ("latency", "host port", 5), ("load", "tile", 4), ("mvm", "tile", 100),
+        ("drain", "tile", 3), ("neuron", "neuron_unit", 3), ("transfer", "host port", 30), ("latency", "host port", 5),
+    ]  # fmt: skip
+
+
+def test_values_that_pass_from_unit_to_unit_by_hand():
+    """Two tiles, 4 columns, 10 ns a value and hop: the second unit ends a hop and a link after the first one (T48)."""
+    changes = {
+        "neuron_unit.partial_sums": "chain", "neuron_unit.hop_latency": "10 ns", "neuron_unit.rate": "100 Mop/s",
+        "grid.shape": "[1, 2]", "host.bandwidth": "1 TB/s", "tile.buffer.bandwidth": "1 TB/s",
+    }  # fmt: skip
+    run = trace_run(plan([source(32), dense("a", "x", 32, 4)], changes), 1)
+    path = critical_path(run, 0)
+    neurons = [s for s in path if s.activity == "neuron"]
+    assert [(s.component, s.ps // NS) for s in neurons] == [("neuron(0,0)", 40)]
+    handed = [s for s in path if s.layer == "a" and s.end_ps <= neurons[0].start_ps]
+    on_the_way = [(s.activity, s.ps // NS) for s in handed if s.activity not in ("load", "mvm", "drain")]
+    assert on_the_way == [("route", 2), ("latency", 3), ("hand on", 10)]
 
 
 def test_causes_by_hand():

@@ -29,7 +29,8 @@ def after(inputs: int) -> tuple[Callable[[int], None], Callable[[], bool]]:
 
 
 def all_but_cost(outcome: ChipOutcome) -> dict[str, Any]:
-    return {field.name: getattr(outcome, field.name) for field in fields(outcome) if field.name != "cost"}
+    effort = ("cost", "simulated")
+    return {field.name: getattr(outcome, field.name) for field in fields(outcome) if field.name not in effort}
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -153,6 +153,16 @@ def test_a_short_packet_behind_a_long_one_waits_where_routers_store_by_hand_t9b(
     assert sinks[1].seen == [(70 + 20 + 2) * NS]
 
 
+def test_every_branch_of_a_multicast_is_stored_t9b() -> None:
+    """To both sides and the own site: each way as if it were the only one."""
+    net, sinks = interconnect({"grid.shape": "[1, 3]"}, STORES), [Arrivals() for _ in range(3)]
+    flow = net.add_flow("tile(0,1)", "a", 7, 0, zip([f"neuron(0,{i})" for i in range(3)], sinks, strict=True))
+    net.close()
+    net.send(flow, 0, 0, 0)
+    net.clock.run_all()
+    assert [sink.seen for sink in sinks] == [[(5 + 3 * 7) * NS], [2 * 7 * NS], [(5 + 3 * 7) * NS]]
+
+
 @pytest.mark.parametrize(("flit", "wanted"), [(1, 7), (2, 8), (7, 7), (8, 8), (64, 64)])
 def test_packets_are_whole_flits_on_every_link_t10a(flit: int, wanted: int) -> None:
     net = interconnect({"link.flit_bytes": flit})

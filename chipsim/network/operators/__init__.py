@@ -12,7 +12,7 @@ from chipsim.network.operators.elementwise import (
     read_lrn,
     read_softmax,
 )
-from chipsim.network.operators.matrix import read_conv, read_gemm, read_matmul
+from chipsim.network.operators.matrix import read_conv, read_conv_transpose, read_gemm, read_matmul
 from chipsim.network.operators.movement import read_concat, read_transpose, read_view
 from chipsim.network.operators.node import Node
 from chipsim.network.operators.pooling import read_global_pool, read_pool, read_reduce_mean
@@ -24,6 +24,7 @@ READERS: Mapping[str, Callable[[Node], AnyLayer]] = {
     "Clip": read_function,
     "Concat": read_concat,
     "Conv": read_conv,
+    "ConvTranspose": read_conv_transpose,
     "Div": read_arithmetic,
     "Elu": read_function,
     "Flatten": read_view,

@@ -67,7 +67,7 @@ def read_lrn(node: Node) -> DigitalLayer:
 
 def activation_of(layer: DigitalLayer) -> Activation | None:
     """The layer as an activation that the layer before it can apply, or None if it is something else."""
-    if layer.activations or len(layer.inputs) != 1:
+    if layer.activations or layer.reason or len(layer.inputs) != 1:
         return None
     match layer.operator:
         case "Relu":

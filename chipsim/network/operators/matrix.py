@@ -1,12 +1,14 @@
-"""Gemm, MatMul and Conv become `MatrixLayer`."""
+"""Gemm, MatMul, Conv and ConvTranspose become `MatrixLayer`."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import Matrix, MatrixLayer, Window
-from chipsim.network.operators.geometry import map_of, window_of
+from chipsim.network.layers import Matrix, MatrixLayer, Shape, Window
+from chipsim.network.operators.geometry import map_of, transposed_window_of, window_of
 from chipsim.network.operators.node import Node
 
 Weights = NDArray[np.float32]
@@ -35,31 +37,57 @@ def read_matmul(node: Node) -> MatrixLayer:
 
 
 def read_conv(node: Node) -> MatrixLayer:
-    """Convolution over a map or a sequence; one matrix per group."""
-    channels, height, width = map_of(node, node.input_shape)
+    """Convolution over a sequence, map or volume; one matrix per group."""
+    shape = map_of(node, node.input_shape)
     stored = _weights(node, rank=len(node.input_shape) + 1)
     kernel = tuple(node.attributes.get("kernel_shape", stored.shape[2:]))
     groups = int(node.attributes.get("group", 1))
-    if kernel != stored.shape[2:] or stored.shape[1] * groups != channels or stored.shape[0] % groups:
+    if kernel != stored.shape[2:] or stored.shape[1] * groups != shape[0] or stored.shape[0] % groups:
         node.wrong(f"weights of shape {stored.shape} in {groups} groups do not fit the input {node.input_shape}")
-    window = window_of(node, kernel)
-    bias = node.constant(2)
-    offsets = np.zeros(stored.shape[0], np.float32) if bias is None else bias
     outputs = stored.shape[0] // groups
-    # (output, channel, y, x) -> rows in the order (y, x, channel)
-    taps = stored.reshape(stored.shape[0], stored.shape[1], *window.kernel).transpose(2, 3, 1, 0)
-    rows = taps.reshape(-1, stored.shape[0])
+    blocks = [stored[group * outputs : (group + 1) * outputs].swapaxes(0, 1) for group in range(groups)]
+    return _convolution(node, shape, window_of(node, kernel), blocks)
+
+
+def read_conv_transpose(node: Node) -> MatrixLayer:
+    """Transposed convolution as a convolution over the input with zeros between neighbours; one matrix per group."""
+    shape = map_of(node, node.input_shape)
+    stored = _weights(node, rank=len(node.input_shape) + 1)
+    kernel = tuple(node.attributes.get("kernel_shape", stored.shape[2:]))
+    groups = int(node.attributes.get("group", 1))
+    if kernel != stored.shape[2:] or stored.shape[0] != shape[0] or shape[0] % groups:
+        node.wrong(f"weights of shape {stored.shape} in {groups} groups do not fit the input {node.input_shape}")
+    turned = np.flip(stored, axis=tuple(range(2, stored.ndim)))
+    return _convolution(node, shape, transposed_window_of(node, kernel), np.split(turned, groups))
+
+
+def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Weights]) -> MatrixLayer:
+    """A layer with one matrix per group.
+
+    Parameters
+    ----------
+    node : Node
+    shape : tuple of int
+        That the window slides over, channels first.
+    window : Window
+    blocks : sequence of ndarray of float32, shape (channels, outputs, *kernel)
+    """
+    channels, outputs = blocks[0].shape[:2]
+    bias = node.constant(2)
+    offsets = np.zeros(len(blocks) * outputs, np.float32) if bias is None else bias
     matrices = tuple(
         Matrix(
-            name=node.name if groups == 1 else f"{node.name}/{group}",
-            weights=np.ascontiguousarray(rows[:, group * outputs : (group + 1) * outputs]),
+            name=node.name if len(blocks) == 1 else f"{node.name}/{group}",
+            # rows in the order (kernel, channel)
+            weights=np.ascontiguousarray(np.moveaxis(block, (0, 1), (-2, -1)).reshape(-1, outputs)),
             bias=np.array(offsets[group * outputs : (group + 1) * outputs], np.float32),
-            first_input_channel=group * stored.shape[1],
+            first_input_channel=group * channels,
             first_output_channel=group * outputs,
         )
-        for group in range(groups)
+        for group, block in enumerate(blocks)
     )
-    return MatrixLayer(node.name, node.inputs, node.output_shape, (channels, height, width), window, matrices)
+    axes = len(window.kernel)
+    return MatrixLayer(node.name, node.inputs, node.output_shape, shape, window, matrices, position_axes=axes)
 
 
 def _weights(node: Node, rank: int) -> Weights:

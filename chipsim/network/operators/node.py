@@ -37,6 +37,13 @@ class Node:
     output_shape : tuple of int
         Without the batch.
     opset : int
+        Of the operator's domain.
+    operand_shapes : tuple of tuple of int
+        Of the layers in ``inputs`` as the file has them, with a batch of one.
+    full_shape : tuple of int
+        Of the output, likewise.
+    output : int
+        Which of the node's outputs is meant.
     """
 
     proto: onnx.NodeProto
@@ -49,6 +56,9 @@ class Node:
     constants: Mapping[int, Constant]
     output_shape: Shape
     opset: int
+    operand_shapes: tuple[Shape, ...]
+    full_shape: Shape
+    output: int = 0
 
     @property
     def operator(self) -> str:
@@ -72,6 +82,14 @@ class Node:
         if position in self.positions:
             self.unsupported(f"whose operand {position} is computed from the input; it must be a constant")
         return self.constants.get(position)
+
+    def shape(self, position: int) -> Shape:
+        """Shape of the operand at a position as the file has it, with a batch of one."""
+        if position in self.positions:
+            return self.operand_shapes[self.positions.index(position)]
+        if position not in self.constants:
+            self.wrong(f"operand {position} is missing; export the model again")
+        return tuple(self.constants[position].shape)
 
     def axis(self, default: int) -> int:
         """The attribute ``axis``, counted from the front, the batch being 0."""

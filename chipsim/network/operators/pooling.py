@@ -16,7 +16,8 @@ def read_pool(node: Node) -> DigitalLayer:
         node.unsupported("that also returns indices")
     kernel = tuple(node.attributes["kernel_shape"])
     operations = node.elements * math.prod(kernel)
-    return node.digital("window", operations, window=window_of(node, kernel))
+    window = window_of(node, kernel)
+    return node.digital("window", operations, window=window, position_axes=len(window.kernel))
 
 
 def read_global_pool(node: Node) -> DigitalLayer:

@@ -82,8 +82,8 @@ def _draw_kinds(axes: Axes, data: dict[str, Any], measure: str, factor: float) -
 
 def _title(data: dict[str, Any]) -> str:
     settings = data["settings"]
-    several = "s" if settings["programmings"] != 1 else ""
-    what = f"mean and ± one standard deviation of {settings['programmings']} programming{several}"
+    count = settings["programmings"]
+    what = f"mean and ± one standard deviation of {count} programmings" if count > 1 else "1 programming"
     network, chip = shorten(data["network"]["name"], 32), shorten(data["chip"]["name"], 24)
     return f"{network} on {chip}, {data['chip']['device']} cells, {settings['inputs']:,} inputs\n{what}"
 

@@ -21,15 +21,17 @@ _ROLES = {
     "moving data": ("link", "router", "host"),
     "control": ("control unit",),
     "other": (),
-    "static power": ("static",),
+    "drift compensation": (),
+    "static power": (),
 }
-_COLOURS = dict(zip(_ROLES, (HUES[0], HUES[1], HUES[2], HUES[5], HUES[4], "#c4c4c0"), strict=True))
+_COLOURS = dict(zip(_ROLES, (HUES[0], HUES[1], HUES[2], HUES[5], HUES[4], HUES[3], "#c4c4c0"), strict=True))
+_COMPENSATION = ("reference ", "refit ")  # with which the names of its actions begin (docs/result.md)
 _DECADES = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Joules per input of one kind of component."""
+    """Joules per input of one kind of component, or of drift compensation in all of them."""
 
     label: str
     role: str
@@ -81,22 +83,24 @@ def draw_energy(result: Result) -> Figure | None:
 
 
 def _budget(result: Result, machine: str) -> Budget:
-    sums: defaultdict[tuple[str, bool], float] = defaultdict(float)
-    for row in result.tables.get("ledger", []):
-        if row["machine"] == machine:
-            sums[row["kind"], row["action"] == "static"] += row["energy_j"]
+    rows = [row for row in result.tables.get("ledger", []) if row["machine"] == machine]
+    sums: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for row in rows:
+        sums[_label_and_role(row["kind"], row["action"])] += row["energy_j"]
     inputs = result.data["settings"]["inputs"]
-    parts = [_part(kind, static, joules / inputs) for (kind, static), joules in sums.items() if joules > 0]
-    paid = {kind for (kind, _), joules in sums.items() if joules > 0}
-    free = sorted({_words(kind) for kind, _ in sums if kind not in paid})
-    name = f"{shorten(result.data[machine]['name'], 40)} ({machine})" if sums else machine
+    parts = [Part(label, role, joules / inputs) for (label, role), joules in sums.items() if joules > 0]
+    paid = {row["kind"] for row in rows if row["energy_j"] > 0}
+    free = sorted({_words(row["kind"]) for row in rows if row["kind"] not in paid})
+    name = f"{shorten(result.data[machine]['name'], 40)} ({machine})" if rows else machine
     return Budget(name, sorted(parts, key=lambda part: (-part.joules, part.label)), free)
 
 
-def _part(kind: str, static: bool, joules: float) -> Part:
-    if static:
-        return Part(f"{_words(kind)}, static", _role("static"), joules)
-    return Part(_words(kind), _role(kind), joules)
+def _label_and_role(kind: str, action: str) -> tuple[str, str]:
+    if action.startswith(_COMPENSATION):
+        return "drift compensation, once", "drift compensation"
+    if action == "static":
+        return f"{_words(kind)}, static", "static power"
+    return _words(kind), _role(kind)
 
 
 def _words(kind: str) -> str:

@@ -1,0 +1,193 @@
+"""`layers_of`: one layer per node of a dataflow, nothing merged yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import onnx
+
+from chipsim.errors import ModelError, UnsupportedOperatorError
+from chipsim.network.constants import Constant, attributes_of
+from chipsim.network.dataflow import Dataflow
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Shape
+from chipsim.network.operators import DROPPED, READERS
+from chipsim.network.operators.generic import read_generic
+from chipsim.network.operators.node import Node
+from chipsim.network.shapes import infer_shapes, shape_constants
+
+
+def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool]:
+    """One layer per node.
+
+    Returns
+    -------
+    layers : dict of str to layer
+    outputs : list of str
+        Those that are outputs.
+    batched : bool
+        Whether the graph gives the same for each input of a batch as for that input alone.
+
+    Raises
+    ------
+    ModelError
+        If sizes do not fit together, or an output is not a value of a layer.
+    """
+    reading = _Reading.start(flow)
+    for node, name in zip(flow.nodes, _layer_names(flow), strict=True):
+        reading.add(node, name)
+    for output in flow.outputs:
+        if output not in reading.made_by:
+            raise ModelError(f"{flow.name}: output {output!r} is not a value of a layer; remove it from the outputs")
+    return reading.layers, [reading.made_by[output] for output in flow.outputs], reading.batched
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known when the nodes before were read.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        Of every value, for a batch of one.
+    constants : dict of str to ndarray
+    layers : dict of str to layer
+    made_by : dict of str to str
+        Value -> layer.
+    read : frozenset of str
+        Values that a node or the network's caller reads.
+    batched : bool
+        Whether all values have a batch, and no operator runs one example at a time.
+    """
+
+    flow: Dataflow
+    shapes: dict[str, Shape]
+    constants: dict[str, Constant]
+    layers: dict[str, AnyLayer]
+    made_by: dict[str, str]
+    read: frozenset[str]
+    batched: bool = True
+
+    @classmethod
+    def start(cls, flow: Dataflow) -> _Reading:
+        first = InputLayer(flow.input_name, (), flow.input_shape, flow.input_dtype, position_axes=_input_axes(flow))
+        read = frozenset([*(value for node in flow.nodes for value in node.input), *flow.outputs])
+        constants, made_by = dict(flow.constants), {flow.input_name: first.name}
+        return cls(flow, infer_shapes(flow), constants, {first.name: first}, made_by, read)
+
+    def add(self, node: onnx.NodeProto, name: str) -> None:
+        constants = shape_constants(node, self.shapes, self.constants, self.flow)
+        if constants is not None:
+            self.constants |= constants
+        elif node.op_type in DROPPED and not any(value in self.read for value in node.output[1:]):
+            _check_dropped(node, self.constants, self.flow, name)
+            self.made_by[node.output[0]] = self.made_by[node.input[0]]
+        else:
+            wanted = [i for i, value in enumerate(node.output) if value in self.read]
+            for output in wanted:
+                own = name if output == 0 else _free_name(f"{name}/{output}", self.layers)
+                self.layers[own] = layer = self._with_axes(self._layer(node, own, output))
+                alone = isinstance(layer, DigitalLayer) and layer.operands is not None
+                self.batched &= not alone and _has_batch(self.shapes[node.output[output]])
+                self.made_by[node.output[output]] = own
+
+    def _layer(self, node: onnx.NodeProto, name: str, output: int) -> AnyLayer:
+        context = self._context(node, name, output)
+        reader = READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        loose = any(not _has_batch(shape) for shape in (*context.operand_shapes, context.full_shape))
+        if reader is None or output:
+            return read_generic(context, "has no form of its own")
+        if loose:
+            return read_generic(context, "of values without a batch on axis 0")
+        try:
+            return reader(context)
+        except UnsupportedOperatorError as error:
+            return read_generic(context, str(error).partition(f" is a {node.op_type} ")[2] or str(error))
+
+    def _with_axes(self, layer: AnyLayer) -> AnyLayer:
+        """What keeps the shape of a volume keeps its positions."""
+        keeps = isinstance(layer, DigitalLayer) and layer.pattern == "elementwise"
+        for name in layer.inputs if keeps else ():
+            before = self.layers[name]
+            if before.output_shape[1:] == layer.output_shape[1:]:
+                return replace(layer, position_axes=max(layer.position_axes, before.position_axes))
+        return layer
+
+    def _context(self, node: onnx.NodeProto, name: str, output: int) -> Node:
+        label = f"{self.flow.name}: node {name!r} ({node.op_type})"
+        data = [(i, value) for i, value in enumerate(node.input) if value and value not in self.constants]
+        if not data:
+            raise UnsupportedOperatorError(
+                f"{label} makes a constant in a way that chipsim does not know; fold it first"
+            )
+        inputs = tuple(self.made_by[value] for _, value in data)
+        full = self.shapes[node.output[output]]
+        if 0 in full:
+            raise UnsupportedOperatorError(f"{label} gives no values at all (shape {full})")
+        if self.flow.batch not in (None, 1) and not _has_batch(full):
+            raise UnsupportedOperatorError(
+                f"{label} gives the shape {full} for one input: the batch must stay on axis 0; "
+                "export the model with a batch of 1 or a free one"
+            )
+        return Node(
+            proto=node,
+            model=self.flow.name,
+            name=name,
+            attributes=attributes_of(node),
+            inputs=inputs,
+            positions=tuple(position for position, _ in data),
+            input_shapes=tuple(self.layers[source].output_shape for source in inputs),
+            constants={i: self.constants[value] for i, value in enumerate(node.input) if value in self.constants},
+            output_shape=_own(full),
+            opset=self.flow.opset_of(node.domain),
+            operand_shapes=tuple(self.shapes[value] for _, value in data),
+            full_shape=full,
+            output=output,
+        )
+
+
+def _input_axes(flow: Dataflow) -> int:
+    """Axes of the network's input that are positions: three where it is a volume that something slides over."""
+    slides = {"AveragePool", "Conv", "ConvTranspose", "MaxPool"}
+    return 3 if len(flow.input_shape) == 4 and any(node.op_type in slides for node in flow.nodes) else 2
+
+
+def _has_batch(shape: Shape) -> bool:
+    """Whether axis 0 of a value can be the batch of one."""
+    return len(shape) > 1 and shape[0] == 1
+
+
+def _own(full: Shape) -> Shape:
+    """The shape of one example's value: without the batch, if it has one."""
+    return full[1:] if _has_batch(full) else full or (1,)
+
+
+def _free_name(name: str, taken: Mapping[str, AnyLayer]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _layer_names(flow: Dataflow) -> list[str]:
+    """The nodes' own names where they are unique, else operator and number."""
+    count = Counter([flow.input_name, *(node.name for node in flow.nodes)])
+    taken, names = set(count), []
+    numbers: Counter[str] = Counter()
+    for node in flow.nodes:
+        name = node.name
+        while not name or count[name] > 1:
+            numbers[node.op_type] += 1
+            candidate = f"{node.op_type}_{numbers[node.op_type]}"
+            name = "" if candidate in taken else candidate
+        names.append(name)
+    return names
+
+
+def _check_dropped(node: onnx.NodeProto, constants: Mapping[str, Constant], flow: Dataflow, name: str) -> None:
+    training = constants.get(node.input[2]) if len(node.input) > 2 else None
+    if training is not None and bool(training.reshape(-1)[0]):
+        raise ModelError(
+            f"{flow.name}: node {name!r} (Dropout) is in training mode; "
+            "export the model in inference mode (model.eval())"
+        )

@@ -1,0 +1,61 @@
+"""`read_generic`: any operator as it stands, on a digital unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from chipsim.network.layers import DigitalLayer, ViewLayer
+from chipsim.network.operators.node import Node
+from chipsim.network.operators.operations import operations_of
+
+ELEMENTWISE = frozenset(
+    {"Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BitShift", "BitwiseAnd", "BitwiseNot"}
+    | {"BitwiseOr", "BitwiseXor", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Cos", "Cosh", "Div", "Elu", "Equal"}
+    | {"Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "IsInf", "IsNaN"}
+    | {"LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "Not", "Or"}
+    | {"PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus"}
+    | {"Softsign", "Sqrt", "Sub", "Sum", "Swish", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor"}
+)
+"""Output position p depends on position p of operands with as many positions."""
+VIEWS = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+
+
+def read_generic(node: Node, reason: str) -> DigitalLayer | ViewLayer:
+    """An operator that chipsim has no reader for, or a form of one that its reader refuses.
+
+    Parameters
+    ----------
+    node : Node
+    reason : str
+        Why it is read this way, for the result.
+
+    Returns
+    -------
+    DigitalLayer or ViewLayer
+        A view where values only get another shape. Elsewhere the operator runs as it stands, one example at a time
+        unless it works value by value.
+    """
+    if node.operator in VIEWS and len(node.inputs) == 1 and node.elements == math.prod(node.input_shapes[0]):
+        return ViewLayer(node.name, node.inputs, node.output_shape)
+    macs, operations = operations_of(node)
+    elementwise = node.operator in ELEMENTWISE
+    layer = node.digital("elementwise" if elementwise else "barrier", operations)
+    return replace(
+        layer,
+        domain="" if node.proto.domain == "ai.onnx" else node.proto.domain,
+        operands=None if elementwise and _takes_a_batch(node) else node.operand_shapes,
+        output=node.output,
+        outputs=len(node.proto.output),
+        macs=macs,
+        reason=reason,
+    )
+
+
+def _takes_a_batch(node: Node) -> bool:
+    """Whether an elementwise operator gives the same with several examples along axis 0."""
+    rank = 1 + len(node.output_shape)
+    shapes = [node.full_shape, *node.operand_shapes]
+    if any(len(shape) != rank or shape[0] != 1 for shape in shapes) or rank < 2:
+        return False
+    return all(value.ndim < rank or value.shape[0] == 1 for value in node.constants.values())

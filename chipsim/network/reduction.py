@@ -1,0 +1,104 @@
+"""`reduce_model`: a checked ONNX model becomes a `Dataflow`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+
+from chipsim.errors import ModelError
+from chipsim.network.branches import Unfolding, array_of
+from chipsim.network.constants import Constants, attributes_of
+from chipsim.network.dataflow import Dataflow
+from chipsim.network.input_shape import DeclaredInput
+from chipsim.network.layers import Shape
+from chipsim.network.model_file import opset_of
+from chipsim.network.refused import check_operator
+from chipsim.network.shapes import constants_from_shapes
+
+
+def stored_constants(graph: onnx.GraphProto, name: str) -> Constants:
+    """The initializers of a graph.
+
+    Raises
+    ------
+    ModelError
+        If one is damaged.
+    """
+    return {tensor.name: array_of(tensor, name) for tensor in graph.initializer}
+
+
+def reduce_model(
+    model: onnx.ModelProto, name: str, constants: Constants, data: DeclaredInput, shape: Shape
+) -> Dataflow:
+    """Compute a checked model's constants, decide its conditions and keep the nodes that touch data.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    name : str
+        What messages call the model.
+    constants : dict of str to ndarray
+        From `stored_constants`.
+    data : DeclaredInput
+    shape : tuple of int
+        Of one example.
+
+    Raises
+    ------
+    ModelError
+        If a constant cannot be computed, or an output does not depend on the input.
+    UnsupportedOperatorError
+        If chipsim does not run a node.
+    """
+    start = Dataflow(
+        name, (), {}, data.name, shape, (), opset_of(model), 10, data.dtype, data.batch,
+        tuple((item.domain, item.version) for item in model.opset_import if item.domain not in ("", "ai.onnx")),
+    )  # fmt: skip
+    unfolding = Unfolding(name, start.opset, lambda nodes, known: constants_from_shapes(start, nodes, known), constants)
+    unfolding.constants = dict(constants)
+    unfolding.walk(model.graph.node, {})
+    for node in unfolding.nodes:
+        check_operator(node, name)
+    outputs = tuple(value.name for value in model.graph.output)
+    for output in outputs:
+        if output in unfolding.constants:
+            raise ModelError(
+                f"{name}: output {output!r} does not depend on the input; remove it from the model's outputs"
+            )
+    flow = start.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs)
+    return flow if data.batch in (None, 1) else free_batch(flow)
+
+
+def _wanted(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:
+    """Without nodes that no output depends on."""
+    read, kept = set(outputs), []
+    for node in reversed(nodes):
+        if read.intersection(node.output):
+            read.update(node.input)
+            kept.append(node)
+    return kept[::-1]
+
+
+def free_batch(flow: Dataflow) -> Dataflow:
+    """Let every Reshape whose target begins with the file's batch keep whatever batch comes."""
+    nodes, constants, batch = flow.nodes, flow.constants, flow.batch
+    changed = dict(constants)
+    result = []
+    for node in nodes:
+        target = constants.get(node.input[1]) if node.op_type == "Reshape" and len(node.input) > 1 else None
+        if target is None or target.size == 0 or int(target[0]) != (batch or 1) or _allows_zero(node):
+            result.append(node)
+            continue
+        name = f"{node.input[1]}_any_batch"
+        changed[name] = np.concatenate([np.zeros(1, np.int64), target[1:].astype(np.int64)])
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[1] = name
+        result.append(copy)
+    return flow.with_nodes(result, changed, flow.outputs)
+
+
+def _allows_zero(node: onnx.NodeProto) -> bool:
+    return bool(attributes_of(node).get("allowzero", 0))

@@ -1,0 +1,47 @@
+"""`check_operator`: nodes that chipsim does not run, in words that say what to do."""
+
+from __future__ import annotations
+
+import onnx
+
+from chipsim.errors import UnsupportedOperatorError
+from chipsim.network.model_file import label_of
+
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+"""Whose operators onnxruntime computes."""
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+_SIZED_BY_DATA = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
+_NO_TENSOR = {
+    *("ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap"),
+    *("SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength"),
+    *("SequenceMap", "SplitToSequence", "ZipMap"),
+}
+_TEXT = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
+_CONTROL = {"If", "Loop", "Scan"}
+REASONS = (
+    dict.fromkeys(_RANDOM, "draws random values; export the model in inference mode, without it")
+    | dict.fromkeys(_SIZED_BY_DATA, "gives as many values as its data says; end the model before it")
+    | dict.fromkeys(_NO_TENSOR, "gives something else than numbers; export the model without it")
+    | dict.fromkeys(_TEXT, "works on text; end or begin the model beside it")
+    | dict.fromkeys(
+        _CONTROL, "depends on data that is known only when the network runs, which chipsim does not run yet"
+    )
+)
+
+
+def check_operator(node: onnx.NodeProto, name: str) -> None:
+    """Refuse a node that touches data in a way that no digital unit is simulated for.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+    """
+    if node.domain not in DOMAINS:
+        raise UnsupportedOperatorError(
+            f"{name}: node {label_of(node)!r} has the operator {node.domain}.{node.op_type}, which is not one of "
+            "ONNX's own; export the model with standard operators, or end it before this node"
+        )
+    if node.op_type in REASONS:
+        raise UnsupportedOperatorError(
+            f"{name}: node {label_of(node)!r} has the operator {node.op_type}, which {REASONS[node.op_type]}"
+        )

@@ -1,0 +1,55 @@
+"""`digital_table`: what a plan leaves to digital units, and the share of products on tiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from chipsim.report.grid import add_column, new_table
+
+if TYPE_CHECKING:
+    from chipsim.mapping.plan import Plan
+    from chipsim.network.layers import DigitalLayer
+
+
+def digital_table(plan: Plan) -> Group:
+    """One row per digital layer, the share of multiply-accumulates on tiles, and what the reader noted.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+    network = plan.network
+    layers: list[DigitalLayer] = [network.layers[name] for name in plan.digital_units]  # type: ignore[misc]
+    parts: list[RenderableType] = []
+    if layers:
+        table = new_table("on digital units")
+        for name in ("layer", "operator"):
+            add_column(table, name)
+        for name in ("MACs", "operations"):
+            add_column(table, name, right=True)
+        add_column(table, "unit")
+        add_column(table, "as it stands, since")
+        for layer in layers:
+            macs = f"{layer.macs:,}" if layer.macs else "-"
+            unit = plan.digital_units[layer.name]
+            cells = (layer.name, layer.operator, macs, f"{layer.element_operations:,}", unit, layer.reason)
+            table.add_row(*map(Text, cells))
+        parts.append(table)
+    parts.append(Text(share_in_words(network.macs, network.macs_on_tiles)))
+    return Group(*parts, *map(Text, network.notes))
+
+
+def share_in_words(macs: int, on_tiles: int) -> str:
+    """Share of multiply-accumulates on tiles.
+
+    Examples
+    --------
+    >>> share_in_words(1000, 250)
+    'share of MACs on tiles: 25.00 % of 1,000 per input'
+    """
+    if not macs:
+        return "share of MACs on tiles: none to share"
+    return f"share of MACs on tiles: {on_tiles / macs:.2%} of {macs:,} per input".replace("%", " %")
