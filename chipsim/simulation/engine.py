@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chipsim.errors import DeadlockError
+from chipsim.errors import ConsistencyError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
 from chipsim.simulation.buffers import peak_occupancy
@@ -105,6 +105,8 @@ def simulate_chip(
         If a bounded buffer is smaller than its working set.
     DeadlockError
         If nothing can go on with work left.
+    ConsistencyError
+        If a layer that nobody reads falls behind, so that its work cannot be counted.
     """
     cpu, wall = time.process_time(), time.perf_counter()
     with _no_cycle_search():
@@ -189,6 +191,7 @@ class _Run:
         if len(self.sink.done) < self.sink.inputs:
             raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.sink.inputs))
         self.simulated = self.regime.complete()
+        _check_nothing_is_left(self.machine, len(self.sink.done))
         self.machine.interconnect.account()
         self.timeline.busy_ps = _busy(self.machine)
         self.timeline.stages = self._stages.spans()
@@ -240,6 +243,17 @@ def _who_waits(machine: Machine, done: int, inputs: int) -> str:
     ]
     shown = "; ".join(waiting[:6]) + (f"; and {len(waiting) - 6} more" if len(waiting) > 6 else "")
     return f"nothing can go on after {done} of {inputs} inputs: {shown}"
+
+
+def _check_nothing_is_left(machine: Machine, inputs: int) -> None:
+    """A layer that nobody reads is not waited for: it may fall behind by more inputs than its gates tell apart."""
+    for tile in machine.tiles:
+        if tile.drains != inputs * tile.gate.positions:
+            raise ConsistencyError(
+                f"layer {tile.layer} on {tile.name} has done {tile.drains} of {inputs * tile.gate.positions} MVMs: "
+                f"nothing reads it (all windows of the next layer lie in padding), so it falls behind; "
+                f"remove the layer, or set host.max_inputs_in_flight to 1"
+            )
 
 
 def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: SimulatorCost) -> ChipOutcome:
