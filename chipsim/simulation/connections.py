@@ -111,7 +111,9 @@ class Connections:
     admitted : set of int
         Gates whose first position waits for the admission of the input.
     outputs : dict of int to int
-        Gates of the network's outputs at the host, and their positions.
+        Gates of the network's outputs at the host, and their positions; those of `unread` too.
+    unread : dict of int to Server
+        Gates that the host watches because nobody reads what a server makes (T93).
     own : dict of Server to (int, int)
         How many positions of an input a server computes, and every which one.
     credits : dict of Server to list of (Credit, Server)
@@ -127,6 +129,7 @@ class Connections:
     gates: dict[Server, int] = field(default_factory=dict)
     admitted: set[int] = field(default_factory=set)
     outputs: dict[int, int] = field(default_factory=dict)
+    unread: dict[int, Server] = field(default_factory=dict)
     own: dict[Server, tuple[int, int]] = field(default_factory=dict)
     credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
     tiles: dict[str, TileFacts] = field(default_factory=dict)
@@ -148,6 +151,7 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
     found, number = Connections(plan), {id(gate): index for index, gate in enumerate(machine.gates)}
     found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
+    found.unread = {number[id(gate)]: (source.component, source.layer) for gate, source in machine.unread}
     for server in (*machine.tiles, *machine.neurons, *machine.digital):
         name = server.unit.name if isinstance(server, DigitalLayerServer) else server.name
         found.gates[name, server.layer] = number[id(server.gate)]

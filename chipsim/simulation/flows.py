@@ -16,6 +16,7 @@ from chipsim.simulation.gate import EdgeSink
 from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet, close_together
+from chipsim.simulation.unread import wait_for_unread
 
 Classes = tuple[Taps, ...]
 
@@ -28,6 +29,7 @@ def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
     for name, found in outgoing.items():
         for source in machine.sources[name]:
             _join(machine, source, found)
+    wait_for_unread(machine)
     machine.interconnect.close()
     beside: defaultdict[str, list[Outlet]] = defaultdict(list)
     for source in (source for sources in machine.sources.values() for source in sources):

@@ -98,6 +98,8 @@ class Machine:
     sources : dict of producer layer to list of Source
     host_gates : list of Gate
         An input is done when it has passed all of them.
+    unread : list of (Gate, Source)
+        Those of them that a unit ends at whose positions nobody reads (rule T93).
     counts : mapping of tile to ConversionCounts
         What conversions took, where it depends on values and these are known.
     """
@@ -113,6 +115,7 @@ class Machine:
     digital: list[DigitalLayerServer] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     host_gates: list[Gate] = field(default_factory=list)
+    unread: list[tuple[Gate, Source]] = field(default_factory=list)
     buffers: list[BufferUse] = field(default_factory=list)
     host: HostSource | None = None
     counts: Mapping[str, ConversionCounts] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chipsim.simulation.clock import COMPLETION, Call
-from chipsim.simulation.gate import Credit
+from chipsim.simulation.gate import Credit, EdgeSink
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.packets import Flow
 
@@ -19,14 +19,17 @@ class Outlet:
         The packets of each position, in tie order.
     credits : list of Credit
         One for each bounded buffer at a destination.
+    ends : EdgeSink or None
+        Told of every result instead, where nobody reads one (rule T93).
     """
 
-    __slots__ = ("credits", "flows", "guarded", "interconnect")
+    __slots__ = ("credits", "ends", "flows", "guarded", "interconnect")
 
     def __init__(self, interconnect: Interconnect, positions: int) -> None:
         self.interconnect = interconnect
         self.flows: list[Sequence[Flow]] = [()] * positions
         self.credits: list[Credit] = []
+        self.ends: EdgeSink | None = None
         self.guarded = False
 
     def space(self, input: int, position: int) -> int | None:
@@ -47,6 +50,8 @@ class Outlet:
         if self.guarded:
             for flow in self.flows[position]:
                 self.interconnect.send(flow, input, position, time)
+        elif self.ends is not None:
+            self.ends.arrive(input, position, time)
         else:
             self.interconnect.clock.at(time, COMPLETION, self._send_now, (input, position, time))
 
@@ -68,4 +73,4 @@ def close_together(outlets: Sequence[Outlet]) -> None:
     flows = {flow for outlet in outlets for flows in outlet.flows for flow in flows}
     guarded = all(flow.meets_event for flow in flows)
     for outlet in outlets:
-        outlet.guarded = guarded
+        outlet.guarded = guarded and outlet.ends is None

@@ -14,6 +14,7 @@ from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.host import Stream
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.varying import ConversionCounts
+from chipsim.units import to_ps
 
 _ACTIVITY = {"tile": "drain", "neuron_unit": "neuron", "digital_unit": "digital", "host": "send"}
 """What a component does before it sends."""
@@ -161,6 +162,8 @@ def _note_arrivals(run: TracedRun) -> None:
         while (drain := run.work.get((tile, "drain", layer, turn))) is not None:
             arrivals[facts.beside, *divmod(turn, own)] = Arrival(drain, drain.end_ps)
             turn += 1
+    for gate, server in run.feeds.unread.items():
+        _note_unread(run, gate, server)
     for (link, flow, _, position), span in run.transfers.items():
         found = run.feeds.links[flow][link]
         way = (Leg("latency", link, found.latency_ps),) if found.latency_ps else ()
@@ -168,6 +171,17 @@ def _note_arrivals(run: TracedRun) -> None:
             _note_arrival(run, gate, completes[position], Arrival(span, span.end_ps, way))
         if found.unit:
             _note_values(run, found.unit, span, way)
+
+
+def _note_unread(run: TracedRun, gate: int, server: Server) -> None:
+    """When each result that nobody reads would leave its unit (T93)."""
+    (name, layer), own, turn = server, run.feeds.own[server][0], 0
+    kind, spec = run.plan.chip.graph.nodes[name]["kind"], run.plan.chip.spec
+    latency = to_ps(spec.neuron_unit.latency if kind == "neuron_unit" else spec.digital_unit.latency)
+    legs = (Leg("latency", name, latency),) if latency else ()
+    while (span := run.work.get((name, _ACTIVITY[kind], layer, turn))) is not None:
+        run.arrivals[gate, *divmod(turn, own)] = Arrival(span, span.end_ps, legs)
+        turn += 1
 
 
 def _note_arrival(run: TracedRun, gate: int, position: int, arrival: Arrival) -> None:

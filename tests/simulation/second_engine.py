@@ -77,6 +77,7 @@ class Emitter:
     channels: range
     own: range
     readers: list[Reader] = field(default_factory=list)
+    emitted: int = 0
 
     def has_space(self, g: int) -> bool:
         return all(reader.has_space(g) for reader in self.readers)
@@ -220,6 +221,10 @@ class SecondEngine:
         for emitter in (e for found in emitters.values() for e in found):
             for position in emitter.own:
                 self._packets[emitter.component + emitter.layer, position] = self._packets_of(emitter, position)
+        self.unread = [
+            e for found in emitters.values() for e in found
+            if e.component != "host" and not any(self._packets[e.component + e.layer, p] for p in e.own)
+        ]  # fmt: skip
 
     def _add_matrix(self, layer: MatrixLayer, emitters: dict[str, list[Emitter]]) -> None:
         plan, block = self.plan.layers[layer.name], 0
@@ -474,6 +479,8 @@ class SecondEngine:
         i = len(self.done)
         if i >= len(self.released) or not all(r.ready(i, r.per_input - 1) for r in self.outputs):
             return False
+        if any(e.emitted < (i + 1) * len(e.own) for e in self.unread):  # T93
+            return False
         self.done.append(self.now)
         self._admit()
         return True
@@ -488,6 +495,7 @@ class SecondEngine:
 
     def _emit(self, emitter: Emitter, g: int) -> None:
         positions = self.plan.network.layers[emitter.layer].positions
+        emitter.emitted += 1
         input, position = divmod(g, positions)
         for block, (size, readers) in enumerate(self._packets[emitter.component + emitter.layer, position]):
             key = (input, self.rank[emitter.layer], position, block, emitter.component)
