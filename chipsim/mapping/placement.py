@@ -10,7 +10,7 @@ from chipsim.mapping.partition import Block, PackedMatrix, pack, partition
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica, Slice
 from chipsim.network.edges import HOST, Edge, edges
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer
+from chipsim.network.layers import DigitalLayer, GateLayer
 
 
 def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = None) -> Plan:
@@ -54,7 +54,8 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
         )
         for layer in network.matrix_layers
     }
-    return Plan(network, chip, layers, _place_digital(network, chip, layers))
+    gates = gate_units(network, layers)
+    return Plan(network, chip, layers, _place_digital(network, chip, layers, gates), gates)
 
 
 def _slices(
@@ -100,7 +101,14 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
     )
 
 
-def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan]) -> dict[str, str]:
+def gate_units(network: Network, layers: Mapping[str, LayerPlan]) -> dict[str, str]:
+    """The neuron unit of each layer of gates: beside the first tile of the matrix that reads its operator's state."""
+    recurrent = {plan.layer.inputs[0]: plan.slices[0].neuron_unit for plan in layers.values() if plan.layer.delay}
+    gates = [layer for layer in network.layers.values() if isinstance(layer, GateLayer)]
+    return {layer.name: recurrent[layer.state or layer.name] for layer in gates}
+
+
+def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan], gates: dict[str, str]) -> dict[str, str]:
     """Put each digital layer on the unit nearest to who feeds and who reads it that has less than its fair share."""
     load = dict.fromkeys(chip.digital_units, 0)
     digital = [layer for layer in network.layers.values() if isinstance(layer, DigitalLayer)]
@@ -108,7 +116,7 @@ def _place_digital(network: Network, chip: Chip, layers: dict[str, LayerPlan]) -
     joined = edges(network)
     placed: dict[str, str] = {}
     for layer in digital:
-        near = [at for edge in joined for at in _beside(edge, layer.name, layers, placed)]
+        near = [at for edge in joined for at in _beside(edge, layer.name, layers, gates | placed)]
         free = [unit for unit in load if load[unit] * len(load) <= work]
         unit = min(free, key=lambda u: (sum(chip.hops(at, u) for at in near), load[u], u))
         load[unit] += layer.element_operations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chipsim.architecture.chip import Chip
 from chipsim.mapping.partition import Block, PackedMatrix
@@ -128,12 +128,15 @@ class Plan:
         Matrix layers, in topological order.
     digital_units : dict of str to str
         Digital layer -> unit.
+    gate_units : dict of str to str
+        Layer of gates -> neuron unit: that of the first tile with the operator's recurrent weights.
     """
 
     network: Network
     chip: Chip
     layers: dict[str, LayerPlan]
     digital_units: dict[str, str]
+    gate_units: dict[str, str] = field(default_factory=dict)
 
     @property
     def tiles_used(self) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, Shape, ViewLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer, ViewLayer
+from chipsim.network.walks import Reads, is_turned, reads_in_walks, shape_channels_first
 from chipsim.network.windows import need, oldest, window_sizes
 
 HOST = "host"
@@ -18,7 +19,7 @@ Taps = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A producer's output on its way to one consumer.
+    """A producer's output on its way to one consumer. Positions count in the order in which layers walk them.
 
     Attributes
     ----------
@@ -77,26 +78,32 @@ def edges(network: Network) -> list[Edge]:
     found = [
         _edge(network, layer.name, operand)
         for layer in network.layers.values()
-        if isinstance(layer, MatrixLayer | DigitalLayer)
+        if isinstance(layer, MatrixLayer | DigitalLayer | GateLayer)
         for operand in range(len(layer.inputs))
     ]
     for operand, name in enumerate(dict.fromkeys(network.outputs)):
-        producer, _ = _through_views(network, name)
-        count = network.layers[producer].positions
-        steps = np.arange(count, dtype=np.int64)
-        found.append(Edge(producer, HOST, operand, steps + 1, steps))
+        producer, _, picks = _through_views(network, name)
+        if picks is None:
+            steps = np.arange(network.layers[producer].positions, dtype=np.int64)
+            found.append(Edge(producer, HOST, operand, steps + 1, steps))
+        else:
+            found.append(_to_host(network, producer, operand, picks))
     return found
 
 
 def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
     consumer = network.layers[consumer_name]
-    producer_name, shape = _through_views(network, consumer.inputs[operand])
-    total = network.layers[producer_name].positions
-    if shape is None:  # a view in between mixes positions: all must be there
-        count = consumer.positions
+    seen = network.layers[consumer.inputs[operand]]
+    producer_name, mixed, picks = _through_views(network, seen.name)
+    producer = network.layers[producer_name]
+    if mixed or is_turned(seen, consumer):  # positions are mixed: all must be there
+        count, total = consumer.positions, producer.positions
         all_of_it, none = np.full(count, total, np.int64), np.zeros(count, np.int64)
         return Edge(producer_name, consumer_name, operand, all_of_it, none, mixed=True)
-    axes = network.layers[consumer.inputs[operand]].position_axes
+    walked = reads_in_walks(seen, consumer, operand, producer, picks)
+    if walked is not None:
+        return _walked(producer_name, consumer_name, operand, walked)
+    shape, axes = shape_channels_first(seen)
     wanted, first = need(shape, consumer, axes), oldest(shape, consumer, axes)
     sizes = window_sizes(shape, consumer, axes)
     if sizes is None:
@@ -111,17 +118,41 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
     )  # fmt: skip
 
 
-def _through_views(network: Network, name: str) -> tuple[str, Shape | None]:
-    """The layer behind views, and the shape that the consumer sees (None where positions are mixed)."""
-    layer, shape = network.layers[name], network.layers[name].output_shape
-    mixed = False
+def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.int64] | None]:
+    """The layer behind views, whether they mix its positions, and which of these they hand on (None: all)."""
+    layer, mixed = network.layers[name], False
+    picks: NDArray[np.int64] | None = None
     while isinstance(layer, ViewLayer):
         source = network.layers[layer.inputs[0]]
-        mixed |= source.positions != layer.positions
+        if layer.picks is not None:
+            chosen = np.array(layer.picks, np.int64)
+            picks = chosen if picks is None else chosen[picks]
+        else:
+            mixed |= source.positions != layer.positions or is_turned(source, layer)
         layer = source
-    if not isinstance(layer, InputLayer | MatrixLayer | DigitalLayer):
-        raise TypeError(f"layer {layer.name} cannot produce values")
-    return layer.name, None if mixed else shape
+    return layer.name, mixed, picks
+
+
+def _walked(producer: str, consumer: str, operand: int, reads: Reads) -> Edge:
+    """An edge between layers that walk one axis, given who reads whom, shape (consumer, producer positions)."""
+    total = reads.shape[1]
+    some, last = reads.any(axis=1), total - reads[:, ::-1].argmax(axis=1)
+    wanted = np.maximum.accumulate(np.where(some, last, 0))
+    first = np.minimum.accumulate(np.where(some, reads.argmax(axis=1), total)[::-1])[::-1]
+    taps: tuple[Taps, ...] = tuple((0,) if read else () for read in np.any(reads, axis=0).tolist())
+    return Edge(
+        producer, consumer, operand, wanted.astype(np.int64), first.astype(np.int64), ((0,),), taps,
+        reads_y=np.ones((1, 1), np.bool_), reads_x=reads,
+    )  # fmt: skip
+
+
+def _to_host(network: Network, producer: str, operand: int, picks: NDArray[np.int64]) -> Edge:
+    """Some positions of a layer to the host, in the order in which they are made."""
+    layer = network.layers[producer]
+    made = np.sort(layer.positions - 1 - picks if layer.reverse else picks)
+    reads = np.zeros((len(made), layer.positions), np.bool_)
+    reads[np.arange(len(made)), made] = True
+    return _walked(producer, HOST, operand, reads)
 
 
 def _taps(touched: NDArray[np.int64], size: int) -> tuple[Taps, ...]:

@@ -17,7 +17,7 @@ class Network:
     name : str
         For people: the file's stem or the zoo's name.
     layers : dict of str to layer
-        In topological order; every name in a layer's ``inputs`` stands before it.
+        In topological order; every name in a layer's ``inputs`` stands before it, but for what is read with a delay.
     outputs : tuple of str
         Names of the layers whose values the network returns, in the model's order.
     weights : {"file", "synthetic"}

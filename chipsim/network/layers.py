@@ -1,7 +1,8 @@
 """What a network is made of: layers without hardware in them.
 
 Shapes never include the batch. A layer's output is seen as ``positions`` x ``channels``: a feature map
-(C, H, W) has H*W positions in raster order with C channels each, a vector (N,) has one position.
+(C, H, W) has H*W positions in raster order with C channels each, a vector (N,) has one position. Tokens and time steps
+have their channels last: (T, D) has T positions with D channels each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chipsim.network.cell import CellRules
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "sigmoid", "tanh", "clip"]
@@ -102,22 +105,28 @@ class Layer:
     """What all layers have: a name, the names of the layers that feed it and the shape of its output.
 
     The last ``position_axes`` axes of the output are positions, the others channels; the first is always of channels.
+    With ``channels_last`` the last axis is of channels, and all before it are positions. A layer walks its positions in
+    raster order, with ``reverse`` from the last to the first.
     """
 
     name: str
     inputs: tuple[str, ...]
     output_shape: Shape
     position_axes: int = field(default=2, kw_only=True)
+    channels_last: bool = field(default=False, kw_only=True)
+    reverse: bool = field(default=False, kw_only=True)
 
     @property
     def positions(self) -> int:
         """Output positions per input of the network."""
+        if self.channels_last:
+            return math.prod(self.output_shape[:-1])
         return positions_of(self.output_shape, self.position_axes)
 
     @property
     def channels(self) -> int:
         """Values per output position."""
-        return channels_of(self.output_shape, self.position_axes)
+        return math.prod(self.output_shape) // self.positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +150,16 @@ class MatrixLayer(Layer):
     matrices : tuple of Matrix
     activations : tuple of Activation
         Applied in order after the bias.
+    delay : int
+        With d > 0, position p reads position p - d of the layer that feeds it, in the order in which it walks; the
+        first d read a constant that is held where the layer is computed.
     """
 
     input_shape: Shape
     window: Window
     matrices: tuple[Matrix, ...]
     activations: tuple[Activation, ...] = ()
+    delay: int = field(default=0, kw_only=True)
 
     @property
     def macs(self) -> int:
@@ -208,8 +221,37 @@ class DigitalLayer(Layer):
 
 
 @dataclass(frozen=True, slots=True)
+class GateLayer(Layer):
+    """The gates of a recurrent operator: value by value in a neuron unit, which keeps the state.
+
+    Attributes
+    ----------
+    rules : CellRules
+    part : {"state", "reset", "cell"}
+        What comes out: the new state; a GRU's old state times its reset gate; an LSTM's new cell.
+    state : str
+        Of a ``"reset"`` or ``"cell"`` the layer of the same operator that gives the new state.
+    element_operations : int
+        Scalar operations per input of the network: for time and energy.
+    """
+
+    rules: CellRules
+    part: Literal["state", "reset", "cell"] = "state"
+    state: str = ""
+    element_operations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ViewLayer(Layer):
-    """The same values under another shape (Reshape, Flatten, Unsqueeze): costs nothing."""
+    """The same values under another shape (Reshape, Flatten, Unsqueeze): costs nothing.
+
+    Attributes
+    ----------
+    picks : tuple of int, or None
+        Positions of the layer before that it hands on, in raster order; None for all.
+    """
+
+    picks: tuple[int, ...] | None = None
 
 
-AnyLayer = InputLayer | MatrixLayer | DigitalLayer | ViewLayer
+AnyLayer = InputLayer | MatrixLayer | DigitalLayer | GateLayer | ViewLayer

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.layers import AnyLayer, DigitalLayer, MatrixLayer, Shape, ViewLayer, Window, positions_of
+from chipsim.network.walks import one_to_one
 
 Positions = NDArray[np.int64]
 
@@ -104,7 +105,7 @@ def _positionwise(producer_shape: Shape, consumer: AnyLayer, axes: int) -> bool:
     """
     if positions_of(producer_shape, axes) != consumer.positions:
         return False
-    return isinstance(consumer, ViewLayer) or (isinstance(consumer, DigitalLayer) and consumer.pattern == "elementwise")
+    return isinstance(consumer, ViewLayer) or one_to_one(consumer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def window_sizes(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> Wi
         window, inputs = consumer.window, map_size(producer_shape, axes)
     else:
         return None
-    outputs = map_size(consumer.output_shape, len(window.kernel))
+    axes_out = len(window.kernel)
+    outputs = (1, consumer.positions) if consumer.channels_last else map_size(consumer.output_shape, axes_out)
     if math.prod(inputs) != positions_of(producer_shape, axes) or len(outputs) != len(inputs):
         return None
     return WindowSizes(window, outputs, inputs)

@@ -43,7 +43,7 @@ def add_servers(machine: Machine, *, preloaded: bool) -> None:
 
 def add_host_target(machine: Machine, edge: Edge) -> None:
     """Let the host receive an output of the network."""
-    gate = machine.new_gate(machine.plan.network.layers[edge.producer].positions)
+    gate = machine.new_gate(len(edge.need))
     machine.host_gates.append(gate)
     whole = ((0, machine.plan.network.layers[edge.producer].channels),)
     machine.targets[HOST, edge.operand].append(Target("host", gate, _all_if_read(whole)))
