@@ -20,10 +20,10 @@ def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: i
     for layer in plan.layers.values():
         for placed in layer.blocks:
             expected = len(placed.replica.positions(layer.layer.positions)) * inputs
-            scheduled, computed = chip.tile_mvms[placed.tile], values.tile_mvms[placed.tile]
+            scheduled, computed = chip.tile_mvms[placed.name], values.tile_mvms[placed.name]
             if not scheduled == computed == expected:
                 raise ConsistencyError(
-                    f"{placed.tile}, layer {layer.layer.name}: {scheduled} MVMs scheduled, {computed} computed, "
+                    f"{placed.name}, layer {layer.layer.name}: {scheduled} MVMs scheduled, {computed} computed, "
                     f"{expected} expected; please report this"
                 )
 
@@ -31,13 +31,13 @@ def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: i
 def pay_for_values(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> None:
     """Add to the ledger what only the functional plane knows: the cells' conductance, reference reads."""
     spec = plan.chip.spec
-    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
+    blocks = {placed.name: placed for placed in plan.blocks}
     for (name, layer), amount in values.integrated_conductance.items():
-        chip.ledger.add(name, "tile", _array_action(spec, "array"), layer, amount)
+        chip.ledger.add(blocks[name].tile, "tile", _array_action(spec, "array"), layer, amount)
     for (name, layer), reads in values.reference_reads.items():
         conductance = values.reference_conductance[name, layer]
-        for action, amount in _reference_actions(spec, blocks[name], reads, conductance):
-            chip.ledger.add(name, "tile", action, layer, amount)
+        for action, amount in _reference_actions(spec, blocks[name].block, reads, conductance):
+            chip.ledger.add(blocks[name].tile, "tile", action, layer, amount)
     if values.reference_reads:
         unit = spec.neuron_unit
         source = f"{unit.source_of('energy_per_operation')}; drift compensation"
@@ -51,8 +51,9 @@ def simulate_refit(plan: Plan, values: ValuesOutcome) -> ChipOutcome | None:
     if not values.refit_inputs:
         return None
     outcome = simulate_chip(plan, values.refit_inputs, counts=values.refit_conversions)
+    tiles = {placed.name: placed.tile for placed in plan.blocks}
     for (name, layer), amount in values.refit_conductance.items():
-        outcome.ledger.add(name, "tile", _array_action(plan.chip.spec, "array"), layer, amount)
+        outcome.ledger.add(tiles[name], "tile", _array_action(plan.chip.spec, "array"), layer, amount)
     return outcome
 
 

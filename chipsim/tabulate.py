@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from chipsim.execution.accuracy import ValuesOutcome
-from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.layers import DigitalLayer, MatrixLayer
 from chipsim.result import Records
 from chipsim.simulation.engine import ChipOutcome
@@ -72,35 +72,44 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
 
 
 def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
-    placed = {block.tile: (name, block) for name, layer in plan.layers.items() for block in layer.blocks}
-    makespan = chip.makespan_ps
+    """One row for each block, and one for each tile without any."""
+    placed: defaultdict[str, list[tuple[str, PlacedBlock]]] = defaultdict(list)
+    for name, layer in plan.layers.items():
+        for block in layer.blocks:
+            placed[block.tile].append((name, block))
     found = []
     for tile in sorted(plan.chip.tiles, key=lambda name: plan.chip.position(name)[::-1]):
         x, y = plan.chip.position(tile)
         row: dict[str, Any] = {
             "tile": tile, "x": x, "y": y, "layer": "", "mvms": 0, "busy_s": 0.0, "utilisation": 0.0, "matrix": "",
             "block_row": None, "block_column": None, "replica": None,
-            "rows_used": 0, "columns_used": 0, "cells_used": 0,
+            "rows_used": 0, "columns_used": 0, "cells_used": 0, "crossbar": None, "first_row": None,
+            "first_column": None,
         }  # fmt: skip
-        if tile in placed:
-            name, block = placed[tile]
-            matrix = plan.layers[name].matrices[block.matrix]
-            busy = chip.timeline.busy_ps[tile]
-            row |= {
-                "layer": name,
-                "mvms": chip.tile_mvms[tile],
-                "busy_s": from_ps(busy),
-                "utilisation": busy / makespan,
-                "matrix": matrix.name,
-                "block_row": block.block.row,
-                "block_column": block.block.column,
-                "replica": block.replica.number,
-                "rows_used": block.block.rows,
-                "columns_used": block.block.columns,
-                "cells_used": matrix.cells_used(block.block),
-            }
-        found.append(row)
+        blocks = sorted(placed[tile], key=lambda item: (item[1].crossbar, item[1].first_row, item[1].first_column))
+        found += [row | _block_cells(plan, chip, name, block) for name, block in blocks] or [row]
     return found
+
+
+def _block_cells(plan: Plan, chip: ChipOutcome, layer: str, placed: PlacedBlock) -> dict[str, Any]:
+    """What a row of the table of tiles says of a block."""
+    matrix, busy = plan.layers[layer].matrices[placed.matrix], chip.block_busy_ps[placed.name]
+    return {
+        "layer": layer,
+        "mvms": chip.tile_mvms[placed.name],
+        "busy_s": from_ps(busy),
+        "utilisation": busy / chip.makespan_ps,
+        "matrix": matrix.name,
+        "block_row": placed.block.row,
+        "block_column": placed.block.column,
+        "replica": placed.replica.number,
+        "rows_used": placed.block.rows,
+        "columns_used": placed.block.columns,
+        "cells_used": matrix.cells_used(placed.block),
+        "crossbar": placed.crossbar,
+        "first_row": placed.first_row,
+        "first_column": placed.first_column,
+    }
 
 
 def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:

@@ -51,6 +51,11 @@ class Chip:
         """The neuron unit beside a tile."""
         return "neuron" + tile[len("tile") :]
 
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Names of all arrays, tile by tile in placement order."""
+        return tuple(array_name(tile, index) for tile in self.tiles for index in range(self.spec.tile.crossbars))
+
     def hops(self, source: str, target: str) -> int:
         """Links between routers on the way from one component to another."""
         return len(self.topology.route(self.site(source), self.site(target))) - 1
@@ -64,6 +69,17 @@ class Chip:
     def position(self, component: str) -> tuple[float, float]:
         """(x, y) of a component on the floor plan."""
         return self.topology.coordinates(self.site(component))
+
+
+def array_name(tile: str, crossbar: int) -> str:
+    """Name of one array of a tile; the first one has the tile's.
+
+    Examples
+    --------
+    >>> array_name("tile(0,1)", 0), array_name("tile(0,1)", 3)
+    ('tile(0,1)', 'tile(0,1)[3]')
+    """
+    return f"{tile}[{crossbar}]" if crossbar else tile
 
 
 def router_name(topology: Topology, site: int) -> str:

@@ -34,9 +34,12 @@ class LineBuffer(InputBuffer):
 class Tile(LaterFields):
     """A crossbar with its converters, registers and line buffer."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"compensation", "programming"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"compensation", "crossbars", "programming"})
 
     crossbar: Crossbar
+    crossbars: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
+        1, description="Arrays of the tile, each as `crossbar` says, with registers of their own."
+    )
     dac: Dac = Dac()
     adc: Adc = Adc()
     mvm_latency: PositiveTime | None = Field(None, description="Integrate and convert, where one figure is known.")

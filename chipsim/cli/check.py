@@ -66,7 +66,7 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
     crossbar = tile.crossbar
     device = get_device(crossbar.device_name, **crossbar.device_parameters)
     phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
-    peak = 2 * crossbar.rows * crossbar.columns * len(chip.tiles) / peak_interval_ps(spec)
+    peak = 2 * crossbar.rows * crossbar.columns * len(chip.arrays) / peak_interval_ps(spec)
     kinds = Counter(str(data["kind"]) for _, data in chip.graph.nodes(data=True))
     return [
         ("description", spec.description.strip()),
@@ -100,7 +100,7 @@ def _known_faults(spec: InMemorySpec, chip: Chip) -> int:
     if crossbar.faults.map is None:
         return 0
     shape = (crossbar.rows, crossbar.columns, crossbar.encoding.lines)
-    return len(read_fault_map(Path(crossbar.faults.map), frozenset(chip.tiles), shape))
+    return len(read_fault_map(Path(crossbar.faults.map), frozenset(chip.arrays), shape))
 
 
 def _von_neumann_rows(spec: VonNeumannSpec) -> list[tuple[str, str]]:

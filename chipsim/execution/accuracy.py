@@ -72,23 +72,23 @@ class ValuesOutcome:
     signal_to_noise_db : dict of str to float or None
         Per matrix layer, noisy against ideal outputs, for the first programming.
     tile_mvms : dict of str to int
-        MVMs that each tile computed for the scored inputs.
-    integrated_conductance : dict of (tile, layer) to float
+        MVMs that each block computed for the scored inputs, by `PlacedBlock.name`: the tile's, if it is alone there.
+    integrated_conductance : dict of (block's name, layer) to float
         Siemens x seconds over all scored inputs, first programming.
-    reference_reads : dict of (tile, layer) to int
+    reference_reads : dict of (block's name, layer) to int
         MVMs spent on drift compensation at the asked-for age.
-    reference_conductance : dict of (tile, layer) to float
+    reference_conductance : dict of (block's name, layer) to float
         Siemens x seconds over those reads.
     refit_inputs : int
         Calibration inputs that affine factors were fitted with at the asked-for age; 0 where there are none.
-    refit_conductance : dict of (tile, layer) to float
+    refit_conductance : dict of (block's name, layer) to float
         Siemens x seconds over those inputs, first programming.
     refit_conversions : dict of str to ConversionCounts
-        What the conversions of each tile took for those inputs, first programming; as `conversion_counts`.
+        What the conversions of each block took for those inputs, first programming; as `conversion_counts`.
     writes : dict of str to WriteCounts
-        What writing each tile took, first programming; empty where that is not known.
+        What writing each block took, first programming; empty where that is not known.
     conversion_counts : dict of str to ConversionCounts
-        What the conversions of each tile took, first programming; empty where time and energy do not depend on it.
+        What the conversions of each block took, first programming; empty where time and energy do not depend on it.
     clipped_inputs, saturated_outputs : float
         Shares of all conversions, first programming.
     outputs : dict of str to ndarray
@@ -310,13 +310,13 @@ def note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
     for name, layer in analog.layers.items():
         clipped, converted = clipped + layer.clipped_inputs, converted + layer.converted_inputs
         for block in layer.blocks:
-            key = (block.placed.tile, name)
+            key = (block.placed.name, name)
             found.integrated_conductance[key] = block.integrated_conductance * seconds
             if block.ready.reference_reads:
                 found.reference_reads[key] = block.ready.reference_reads // 2
                 found.reference_conductance[key] = block.ready.reference_conductance * seconds
             if block.ready.writes is not None:
-                found.writes[block.placed.tile] = block.ready.writes
+                found.writes[block.placed.name] = block.ready.writes
             saturated += block.saturated_outputs
             conversions += block.conversions
     found.clipped_inputs = clipped / converted if converted else 0.0

@@ -35,7 +35,7 @@ class Refit:
     ----------
     affine : dict of str to Affine
         Of each matrix layer.
-    conductance : dict of (tile, layer) to float
+    conductance : dict of (block's name, layer) to float
         Siemens x codes over all of these MVMs.
     inputs : int
         How many there were.
@@ -130,7 +130,7 @@ def refit(
         return found[name]
 
     _layer_by_layer(reading, x, fit, chunk)
-    read = {(run.placed.tile, name): run for name, layer in reading.layers.items() for run in layer.blocks}
+    read = {(run.placed.name, name): run for name, layer in reading.layers.items() for run in layer.blocks}
     conductance = {key: run.integrated_conductance for key, run in read.items()}
     return network.with_affine(found), Refit(found, conductance, len(x), reading.conversion_counts())
 

@@ -36,9 +36,9 @@ def refit_arrays(plan: Plan, refit: Refit, block_path: BlockPath) -> Iterator[tu
             path = block_path(name, placed)
             columns = _channels(plan, name, placed)
             yield f"{path}/affine", np.stack([affine.scale[columns], affine.shift[columns]])
-            yield f"{path}/refit", np.array([refit.inputs, refit.conductance[placed.tile, name]])
+            yield f"{path}/refit", np.array([refit.inputs, refit.conductance[placed.name, name]])
             for kind in _COUNTS:
-                counts = getattr(refit.conversions.get(placed.tile), kind, None)
+                counts = getattr(refit.conversions.get(placed.name), kind, None)
                 if counts is not None:
                     yield f"{path}/refit_{kind}", counts
 
@@ -60,11 +60,11 @@ def stored_refit(plan: Plan, block_path: BlockPath, get: Callable[[str], Any], h
         for placed in layer.blocks:
             path = block_path(name, placed)
             factors[:, _channels(plan, name, placed)] = get(f"{path}/affine")
-            counted, conductance[placed.tile, name] = get(f"{path}/refit").tolist()
+            counted, conductance[placed.name, name] = get(f"{path}/refit").tolist()
             inputs = int(counted)
             counts = {kind: get(f"{path}/refit_{kind}") for kind in _COUNTS if has(f"{path}/refit_{kind}")}
             if counts:
-                conversions[placed.tile] = ConversionCounts(**counts)
+                conversions[placed.name] = ConversionCounts(**counts)
         affine[name] = Affine(factors[0], factors[1])
     return Refit(affine, conductance, inputs, conversions)
 

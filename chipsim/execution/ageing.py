@@ -168,7 +168,7 @@ class _Bench:
 
 @dataclass(frozen=True, slots=True)
 class _ProgrammedChip:
-    """One programming, with its cells as programmed and, where needed, at the time of reference answers; by tile."""
+    """One programming, with its cells as programmed and, where needed, at the time of reference answers; by block."""
 
     bench: _Bench
     sites: dict[str, list[BlockSite]]
@@ -184,8 +184,8 @@ class _ProgrammedChip:
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(bench.threads) as pool:
             cells = list(pool.map(BlockSite.program, every))
             start = list(pool.map(BlockSite.start, every, cells)) if bench.reads else []
-        tiles = [site.placed.tile for site in every]
-        return cls(bench, sites, dict(zip(tiles, cells, strict=True)), dict(zip(tiles, start, strict=False)))
+        names = [site.placed.name for site in every]
+        return cls(bench, sites, dict(zip(names, cells, strict=True)), dict(zip(names, start, strict=False)))
 
     @property
     def earliest_age_s(self) -> float:
@@ -196,7 +196,7 @@ class _ProgrammedChip:
         """The cells at an age, to derive other networks from."""
 
         def evaluated(site: BlockSite) -> BlockRun:
-            return site.run(site.evaluate(self.cells[site.placed.tile], age_s, compensated=False))
+            return site.run(site.evaluate(self.cells[site.placed.name], age_s, compensated=False))
 
         return self._network(Fidelity(True, True, age_s), evaluated)
 
@@ -204,11 +204,11 @@ class _ProgrammedChip:
         """The cells of a network, not read yet, with drift made up for."""
         if compensation.kind == "affine":
             return refit(plain, self.bench.moments, self.bench.split.calibration, self.bench.chunk)[0]
-        ready = {run.placed.tile: run.ready for layer in plain.layers.values() for run in layer.blocks}
+        ready = {run.placed.name: run.ready for layer in plain.layers.values() for run in layer.blocks}
 
         def referenced(site: BlockSite) -> BlockRun:
-            tile = site.placed.tile
-            return site.run(site.referenced(ready[tile], self.start[tile], compensation))
+            name = site.placed.name
+            return site.run(site.referenced(ready[name], self.start[name], compensation))
 
         return self._network(replace(plain.fidelity, compensated=True), referenced)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from chipsim.execution.block_path import cycle_rules
 from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, BlockSite, Fidelity, ReadyBlock
 from chipsim.execution.calibration import Ranges, device_of, finish_layer, input_vectors, vector_sizes
 from chipsim.execution.forward import Values, forward
-from chipsim.mapping.plan import LayerPlan, Plan, Replica
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica
 from chipsim.network.layers import MatrixLayer
 
 __all__ = ["IDEAL", "QUANTISED", "REFERENCE_READS", "AnalogNetwork", "Fidelity", "LayerRun", "program_network"]
@@ -126,13 +126,13 @@ class AnalogNetwork:
             run.cycle_rules = rules
 
     def conversion_counts(self) -> dict[str, ConversionCounts]:
-        """What the conversions of each tile took so far, where that was counted."""
+        """What the conversions of each block took so far, by the name of its place, where that was counted."""
         runs = [run for layer in self.layers.values() for run in layer.blocks if run.counted]
-        return {run.placed.tile: ConversionCounts.joined(run.counted) for run in runs}
+        return {run.placed.name: ConversionCounts.joined(run.counted) for run in runs}
 
     def tile_mvms(self) -> dict[str, int]:
-        """MVMs computed so far per tile, reference reads apart."""
-        return {run.placed.tile: run.mvms for layer in self.layers.values() for run in layer.blocks}
+        """MVMs computed so far per block, by the name of its place, reference reads apart."""
+        return {run.placed.name: run.mvms for layer in self.layers.values() for run in layer.blocks}
 
     def _multiply(self, layer: MatrixLayer, values: Values, pool: ThreadPoolExecutor) -> Values:
         sums, affine = self.layer_sums(layer, values, self._first_input, pool), self.layers[layer.name].affine
@@ -279,7 +279,7 @@ def block_sites(
         name: [
             BlockSite(
                 layer, placed, device, InputConverter(bits, ranges[name].input), ranges[name], seen, draw,
-                known.get(placed.tile, ()), fidelity.precision,
+                _of_block(known.get(placed.array, ()), placed), fidelity.precision,
             )
             for placed in layer.blocks
         ]
@@ -298,19 +298,32 @@ def run_sites(
     return AnalogNetwork(plan, fidelity, layers, threads)
 
 
+def _of_block(faults: Iterable[KnownFault], placed: PlacedBlock) -> list[KnownFault]:
+    """Faults of an array, counted from where a block's cells begin."""
+    moved = (
+        replace(
+            fault,
+            row=None if fault.row is None else fault.row - placed.first_row,
+            column=None if fault.column is None else fault.column - placed.first_column,
+        )
+        for fault in faults
+    )
+    return [fault for fault in moved if (fault.row or 0) >= 0 and (fault.column or 0) >= 0]
+
+
 def known_faults(plan: Plan) -> dict[str, list[KnownFault]]:
-    """The faults that the architecture's map names, by tile.
+    """The faults that the architecture's map names, by array.
 
     Raises
     ------
     SpecError
         If the map cannot be read.
     """
-    crossbar, tiles = plan.chip.spec.tile.crossbar, frozenset(plan.chip.tiles)
+    crossbar, arrays = plan.chip.spec.tile.crossbar, frozenset(plan.chip.arrays)
     found: dict[str, list[KnownFault]] = {}
     if crossbar.faults.map is not None:
         shape = (crossbar.rows, crossbar.columns, crossbar.encoding.lines)
-        for fault in read_fault_map(Path(crossbar.faults.map), tiles, shape):
+        for fault in read_fault_map(Path(crossbar.faults.map), arrays, shape):
             found.setdefault(fault.tile, []).append(fault)
     return found
 

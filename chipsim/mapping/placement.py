@@ -1,7 +1,8 @@
-"""`place`: blocks on tiles in order, one block per tile, and digital layers on digital units."""
+"""`place`: blocks on tiles in order, one block per array, and digital layers on digital units."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from chipsim.architecture.chip import Chip
@@ -39,7 +40,7 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
     packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
     blocks = {name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()}
     _check_capacity(network, chip, {name: copies[name] * sum(map(len, parts)) for name, parts in blocks.items()})
-    sites = iter(range(len(chip.tiles)))
+    arrays = _arrays(chip)
     layers = {
         layer.name: LayerPlan(
             layer,
@@ -48,7 +49,7 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
                 part
                 for number in range(copies[layer.name])
                 for part in _slices(
-                    packed[layer.name], blocks[layer.name], chip, sites, Replica(number, copies[layer.name])
+                    packed[layer.name], blocks[layer.name], chip, arrays, Replica(number, copies[layer.name])
                 )
             ),
         )
@@ -58,19 +59,27 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
     return Plan(network, chip, layers, _place_digital(network, chip, layers, gates), gates)
 
 
+def _arrays(chip: Chip) -> Iterator[tuple[int, int]]:
+    """Number of the tile, and which of its arrays, in order."""
+    return ((tile, crossbar) for tile in range(len(chip.tiles)) for crossbar in range(chip.spec.tile.crossbars))
+
+
 def _slices(
-    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip, sites: Iterator[int],
-    replica: Replica,
+    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip,
+    arrays: Iterator[tuple[int, int]], replica: Replica,
 ) -> Iterator[Slice]:  # fmt: skip
     for index, (matrix, parts) in enumerate(zip(matrices, blocks, strict=True)):
         for column in sorted({block.column for block in parts}):
             mine = [block for block in parts if block.column == column]
-            indices = [next(sites) for _ in mine]
+            places = [next(arrays) for _ in mine]
             yield Slice(
                 matrix.first_output_channel + mine[0].first_column,
                 mine[0].columns,
-                chip.neuron_units[indices[0]],
-                tuple(PlacedBlock(index, b, chip.tiles[site], replica) for b, site in zip(mine, indices, strict=True)),
+                chip.neuron_units[places[0][0]],
+                tuple(
+                    PlacedBlock(index, block, chip.tiles[tile], replica, crossbar)
+                    for block, (tile, crossbar) in zip(mine, places, strict=True)
+                ),
             )
 
 
@@ -88,15 +97,17 @@ def _checked(replicas: Mapping[str, int], network: Network) -> dict[str, int]:
 
 
 def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> None:
-    total, present = sum(needed.values()), len(chip.tiles)
+    blocks, crossbars = sum(needed.values()), chip.spec.tile.crossbars
+    total, present = math.ceil(blocks / crossbars), len(chip.tiles)
     if total <= present:
         return
     largest = sorted(needed, key=lambda name: -needed[name])[:5]
     listed = ", ".join(f"{name} {needed[name]}" for name in largest)
     more = f" and {len(needed) - len(largest)} more layers" if len(needed) > len(largest) else ""
+    what = "tiles" if crossbars == 1 else f"arrays, {crossbars} to a tile,"
     side = next(n for n in range(1, total + 1) if n * n >= total)
     raise CapacityError(
-        f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} (tiles needed: {listed}{more}); "
+        f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} ({what} needed: {listed}{more}); "
         f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars"
     )
 

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from chipsim.architecture.chip import Chip
-from chipsim.mapping.partition import Block, PackedMatrix
+from chipsim.mapping.partition import PackedMatrix
+from chipsim.mapping.places import WHOLE, PlacedBlock, Replica, check_places
 from chipsim.network.graph import Network
 from chipsim.network.layers import MatrixLayer
 
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """One of several copies of a layer's matrices, which take turns at its positions.
-
-    Attributes
-    ----------
-    number, of : int
-        Which one, from zero, of how many.
-
-    Examples
-    --------
-    >>> list(Replica(1, of=3).positions(8))
-    [1, 4, 7]
-    """
-
-    number: int = 0
-    of: int = 1
-
-    def positions(self, total: int) -> range:
-        """The positions that it computes of ``total``."""
-        return range(self.number, total, self.of)
-
-
-WHOLE = Replica()
-"""A layer without copies."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedBlock:
-    """A block, its tile and the replica that it belongs to."""
-
-    matrix: int
-    block: Block
-    tile: str
-    replica: Replica = WHOLE
+__all__ = ["WHOLE", "LayerPlan", "PlacedBlock", "Plan", "PlanRow", "Replica", "Slice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +69,15 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One line of the plan's table, per packed matrix."""
+    """One line of the plan's table, per packed matrix.
+
+    Attributes
+    ----------
+    tiles : int
+        That hold a part of it.
+    cells_used : float
+        Share of the cells of the arrays that it is on.
+    """
 
     layer: str
     matrix: str
@@ -138,10 +113,30 @@ class Plan:
     digital_units: dict[str, str]
     gate_units: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse blocks that lie over each other or beyond their array."""
+        check_places(self.chip, ((name, placed) for name, plan in self.layers.items() for placed in plan.blocks))
+
+    @property
+    def blocks(self) -> tuple[PlacedBlock, ...]:
+        """All blocks of all layers."""
+        return tuple(placed for plan in self.layers.values() for placed in plan.blocks)
+
     @property
     def tiles_used(self) -> int:
         """Tiles that hold weights."""
-        return sum(len(plan.blocks) for plan in self.layers.values())
+        return len({placed.tile for placed in self.blocks})
+
+    @property
+    def arrays_used(self) -> int:
+        """Arrays that hold weights."""
+        return len({placed.array for placed in self.blocks})
+
+    @property
+    def shared_tiles(self) -> frozenset[str]:
+        """Tiles that hold more than one block."""
+        held = Counter(placed.tile for placed in self.blocks)
+        return frozenset(tile for tile, count in held.items() if count > 1)
 
     @property
     def tile_mvms(self) -> int:
@@ -152,7 +147,7 @@ class Plan:
     def utilisation_cells(self) -> float:
         """Cells that hold weights / cells of the tiles used."""
         crossbar = self.chip.spec.tile.crossbar
-        cells = self.tiles_used * crossbar.rows * crossbar.columns
+        cells = self.tiles_used * self.chip.spec.tile.crossbars * crossbar.rows * crossbar.columns
         return sum(plan.cells_used for plan in self.layers.values()) / cells if cells else 0.0
 
     def rows(self) -> list[PlanRow]:
@@ -166,10 +161,11 @@ def _rows(plan: LayerPlan, chip: Chip) -> list[PlanRow]:
     for index, matrix in enumerate(plan.matrices):
         mine = [placed for placed in plan.blocks if placed.matrix == index]
         used = sum(matrix.cells_used(placed.block) for placed in mine)
+        arrays = len({placed.array for placed in mine})
         rows.append(
             PlanRow(
-                plan.layer.name, matrix.name, matrix.rows, matrix.columns, len(mine),
-                used / (len(mine) * crossbar.rows * crossbar.columns), plan.replicas, plan.layer.positions,
+                plan.layer.name, matrix.name, matrix.rows, matrix.columns, len({placed.tile for placed in mine}),
+                used / (arrays * crossbar.rows * crossbar.columns), plan.replicas, plan.layer.positions,
                 mine[0].tile, mine[-1].tile,
             )
         )  # fmt: skip

@@ -75,14 +75,14 @@ def balanced_replicas(
     """
     plan = place(network, chip, fixed)
     copies = {name: layer.replicas for name, layer in plan.layers.items()}
-    tiles = {name: len(layer.blocks) // layer.replicas for name, layer in plan.layers.items()}
+    arrays = {name: len(layer.blocks) // layer.replicas for name, layer in plan.layers.items()}
     work = {name: layer.layer.positions * interval_ps(layer) for name, layer in plan.layers.items()}
-    free = len(chip.tiles) - plan.tiles_used
+    free = len(chip.arrays) - plan.arrays_used
     while copies:
         slowest = max(copies, key=lambda name: work[name] / copies[name])
         full = copies[slowest] == plan.layers[slowest].layer.positions
-        if full or tiles[slowest] > free or slowest in (fixed or {}):
+        if full or arrays[slowest] > free or slowest in (fixed or {}):
             break
         copies[slowest] += 1
-        free -= tiles[slowest]
+        free -= arrays[slowest]
     return copies

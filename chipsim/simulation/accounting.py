@@ -41,19 +41,20 @@ def count_actions(plan: Plan, machine: Machine, makespan_ps: int) -> Ledger:
 
 def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
     spec, tile = plan.chip.spec, plan.chip.spec.tile
-    blocks = {placed.tile: placed.block for layer in plan.layers.values() for placed in layer.blocks}
+    places = {placed.name: placed for placed in plan.blocks}
     array = Action("array in and out", "byte", 0.0, "contained in the MVM's energy", "cell_array")
     read = _per_byte("read", tile.buffer, tile.buffer.energy_per_byte, "tile_buffer")
     issue = Action("issue", "MVM", spec.control_unit.energy_per_mvm, spec.control_unit.source_of("energy_per_mvm"))
     for server in machine.tiles:
-        block, label = blocks[server.name], server.name[len("tile") :]
+        where, block = places[server.name].tile, places[server.name].block
+        label = where[len("tile") :]
         rows = bytes_of(block.rows, spec.widths.activation_bits)
         columns = bytes_of(block.columns, spec.widths.partial_sum_bits)
         for action, each in _mvm_actions(spec, block.rows, block.columns):
-            ledger.add(server.name, "tile", action, server.layer, each * server.drains)
+            ledger.add(where, "tile", action, server.layer, each * server.drains)
         for action, amount in _cycle_actions(spec, block.columns, machine.counts.get(server.name), server.drains):
-            ledger.add(server.name, "tile", action, server.layer, amount)
-        ledger.add(server.name, "tile", array, server.layer, (rows + columns) * server.drains)
+            ledger.add(where, "tile", action, server.layer, amount)
+        ledger.add(where, "tile", array, server.layer, (rows + columns) * server.drains)
         ledger.add("buffer" + label, "tile buffer", read, server.layer, rows * server.loads)
         ledger.add("control" + label, "control unit", issue, server.layer, server.drains)
 
@@ -156,7 +157,7 @@ def _static(plan: Plan, machine: Machine) -> Iterator[tuple[str, str, float, str
     """(component, kind, watts, source) of every component that draws power."""
     spec, chip = plan.chip.spec, plan.chip
     gated = spec.power_gating
-    tiles = {tile.name for tile in machine.tiles}
+    tiles = {placed.tile for placed in plan.blocks}
     neurons = {neuron.name for neuron in machine.neurons}
     for tile, neuron in zip(chip.tiles, chip.neuron_units, strict=True):
         label = tile[len("tile") :]

@@ -28,7 +28,8 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
     first_rank : int
         Tie order of the first block within the layer.
     """
-    units = [_unit(machine, part, tile, last=tile is tiles[-1]) for tile in tiles]
+    places = zip(tiles, part.blocks, strict=True)
+    units = [_unit(machine, part, tile, placed.tile, last=tile is tiles[-1]) for tile, placed in places]
     for rank, (after, before) in enumerate(pairwise(units), first_rank + 1):
         before.after, after.before = after, before
         size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
@@ -43,13 +44,13 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
     )  # fmt: skip
 
 
-def _unit(machine: Machine, part: Slice, tile: TileServer, *, last: bool) -> ChainUnit:
+def _unit(machine: Machine, part: Slice, tile: TileServer, where: str, *, last: bool) -> ChainUnit:
     """The unit beside a tile; the last row block's has nobody before it."""
     spec = machine.spec.neuron_unit
     gate = machine.new_gate(tile.gate.positions)
     gate.expect(np.repeat(np.arange(gate.positions), 1 if last else 2))
     times = neuron_service_ps(machine.spec, 1, part.channels), to_ps(spec.latency), to_ps(spec.hop_latency)
-    name = machine.plan.chip.neuron_unit_of(tile.name)
+    name = machine.plan.chip.neuron_unit_of(where)
     unit = ChainUnit(name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect)
     unit.replica = tile.replica
     tile.places, tile.done_gate = unit.places, gate

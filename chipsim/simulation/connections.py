@@ -169,7 +169,7 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
 
 
 def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) -> None:
-    blocks = {placed.tile: placed.block for layer in machine.plan.layers.values() for placed in layer.blocks}
+    blocks = {placed.name: placed.block for placed in machine.plan.blocks}
     hop_ps = to_ps(machine.spec.neuron_unit.hop_latency)
     for neuron in machine.neurons:
         if isinstance(neuron, ChainUnit):

@@ -50,7 +50,9 @@ class ChipOutcome(Outcome):
     Attributes
     ----------
     tile_mvms : dict of str to int
-        MVMs per tile, over all inputs.
+        MVMs per block, over all inputs, by `PlacedBlock.name`; a block alone on a tile has the tile's.
+    block_busy_ps : dict of str to int
+        For how long array or converters worked on each block's.
     links : list of (name, source, target, packets, bytes, busy_ps)
     buffer_peaks : list of BufferPeak
     max_inputs_in_flight : int
@@ -59,6 +61,7 @@ class ChipOutcome(Outcome):
     """
 
     tile_mvms: dict[str, int]
+    block_busy_ps: dict[str, int]
     links: list[tuple[str, str, str, int, int, int]]
     buffer_peaks: list[BufferPeak]
     max_inputs_in_flight: int
@@ -268,10 +271,11 @@ def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: S
         latency_alone_ps=None if alone is None else alone.latency_ps,
         ledger=count_actions(plan, machine, makespan),
         timeline=run.timeline,
-        peak_tops=2 * cells * len(plan.chip.tiles) / peak_interval_ps(spec),
+        peak_tops=2 * cells * len(plan.chip.arrays) / peak_interval_ps(spec),
         utilisation_mean=sum(shares) / len(shares) if shares else 0.0,
         cost=cost,
         tile_mvms={tile.name: tile.drains for tile in machine.tiles},
+        block_busy_ps={tile.name: tile.busy for tile in machine.tiles},
         links=[
             (link.name, *link.edge, link.packets, link.bytes, link.busy) for link in machine.interconnect.links.values()
         ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,7 +58,7 @@ class Writes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TileLoading:
-    """How one tile was loaded, in picoseconds: its weights are there, its cells are written from start to end."""
+    """How one block was loaded, in picoseconds: its weights are there, its cells are written from start to end."""
 
     tile: str
     bytes: int
@@ -150,7 +151,7 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
     plan : Plan
         Its chip has ``tile.programming``.
     writes : mapping of str to Writes
-        For each tile that holds weights.
+        For each block, by the name of its place; a block alone on a tile has the tile's.
 
     Raises
     ------
@@ -161,7 +162,8 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
     -----
     The host sends the weights of one block after another, in plan order, over the links between it and the tiles
     (rules T8 to T10). A tile begins when its weights are there and fewer than ``tiles_in_parallel`` others are being
-    written; who waits is served in the order of arrival. Nothing else happens on the chip.
+    written; who waits is served in the order of arrival. Blocks on one tile are written one after another. Nothing
+    else happens on the chip.
     """
     programming = plan.chip.spec.tile.programming
     if programming is None:
@@ -170,14 +172,16 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
     clock, most = Clock(), programming.tiles_in_parallel
     turns = simpy.Resource(clock, capacity=max(1, len(arrived)) if most == "all" else most)
     spans: dict[str, tuple[int, int]] = {}
-    for tile, (_, time) in arrived.items():
-        writing = writing_ps(programming, writes[tile].groups, writes[tile].rounds)
-        clock.process(_write(clock, turns, tile, time, writing, spans))
+    tiles = {placed.name: placed.tile for placed in plan.blocks}
+    alone = {tile: simpy.Resource(clock) for tile in plan.shared_tiles}
+    for name, (_, time) in arrived.items():
+        writing = writing_ps(programming, writes[name].groups, writes[name].rounds)
+        clock.process(_write(clock, [*filter(None, [alone.get(tiles[name])]), turns], name, time, writing, spans))
     clock.run_all()
-    counts = [writes[tile] for tile in arrived]
+    counts = [writes[name] for name in arrived]
     pulses, verifies = sum(each.pulses for each in counts), sum(each.verifies for each in counts)
     return Loading(
-        tiles=tuple(TileLoading(tile, size, time, *spans[tile]) for tile, (size, time) in arrived.items()),
+        tiles=tuple(TileLoading(tiles[name], size, time, *spans[name]) for name, (size, time) in arrived.items()),
         weight_bits=weight_bits(plan.chip.spec),
         cells=sum(each.cells for each in counts),
         pulses=pulses,
@@ -190,15 +194,17 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
 
 
 def _write(
-    clock: Clock, turns: simpy.Resource, tile: str, arrived_ps: int, writing: int, spans: dict[str, tuple[int, int]]
-) -> Generator[Event, Any, None]:
-    """The process of one tile."""
+    clock: Clock, turns: list[simpy.Resource], name: str, arrived_ps: int, writing: int,
+    spans: dict[str, tuple[int, int]],
+) -> Generator[Event, Any, None]:  # fmt: skip
+    """The process of one block, which needs its tile's turn where others are on it, and then one of the chip's."""
     yield clock.timeout(arrived_ps)
-    with turns.request() as turn:
-        yield turn
+    with ExitStack() as held:
+        for resource in turns:
+            yield held.enter_context(resource.request())
         start = int(clock.now)
         yield clock.timeout(writing)
-        spans[tile] = start, int(clock.now)
+        spans[name] = start, int(clock.now)
 
 
 class _Arrival:
@@ -213,7 +219,7 @@ class _Arrival:
 
 
 def _send(plan: Plan) -> tuple[dict[str, tuple[int, int]], float]:
-    """Bytes and arrival in ps of each tile's weights, in plan order, and the joules of all transfers."""
+    """Bytes and arrival in ps of each block's weights, in plan order, and the joules of all transfers."""
     chip, spec = plan.chip, plan.chip.spec
     clock = Clock()
     interconnect = Interconnect(chip, clock, 0, 0)
@@ -224,11 +230,11 @@ def _send(plan: Plan) -> tuple[dict[str, tuple[int, int]], float]:
             weights, arrival = placed.block.rows * placed.block.columns, _Arrival()
             size = bytes_of(weights, weight_bits(spec)) + spec.widths.packet_header_bytes
             flow = interconnect.add_flow("host", layer.layer.name, size, len(flows), [(placed.tile, arrival)])
-            flows.append((placed.tile, flow, arrival))
+            flows.append((placed.name, flow, arrival))
             way = chip.path("host", placed.tile)
             joules += flow.bytes * sum(chip.graph.edges[edge]["energy_per_byte_j"] for edge in way)
     interconnect.close()
     for _, flow, _ in flows:
         interconnect.send(flow, 0, 0, 0)
     clock.run_all()
-    return {tile: (flow.bytes, arrival.time) for tile, flow, arrival in flows}, joules
+    return {name: (flow.bytes, arrival.time) for name, flow, arrival in flows}, joules

@@ -104,7 +104,7 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
                 )
             )  # fmt: skip
             if neuron is not None:
-                _feed(machine, tile, neuron, part, placed.block.row, block_rank)
+                _feed(machine, tile, neuron, part, placed, block_rank)
             block_rank += 1
         if chained and not preloaded:
             add_chain(machine, plan, part, tiles, first_rank)
@@ -114,9 +114,9 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, preloaded:
     phases = mvm_phases(machine.spec, placed.block.rows, placed.block.columns)
     if preloaded:
         phases = replace(phases, load_ps=0, drain_ps=0)
-    spec, counts = machine.spec.tile, machine.counts.get(placed.tile)
+    spec, counts = machine.spec.tile, machine.counts.get(placed.name)
     what = (
-        placed.tile, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
+        placed.name, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
         spec.sample_and_hold, machine.interconnect,
     )  # fmt: skip
     lengths = None
@@ -148,16 +148,19 @@ def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice) -> NeuronServer:
     return neuron
 
 
-def _feed(machine: Machine, tile: TileServer, neuron: NeuronServer, part: Slice, row: int, block: int) -> None:
+def _feed(
+    machine: Machine, tile: TileServer, neuron: NeuronServer, part: Slice, placed: PlacedBlock, block: int
+) -> None:
     tile.places = neuron.places
     neuron.tiles.append(tile)
-    if row == 0:
+    chip = machine.plan.chip
+    if chip.site(placed.tile) == chip.site(neuron.name):
         tile.done_gate = neuron.gate  # beside the neuron unit: no link in between
         return
     size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
     sink = EdgeSink(neuron.gate, [p // tile.replica.of for p in range(tile.replica.of * neuron.gate.positions)])
-    key = machine.order.key(tile.layer, block, tile.name)
-    tile.flow = machine.interconnect.add_flow(tile.name, tile.layer, size, key, [(neuron.name, sink)])
+    key = machine.order.key(tile.layer, block, placed.tile)
+    tile.flow = machine.interconnect.add_flow(placed.tile, tile.layer, size, key, [(neuron.name, sink)])
 
 
 def _own(plan: LayerPlan, replica: Replica) -> int:

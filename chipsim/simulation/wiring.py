@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chipsim.errors import MappingError
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import HOST, edges
 from chipsim.simulation.credits import bound_buffers
@@ -30,9 +31,16 @@ def build_machine(
 
     Raises
     ------
+    MappingError
+        If blocks share a tile.
     CapacityError
         If a bounded buffer is smaller than its working set.
     """
+    if plan.shared_tiles:
+        shared = min(plan.shared_tiles, key=plan.chip.tiles.index)
+        raise MappingError(
+            f"{shared} holds several blocks, whose times cannot be simulated: give each a tile of its own"
+        )
     machine = Machine.empty(plan, window)
     machine.counts = counts or {}
     add_servers(machine, preloaded=preloaded)
