@@ -88,7 +88,7 @@ def age_network(
     compensations = _compensations(settings.compensation, spec)
     ages_s = default_ages(device_of(spec)) if settings.ages is None else _ages(settings.ages)
     data = None if settings.data is None else load_data(settings.data)
-    network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.x.shape[1:])
+    network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.shapes)
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
     plan, split = place(network, build_chip(spec)), split_data(dataset)
     found = compute_ageing(

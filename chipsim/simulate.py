@@ -58,8 +58,8 @@ def run(
     model : str or Path
         ``"zoo:digits-mlp"``, ``"onnx:resnet50"`` or the path of an ONNX file.
     data : str or Path, optional
-        ``"zoo:digits"`` or an .npz file with ``x``, and optionally ``y`` and ``x_calibration``; without it a few
-        seeded standard-normal inputs.
+        ``"zoo:digits"`` or an .npz file with ``x`` (or an array per input of the network, by name), and optionally
+        ``y`` and ``x_calibration``; without it a few seeded standard-normal inputs.
     baseline : str or Path, optional
         An architecture of kind von-neumann.
     batch : int
@@ -156,8 +156,9 @@ def _simulate(
     other = _von_neumann(settings)
     settings, age_s = _age(settings, spec)
     data = None if settings.data is None else load_data(settings.data)
-    shape = None if data is None else data.x.shape[1:]
-    network = load_network(settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=shape)
+    network = load_network(
+        settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=None if data is None else data.shapes
+    )
     dataset = _dataset(settings, network, data)
     plan = place_with_replicas(network, build_chip(spec), settings.replicas)
     split = split_data(dataset)

@@ -57,11 +57,12 @@ def _count_batches(ledger: Ledger, spec: VonNeumannSpec, program: Program, batch
         ledger.add("vector_unit", "vector_unit", operation, demand.layer, demand.operations * batches)
         ledger.add(chip, chip, read, demand.layer, demand.on_chip_reads * batches)
         ledger.add(chip, chip, write, demand.layer, demand.on_chip_writes * batches)
-    arriving, leaving = inputs * program.input_bytes, inputs * program.output_bytes
+    leaving = inputs * program.output_bytes
     last = program.outputs[-1]
-    ledger.add("host", "host", receive, program.input_layer, arriving)
+    for each in program.arriving:
+        ledger.add("host", "host", receive, each.layer, inputs * each.bytes)
+        ledger.add(chip, chip, write, each.layer, 0 if each.staged else inputs * each.bytes)
     ledger.add("host", "host", send, last, leaving)
-    ledger.add(chip, chip, write, program.input_layer, arriving - batches * program.staged_input_bytes)
     ledger.add(chip, chip, read, last, leaving - batches * program.staged_output_bytes)
 
 

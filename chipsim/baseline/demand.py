@@ -65,8 +65,9 @@ def demand_of(
     made = tensors.by_name[layer.name].bytes_per_input * inputs
     spilled_out = made if layer.name in plan.spilled else 0
     chunks = chunks_of(plan, spilled_in + spilled_out, layer.positions * inputs)
-    # what the network's input hands on has arrived before the batch begins
-    awaits = tuple(tensor.name for tensor in spilled if tensor.name != network.input_layer.name)
+    # what the network's inputs hand on has arrived before the batch begins
+    given = {layer.name for layer in network.input_layers}
+    awaits = tuple(tensor.name for tensor in spilled if tensor.name not in given)
     if isinstance(layer, DigitalLayer):
         reads = sum(tensor.bytes_per_input for tensor in read) * inputs
         return LayerDemand(

@@ -121,7 +121,8 @@ class BaselineEngine:
         if not program.staged_input_bytes:
             self._arrived[batch].succeed()
             return
-        written = self.dram.request(self._key(batch, -1, 1), program.input_layer, "write", program.input_bytes)
+        for each in (each for each in program.arriving if each.staged):
+            written = self.dram.request(self._key(batch, -1, 1), each.layer, "write", each.bytes)
         if last:
             written.callbacks.append(trigger(self._arrived[batch]))
 

@@ -69,6 +69,15 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Arriving:
+    """What the host sends of one input layer, per input of the network, and whether it waits in DRAM."""
+
+    layer: str
+    bytes: int
+    staged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """One batch.
 
@@ -80,12 +89,12 @@ class Program:
     demands : tuple of LayerDemand
         Per layer, whole batch: for the ledger.
     busy : Busy
-    input_layer : str
+    arriving : tuple of Arriving
     outputs : tuple of str
         Tensors that leave for the host.
-    input_bytes, output_bytes : int
+    output_bytes : int
         Over the host link, per input of the network.
-    staged_input_bytes, staged_output_bytes : int
+    staged_output_bytes : int
         The part of them, for the whole batch, that waits in DRAM.
     staged_outputs : tuple of str
         The outputs among them that a layer writes.
@@ -95,13 +104,21 @@ class Program:
     segments: tuple[Segment, ...]
     demands: tuple[LayerDemand, ...]
     busy: Busy
-    input_layer: str
+    arriving: tuple[Arriving, ...]
     outputs: tuple[str, ...]
-    input_bytes: int
     output_bytes: int
-    staged_input_bytes: int
     staged_output_bytes: int
     staged_outputs: tuple[str, ...]
+
+    @property
+    def input_bytes(self) -> int:
+        """Over the host link, per input of the network."""
+        return sum(each.bytes for each in self.arriving)
+
+    @property
+    def staged_input_bytes(self) -> int:
+        """The part of them, for the whole batch, that waits in DRAM."""
+        return sum(each.bytes for each in self.arriving if each.staged) * self.inputs
 
     @property
     def spills(self) -> bool:
@@ -125,14 +142,17 @@ def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inpu
             else:
                 segments.append(step)
     tensors = plan.tensors
-    arriving = tensors.by_name[network.input_layer.name]
+    arriving = tuple(
+        Arriving(layer.name, tensors.by_name[layer.name].bytes_per_input, layer.name in plan.spilled)
+        for layer in network.input_layers
+    )
+    given = {each.layer for each in arriving}
     leaving = [tensors.by_name[name] for name in tensors.outputs]
     staged = [tensor for tensor in leaving if tensor.name in plan.spilled]
     return Program(
-        inputs, tuple(segments), demands, stepper.busy, arriving.name, tensors.outputs, arriving.bytes_per_input,
+        inputs, tuple(segments), demands, stepper.busy, arriving, tensors.outputs,
         sum(tensor.bytes_per_input for tensor in leaving),
-        arriving.bytes_per_input * inputs if arriving.name in plan.spilled else 0,
-        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(t.name for t in staged if t is not arriving),
+        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(t.name for t in staged if t.name not in given),
     )  # fmt: skip
 
 

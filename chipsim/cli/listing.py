@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chipsim.architecture.loader import list_architectures
 from chipsim.device import list_devices
 from chipsim.errors import InputError, nearest
-from chipsim.network.dataset import BUILT_IN
+from chipsim.network.archive import BUILT_IN
 from chipsim.network.zoo import list_networks
 
 KINDS: dict[str, Callable[[], list[str]]] = {

@@ -34,10 +34,11 @@ def forward(network: Network, x: Values, multiply: MatrixFunction, keep: Collect
     """
     readers = Counter(name for layer in network.layers.values() for name in layer.inputs)
     values: dict[str, Values] = {}
+    given = network.split_inputs(x)
     for layer in network.layers.values():
         operands = [values[name] for name in layer.inputs]
         if isinstance(layer, InputLayer):
-            values[layer.name] = x.astype(layer.dtype, copy=False)
+            values[layer.name] = given.pop(layer.name)
         elif isinstance(layer, MatrixLayer):
             values[layer.name] = multiply(layer, operands[0].reshape(len(x), *layer.input_shape))
         elif isinstance(layer, DigitalLayer):

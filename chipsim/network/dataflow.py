@@ -1,4 +1,4 @@
-"""`Dataflow`: an ONNX graph reduced to one data input, constants, and the nodes that touch data.
+"""`Dataflow`: an ONNX graph reduced to its data inputs, constants, and the nodes that touch data.
 
 It stands between the file and the layers: constants are computed, the batch (axis 0) is free, names are the file's.
 """
@@ -25,6 +25,24 @@ def kind_of(dtype: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class DataInput:
+    """An input that carries data.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        Without the batch.
+    dtype : str
+        As NumPy calls it.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
 class Dataflow:
     """What is left of a graph when everything constant is computed.
 
@@ -33,18 +51,14 @@ class Dataflow:
     name : str
         What messages call the model.
     nodes : tuple of onnx.NodeProto
-        In topological order; each reads the data input, directly or not.
+        In topological order; each reads a data input, directly or not.
     constants : dict of str to ndarray
         Those that a node or another constant reads.
-    input_name : str
-    input_shape : tuple of int
-        Without the batch.
+    inputs : tuple of DataInput
     outputs : tuple of str
     opset, ir_version : int
-    input_dtype : str
-        As NumPy calls it.
     batch : int or None
-        Of the file's input; None if it is free.
+        Of the file's inputs; None if it is free.
     domains : tuple of (str, int)
         Other domains than ONNX's own, and their versions.
     """
@@ -52,12 +66,10 @@ class Dataflow:
     name: str
     nodes: tuple[onnx.NodeProto, ...]
     constants: dict[str, Constant] = field(repr=False)
-    input_name: str
-    input_shape: Shape
+    inputs: tuple[DataInput, ...]
     outputs: tuple[str, ...]
     opset: int
     ir_version: int
-    input_dtype: str = "float32"
     batch: int | None = None
     domains: tuple[tuple[str, int], ...] = ()
 
@@ -68,7 +80,7 @@ class Dataflow:
     def with_nodes(
         self, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Constant], outputs: Sequence[str]
     ) -> Dataflow:
-        """The same input with other nodes, and those of the constants that they read."""
+        """The same inputs with other nodes, and those of the constants that they read."""
         used = {value for node in nodes for value in node.input}
         kept = {key: value for key, value in constants.items() if key in used}
         return replace(self, nodes=tuple(nodes), constants=kept, outputs=tuple(outputs))
@@ -91,7 +103,7 @@ class Dataflow:
         weights : bool
             If False, large weights become inputs: enough to infer shapes, and small.
         """
-        inputs = [helper.make_tensor_value_info(self.input_name, kind_of(self.input_dtype), [batch, *self.input_shape])]
+        inputs = [helper.make_tensor_value_info(i.name, kind_of(i.dtype), [batch, *i.shape]) for i in self.inputs]
         stored = []
         for name, value in self.constants.items():
             if not weights and value.size > LARGE_TENSOR:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import struct
-import zipfile
-import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.errors import DataError, nearest
+from chipsim.network.archive import BUILT_IN, arrays_of, checked_inputs, checked_labels, read_archive
 from chipsim.network.graph import Network
 from chipsim.network.layers import Shape
 from chipsim.streams import stream
 
-BUILT_IN = ("zoo:digits",)
+OWN = ("x", "y", "x_calibration")
+CALIBRATION = "_calibration"
 CALIBRATION_IMAGES = 128
 _SYNTHETIC = ("synthetic data", "synthetic calibration data")
-# what NumPy and zipfile raise on damaged archives, beside ValueError
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,15 @@ class Dataset:
     name : str
         What the user asked for.
     x : ndarray of float32, shape (n, ...)
+        Empty in an archive that names its inputs otherwise, until `fit_data` has joined them.
     y : ndarray of int64, shape (n,), or None
         Class of each input.
     x_calibration : ndarray of float32, shape (m, ...), or None
         Inputs that are not scored; ranges of converters are set with them.
     sha256 : str
         Hash of the file, or of the values where there is none.
+    named : mapping of str to ndarray
+        All arrays of numbers in the archive, by name.
     """
 
     name: str
@@ -49,6 +49,13 @@ class Dataset:
     y: NDArray[np.int64] | None
     x_calibration: NDArray[np.float32] | None
     sha256: str
+    named: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of one example in each array."""
+        found = {name: values.shape[1:] for name, values in self.named.items() if values.ndim > 1}
+        return found | ({"x": self.x.shape[1:]} if self.x.size else {})
 
 
 def load_data(name_or_path: str) -> Dataset:
@@ -58,7 +65,8 @@ def load_data(name_or_path: str) -> Dataset:
     ----------
     name_or_path : str
         ``"zoo:digits"`` (450 test images, shape (n, 1, 8, 8), pixels from 0 to 1) or the path of an archive with
-        ``x``, and optionally ``y`` (whole numbers, one per input) and ``x_calibration``.
+        ``x``, and optionally ``y`` (whole numbers, one per input) and ``x_calibration``. For a network with several
+        inputs it has an array per input, by the input's name, and optionally ``NAME_calibration`` of each.
 
     Raises
     ------
@@ -75,37 +83,99 @@ def load_data(name_or_path: str) -> Dataset:
     if name_or_path.startswith("zoo:"):
         hint = nearest(name_or_path, BUILT_IN)
         raise DataError(f"no data called {name_or_path!r}; there is {', '.join(BUILT_IN)}, or give an .npz file{hint}")
-    content = _read(Path(name_or_path))
-    arrays = _arrays(content, name_or_path, ("x", "y", "x_calibration"))
-    if "x" not in arrays:
+    content = read_archive(Path(name_or_path))
+    arrays = arrays_of(content, name_or_path, OWN)
+    named = {key: values for key, values in arrays.items() if key != "y" and values.dtype.kind in "fiub"}
+    inputs = [key for key in named if not key.endswith(CALIBRATION)]
+    if "x" not in arrays and not inputs:
         raise DataError(f"{name_or_path}: has no array 'x'; save the inputs with numpy.savez(path, x=inputs)")
-    x = _inputs(arrays["x"], "x", name_or_path)
-    y = _labels(arrays["y"], len(x), name_or_path) if "y" in arrays else None
+    x = checked_inputs(arrays["x"], "x", name_or_path) if "x" in arrays else np.zeros(0, np.float32)
     calibration = None
-    if "x_calibration" in arrays:
-        calibration = _inputs(arrays["x_calibration"], "x_calibration", name_or_path)
-        if calibration.shape[1:] != x.shape[1:]:
-            raise DataError(
-                f"{name_or_path}: 'x_calibration' has inputs of shape {calibration.shape[1:]}, "
-                f"'x' of shape {x.shape[1:]}; they must be equal"
-            )
-    return Dataset(name_or_path, x, y, calibration, hashlib.sha256(content).hexdigest())
+    if "x" in arrays and "x_calibration" in arrays:
+        calibration = _calibration(arrays["x_calibration"], "x", x, name_or_path)
+    y = None
+    if "y" in arrays:  # inputs of other names are counted when the network is known
+        y = checked_labels(arrays["y"], len(x) if x.size else arrays["y"].size, name_or_path)
+    return Dataset(name_or_path, x, y, calibration, hashlib.sha256(content).hexdigest(), named)
 
 
 def fit_data(dataset: Dataset, network: Network) -> Dataset:
-    """The same data in the shape that a network takes.
+    """The same data in the shape that a network takes; several inputs are joined (`Network.join_inputs`).
 
     Raises
     ------
     DataError
-        If an input has another shape than the network's, beyond axes of size one and flattening.
+        If an array is missing, has another number of inputs than the others, or an input has another shape than the
+        network's, beyond axes of size one and flattening.
     """
-    wanted = network.input_shape
-    x = _fit(dataset.x, wanted, dataset.name, network.name)
-    calibration = dataset.x_calibration
-    if calibration is not None:
-        calibration = _fit(calibration, wanted, dataset.name, network.name)
-    return replace(dataset, x=x, x_calibration=calibration)
+    layers = network.input_layers
+    if len(layers) == 1 and dataset.x.size:
+        x, calibration = {layers[0].name: dataset.x}, {layers[0].name: dataset.x_calibration}
+    else:
+        _check_names(dataset, network)
+        x = {layer.name: checked_inputs(dataset.named[layer.name], layer.name, dataset.name) for layer in layers}
+        calibration = {name: _named_calibration(dataset, name, values) for name, values in x.items()}
+    _check_counts(x, dataset, "")
+    whole = {name: values for name, values in calibration.items() if values is not None}
+    if whole and len(whole) < len(x):
+        lacking = next(name for name in x if name not in whole)
+        raise DataError(f"{dataset.name}: has no array {lacking + CALIBRATION!r}; give one for every input or none")
+    _check_counts(whole, dataset, CALIBRATION)
+    return replace(
+        dataset,
+        x=_joined(x, network, dataset.name),
+        x_calibration=_joined(whole, network, dataset.name) if whole else None,
+        named={},
+    )
+
+
+def _check_names(dataset: Dataset, network: Network) -> None:
+    wanted = [layer.name for layer in network.input_layers]
+    missing = [name for name in wanted if name not in dataset.named]
+    if missing:
+        has = ", ".join(repr(name) for name in dataset.named if not name.endswith(CALIBRATION)) or "none"
+        mend = f"save them with numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)})"
+        raise DataError(
+            f"{dataset.name}: has no array {missing[0]!r}; {network.name} has the inputs "
+            f"{', '.join(map(repr, wanted))}, the archive {has}{nearest(missing[0], list(dataset.named))}: {mend}"
+        )
+
+
+def _check_counts(arrays: Mapping[str, NDArray[Any]], dataset: Dataset, suffix: str) -> None:
+    """All inputs, and the labels, must be as many."""
+    counts = {name + suffix: len(values) for name, values in arrays.items()}
+    if not suffix and dataset.y is not None:
+        counts["y"] = len(dataset.y)
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name!r} has {count}" for name, count in counts.items())
+        raise DataError(f"{dataset.name}: its arrays have different numbers of inputs: {listed}")
+
+
+def _named_calibration(dataset: Dataset, name: str, x: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    values = dataset.named.get(name + CALIBRATION)
+    return None if values is None else _calibration(values, name, x, dataset.name)
+
+
+def _calibration(values: NDArray[Any], key: str, x: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    calibration = checked_inputs(values, key + CALIBRATION, name)
+    if calibration.shape[1:] != x.shape[1:]:
+        raise DataError(
+            f"{name}: {key + CALIBRATION!r} has inputs of shape {calibration.shape[1:]}, "
+            f"{key!r} of shape {x.shape[1:]}; they must be equal"
+        )
+    return calibration
+
+
+def _joined(arrays: Mapping[str, NDArray[np.float32]], network: Network, name: str) -> NDArray[np.float32]:
+    several = len(network.input_layers) > 1
+    return network.join_inputs(
+        {
+            layer.name: _fit(
+                arrays[layer.name], layer.output_shape, name, network.name, repr(layer.name) if several else ""
+            )
+            for layer in network.input_layers
+        }
+    )
 
 
 def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
@@ -127,74 +197,19 @@ def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
 
 def _digits(name: str) -> Dataset:
     content = (files("chipsim.network") / "data" / "digits.npz").read_bytes()
-    arrays = _arrays(content, name, ("images", "labels", "train", "test"))
+    arrays = arrays_of(content, name, ("images", "labels", "train", "test"))
     images = (arrays["images"][:, None] / np.float32(16)).astype(np.float32)
     test, calibration = arrays["test"], arrays["train"][:CALIBRATION_IMAGES]
     labels = arrays["labels"][test].astype(np.int64)
     return Dataset(name, images[test], labels, images[calibration], hashlib.sha256(content).hexdigest())
 
 
-def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a device may never end
-            raise DataError(f"{path} is no file")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}; give an .npz archive or one of {', '.join(BUILT_IN)}") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _arrays(content: bytes, name: str, wanted: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Those of the wanted arrays that an archive holds; pickled objects are never opened."""
-    if not content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        raise DataError(f"{name}: is not an .npz archive; write one with numpy.savez(path, x=inputs)")
-    arrays: dict[str, NDArray[Any]] = {}
-    key = "x"
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            for key in wanted:
-                if key in archive.files:
-                    arrays[key] = archive[key]
-    except ValueError as error:
-        if "pickle" not in str(error).lower():
-            raise DataError(f"{name}: array {key!r} is damaged: {error}; write the archive again") from None
-        raise DataError(f"{name}: array {key!r} holds Python objects, which are not opened; save numbers") from None
-    except _DAMAGE as error:
-        raise DataError(f"{name}: is damaged or was cut off ({error}); write the archive again") from None
-    return arrays
-
-
-def _inputs(values: NDArray[Any], key: str, name: str) -> NDArray[np.float32]:
-    if values.dtype.kind not in "fiub":
-        raise DataError(f"{name}: {key!r} holds {values.dtype}, not numbers")
-    if values.ndim < 2 or values.size == 0:
-        raise DataError(
-            f"{name}: {key!r} has the shape {values.shape}; it must hold at least one input, the batch first"
-        )
-    if not np.isfinite(values).all():
-        raise DataError(f"{name}: {key!r} holds NaN or infinite values; remove them")
-    with np.errstate(over="ignore"):
-        result = values.astype(np.float32)
-    if not np.isfinite(result).all():
-        raise DataError(f"{name}: {key!r} holds values too large for float32; scale them down")
-    return result
-
-
-def _labels(values: NDArray[Any], count: int, name: str) -> NDArray[np.int64]:
-    if values.dtype.kind not in "iu":
-        raise DataError(f"{name}: 'y' holds {values.dtype}; labels must be whole numbers (int64)")
-    if values.shape != (count,):
-        raise DataError(f"{name}: 'y' has the shape {values.shape}; it must be ({count},), one label per input in 'x'")
-    return values.astype(np.int64)
-
-
-def _fit(x: NDArray[np.float32], wanted: Shape, name: str, network: str) -> NDArray[np.float32]:
+def _fit(x: NDArray[np.float32], wanted: Shape, name: str, network: str, key: str) -> NDArray[np.float32]:
     given = x.shape[1:]
     same = [size for size in given if size != 1] == [size for size in wanted if size != 1]
     flat = (len(given) == 1 or len(wanted) == 1) and int(np.prod(given)) == int(np.prod(wanted))
     if not (same or flat):
         turned = sorted(given) == sorted(wanted)
         mend = "transpose the axes (reshaping would mix up the values)" if turned else "give inputs of that shape"
-        raise DataError(f"{name}: its inputs have the shape {given}, but {network} takes {wanted}; {mend}")
+        raise DataError(f"{name}: {key or 'its'} inputs have the shape {given}, but {network} takes {wanted}; {mend}")
     return np.ascontiguousarray(x.reshape(len(x), *wanted), np.float32)

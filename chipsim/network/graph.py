@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Shape
 
@@ -25,7 +30,7 @@ class Network:
     onnx_bytes : bytes
         The model that the layers were read from (weights replaced where synthetic), for the reference run.
     input_name : str
-        Name of the data input in ``onnx_bytes``.
+        Name of the first data input in ``onnx_bytes``; all of them are the names of `input_layers`.
     sha256 : str
         Hash of the file as the user gave it.
     notes : tuple of str
@@ -42,14 +47,41 @@ class Network:
     notes: tuple[str, ...] = ()
 
     @property
+    def input_layers(self) -> list[InputLayer]:
+        """The layers that stand for what the network is given: one, or several that make up an input together."""
+        return [layer for layer in self.layers.values() if isinstance(layer, InputLayer)]
+
+    @property
     def input_layer(self) -> InputLayer:
-        """The layer that stands for the network's input."""
-        return next(layer for layer in self.layers.values() if isinstance(layer, InputLayer))
+        """The first of them."""
+        return self.input_layers[0]
 
     @property
     def input_shape(self) -> Shape:
-        """Shape of one input, without the batch."""
-        return self.input_layer.output_shape
+        """Shape of one input, without the batch; of several input layers all values one after another."""
+        first, *others = self.input_layers
+        if not others:
+            return first.output_shape
+        return (sum(math.prod(layer.output_shape) for layer in (first, *others)),)
+
+    def join_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """What each input layer is given as one array, shape (n, *input_shape); `split_inputs` undoes it."""
+        first, *others = self.input_layers
+        if not others:
+            return np.ascontiguousarray(arrays[first.name], np.float32)
+        parts = [arrays[layer.name].reshape(len(arrays[layer.name]), -1) for layer in (first, *others)]
+        return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+
+    def split_inputs(self, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """What each input layer is given, shape (n, *its shape), in the type that it takes."""
+        layers, start, found = self.input_layers, 0, {}
+        flat = x.reshape(len(x), -1)
+        for layer in layers:
+            size = math.prod(layer.output_shape)
+            part = x if len(layers) == 1 else flat[:, start : start + size]
+            found[layer.name] = part.reshape(len(x), *layer.output_shape).astype(layer.dtype, copy=False)
+            start += size
+        return found
 
     @property
     def matrix_layers(self) -> list[MatrixLayer]:

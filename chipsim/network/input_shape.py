@@ -1,8 +1,8 @@
-"""`DeclaredInput`: the one input that carries data, and what binds the sizes that a file leaves open."""
+"""`DeclaredInput`: an input that carries data, and what binds the sizes that a file leaves open."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -20,9 +20,12 @@ TYPES = frozenset(
 )
 
 
+DataShapes = Shape | Mapping[str, Shape]
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredInput:
-    """The data input as the file declares it.
+    """A data input as the file declares it.
 
     Attributes
     ----------
@@ -74,22 +77,36 @@ class DeclaredInput:
             f"--shape {self.name}={shape} sets another"
         )
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether the file gives all sizes, the batch's apart."""
+        return self.sizes is not None and all(isinstance(size, int) for size in self.sizes)
 
-def declared_input(
+
+def declared_inputs(
     graph: onnx.GraphProto, read: Collection[str], constants: Collection[str], name: str
-) -> DeclaredInput:
-    """The one input that nodes read and that is no weight.
+) -> list[DeclaredInput]:
+    """The inputs that nodes read and that are no weights, in the file's order.
 
     Raises
     ------
     ModelError
-        If there is not exactly one, or it holds no numbers.
+        If there is none, one holds no numbers, or their batches differ.
     """
     inputs = [value for value in graph.input if value.name not in constants and value.name in read]
-    if len(inputs) != 1:
-        listed = ", ".join(repr(value.name) for value in inputs) or "none"
-        raise ModelError(f"{name}: chipsim runs networks with one data input; this one has {len(inputs)} ({listed})")
-    (value,) = inputs
+    if not inputs:
+        raise ModelError(f"{name}: none of its nodes reads an input; export it with the data as an input")
+    found = [_declared(value, name) for value in inputs]
+    fixed = {given.name: given.batch for given in found if given.batch is not None}
+    if len(set(fixed.values())) > 1:
+        listed = ", ".join(f"{key!r} has {batch}" for key, batch in fixed.items())
+        raise ModelError(
+            f"{name}: axis 0 of every input must be the same batch ({listed}); export it with a free batch"
+        )
+    return found
+
+
+def _declared(value: onnx.ValueInfoProto, name: str) -> DeclaredInput:
     kind = value.type.tensor_type
     if kind.elem_type not in TYPES:
         raise ModelError(f"{name}: input {value.name!r} does not hold numbers; convert the model to float32")
@@ -106,34 +123,57 @@ def declared_input(
 
 
 def candidate_shapes(
-    declared: DeclaredInput, asked: Mapping[str, Shape], data: Shape | None, name: str
-) -> list[tuple[Shape, tuple[str, ...]]]:
-    """Shapes of one example to try in turn, and what to say about each.
+    declared: Sequence[DeclaredInput], asked: Mapping[str, Shape], data: DataShapes | None, name: str
+) -> list[tuple[tuple[Shape, ...], tuple[str, ...]]]:
+    """Shapes of one example of each input to try in turn, and what to say about each.
 
     Parameters
     ----------
-    declared : DeclaredInput
+    declared : sequence of DeclaredInput
     asked : mapping of str to tuple of int
         Input -> shape with a batch of one, see `parse_shapes`.
-    data : tuple of int, optional
-        Shape of one example of the data.
+    data : tuple of int or mapping of str to tuple of int, optional
+        Shape of one example of the data: of the only input, or by name (``x`` stands for the only one).
     name : str
         Of the model.
     """
-    if unknown := next((key for key in asked if key != declared.name), None):
-        close = nearest(unknown, [declared.name])
-        raise InputError(f"--shape {unknown}: {name} has no such input; it is called {declared.name!r}{close}")
-    if declared.name in asked:
-        return [(declared.bound_by(asked[declared.name][1:], f"--shape {declared.name}"), ())]
-    if declared.sizes is not None and all(isinstance(size, int) for size in declared.sizes):
-        return [(declared.guessed(1), ())]
-    if data is not None and (declared.sizes is None or len(declared.sizes) == len(data)):
-        return [(declared.bound_by(data, "--data"), ())]
-    if declared.sizes is None:
-        raise ModelError(
-            f"{name}: does not say what shape its input {declared.name!r} has; give --shape {declared.name}=1x3x224x224"
+    names = [given.name for given in declared]
+    if unknown := next((key for key in asked if key not in names), None):
+        called = f"it is called {names[0]!r}" if len(names) == 1 else f"there are {', '.join(map(repr, names))}"
+        raise InputError(f"--shape {unknown}: {name} has no such input; {called}{nearest(unknown, names)}")
+    known = {given.name: _known(given, asked, _shape_of_data(given, names, data)) for given in declared}
+    for given in declared:
+        if known[given.name] is None and given.sizes is None:
+            raise ModelError(
+                f"{name}: does not say what shape its input {given.name!r} has; give --shape {given.name}=1x3x224x224"
+            )
+    sizes = GUESSES if None in known.values() else GUESSES[:1]
+    return [
+        (
+            tuple(known[given.name] or given.guessed(size) for given in declared),
+            tuple(given.note(size) for given in declared if known[given.name] is None),
         )
-    return [(declared.guessed(size), (declared.note(size),)) for size in GUESSES]
+        for size in sizes
+    ]
+
+
+def _shape_of_data(given: DeclaredInput, names: Sequence[str], data: DataShapes | None) -> Shape | None:
+    if isinstance(data, tuple):
+        data = {"x": data}
+    if data is None or given.name in data:
+        return None if data is None else data[given.name]
+    return data.get("x") if len(names) == 1 else None
+
+
+def _known(given: DeclaredInput, asked: Mapping[str, Shape], data: Shape | None) -> Shape | None:
+    """Sizes that the user, the file or the data bind; None where some are open."""
+    if given.name in asked:
+        return given.bound_by(asked[given.name][1:], f"--shape {given.name}")
+    if given.is_bound:
+        return given.guessed(1)
+    if data is not None and (given.sizes is None or len(given.sizes) == len(data)):
+        return given.bound_by(data, "--data")
+    return None
 
 
 def parse_shapes(texts: Collection[str]) -> dict[str, Shape]:

@@ -10,7 +10,7 @@ import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
-from chipsim.network.dataflow import Dataflow
+from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Shape
 from chipsim.network.operators import DROPPED, READERS
 from chipsim.network.operators.generic import read_generic
@@ -71,10 +71,12 @@ class _Reading:
 
     @classmethod
     def start(cls, flow: Dataflow) -> _Reading:
-        first = InputLayer(flow.input_name, (), flow.input_shape, flow.input_dtype, position_axes=_input_axes(flow))
+        layers: dict[str, AnyLayer] = {
+            given.name: InputLayer(given.name, (), given.shape, given.dtype, position_axes=_input_axes(flow, given))
+            for given in flow.inputs
+        }
         read = frozenset([*(value for node in flow.nodes for value in node.input), *flow.outputs])
-        constants, made_by = dict(flow.constants), {flow.input_name: first.name}
-        return cls(flow, infer_shapes(flow), constants, {first.name: first}, made_by, read)
+        return cls(flow, infer_shapes(flow), dict(flow.constants), layers, {name: name for name in layers}, read)
 
     def add(self, node: onnx.NodeProto, name: str) -> None:
         constants = shape_constants(node, self.shapes, self.constants, self.flow)
@@ -147,10 +149,10 @@ class _Reading:
         )
 
 
-def _input_axes(flow: Dataflow) -> int:
-    """Axes of the network's input that are positions: three where it is a volume that something slides over."""
+def _input_axes(flow: Dataflow, given: DataInput) -> int:
+    """Axes of an input that are positions: three where it is a volume that something slides over."""
     slides = {"AveragePool", "Conv", "ConvTranspose", "MaxPool"}
-    return 3 if len(flow.input_shape) == 4 and any(node.op_type in slides for node in flow.nodes) else 2
+    return 3 if len(given.shape) == 4 and any(node.op_type in slides for node in flow.nodes) else 2
 
 
 def _has_batch(shape: Shape) -> bool:
@@ -171,7 +173,7 @@ def _free_name(name: str, taken: Mapping[str, AnyLayer]) -> str:
 
 def _layer_names(flow: Dataflow) -> list[str]:
     """The nodes' own names where they are unique, else operator and number."""
-    count = Counter([flow.input_name, *(node.name for node in flow.nodes)])
+    count = Counter([*(given.name for given in flow.inputs), *(node.name for node in flow.nodes)])
     taken, names = set(count), []
     numbers: Counter[str] = Counter()
     for node in flow.nodes:

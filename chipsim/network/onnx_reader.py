@@ -14,7 +14,7 @@ from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
 from chipsim.network.graph import Network
-from chipsim.network.input_shape import GUESSES, candidate_shapes, declared_input
+from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, declared_inputs
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import label_of, load_model
@@ -24,7 +24,7 @@ from chipsim.network.synthetic import synthetic_weights
 
 def read_onnx(
     source: bytes | Path, name: str, *, synthetic_seed: int | None = None, shapes: Mapping[str, Shape] | None = None,
-    data_shape: Shape | None = None,
+    data_shape: DataShapes | None = None,
 ) -> Network:  # fmt: skip
     """Read a network.
 
@@ -38,20 +38,20 @@ def read_onnx(
         Replace all weights by random ones drawn with this seed (see `chipsim.network.synthetic`).
 
     shapes : mapping of str to tuple of int, optional
-        Shape of the input, batch of one included, where the file leaves sizes open.
-    data_shape : tuple of int, optional
-        Shape of one example of the data, which binds them otherwise.
+        Shapes of inputs, batch of one included, where the file leaves sizes open.
+    data_shape : tuple of int, or mapping of str to tuple of int, optional
+        Shape of one example of the data, or of each input's, which binds them otherwise.
 
     Returns
     -------
     Network
-        Axis 0 of the file's input is the batch; batch normalisation, constant scales and activations are merged
+        Axis 0 of every input is the batch; batch normalisation, constant scales and activations are merged
         into the layer before them where nothing else reads that layer.
 
     Raises
     ------
     ModelError
-        If the file is damaged, incomplete, has several inputs or sizes that do not fit together.
+        If the file is damaged, incomplete or has no input or sizes that do not fit together.
     InputError
         If ``shapes`` or ``data_shape`` do not fit the input.
     UnsupportedOperatorError
@@ -66,16 +66,16 @@ def read_onnx(
 
 
 def _read(
-    source: bytes | Path, name: str, synthetic_seed: int | None, shapes: Mapping[str, Shape], data: Shape | None
+    source: bytes | Path, name: str, synthetic_seed: int | None, shapes: Mapping[str, Shape], data: DataShapes | None
 ) -> Network:
     model, sha256 = load_model(source, name)
     constants = stored_constants(model.graph, name)
-    declared = declared_input(model.graph, _values_read(model.graph), constants, name)
+    declared = declared_inputs(model.graph, _values_read(model.graph), constants, name)
     candidates = candidate_shapes(declared, shapes, data, name)
     first: ModelError | None = None
-    for shape, notes in candidates:
+    for bound, notes in candidates:
         try:
-            flow = reduce_model(model, name, constants, declared, shape)
+            flow = reduce_model(model, name, constants, declared, bound)
             if synthetic_seed is not None:
                 flow = synthetic_weights(flow, synthetic_seed)
             _check_finite(flow)
@@ -86,9 +86,11 @@ def _read(
             if len(candidates) == 1:
                 raise
             first = first or error
+    free = [given for given in declared if given.name not in shapes and not given.is_bound]
+    written = ", ".join(f"input {given.name!r} is {given.written}" for given in free)
     raise ModelError(
-        f"{name}: input {declared.name!r} is {declared.written}, and no size of {', '.join(map(str, GUESSES))} "
-        f"works for what is open; give --shape {declared.name}=1x3x224x224 (with 1: {first})"
+        f"{name}: {written}, and no size of {', '.join(map(str, GUESSES))} "
+        f"works for what is open; give --shape {free[0].name}=1x3x224x224 (with 1: {first})"
     )
 
 
@@ -108,7 +110,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         onnx_bytes=(free_batch(flow) if batched else flow)
         .model(output_shapes=plain)
         .SerializeToString(deterministic=True),
-        input_name=flow.input_name,
+        input_name=flow.inputs[0].name,
         sha256=sha256,
         notes=(*notes, *_shared_weights(flow)),
     )

@@ -10,7 +10,7 @@ import onnx
 from chipsim.errors import ModelError
 from chipsim.network.branches import Unfolding, array_of
 from chipsim.network.constants import Constants, attributes_of
-from chipsim.network.dataflow import Dataflow
+from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.input_shape import DeclaredInput
 from chipsim.network.layers import Shape
 from chipsim.network.model_file import opset_of
@@ -30,7 +30,7 @@ def stored_constants(graph: onnx.GraphProto, name: str) -> Constants:
 
 
 def reduce_model(
-    model: onnx.ModelProto, name: str, constants: Constants, data: DeclaredInput, shape: Shape
+    model: onnx.ModelProto, name: str, constants: Constants, declared: Sequence[DeclaredInput], shapes: Sequence[Shape]
 ) -> Dataflow:
     """Compute a checked model's constants, decide its conditions and keep the nodes that touch data.
 
@@ -41,9 +41,9 @@ def reduce_model(
         What messages call the model.
     constants : dict of str to ndarray
         From `stored_constants`.
-    data : DeclaredInput
-    shape : tuple of int
-        Of one example.
+    declared : sequence of DeclaredInput
+    shapes : sequence of tuple of int
+        Of one example of each.
 
     Raises
     ------
@@ -52,8 +52,10 @@ def reduce_model(
     UnsupportedOperatorError
         If chipsim does not run a node.
     """
+    inputs = tuple(DataInput(given.name, shape, given.dtype) for given, shape in zip(declared, shapes, strict=True))
+    batch = next((given.batch for given in declared if given.batch is not None), None)
     start = Dataflow(
-        name, (), {}, data.name, shape, (), opset_of(model), 10, data.dtype, data.batch,
+        name, (), {}, inputs, (), opset_of(model), 10, batch,
         tuple((item.domain, item.version) for item in model.opset_import if item.domain not in ("", "ai.onnx")),
     )  # fmt: skip
     unfolding = Unfolding(name, start.opset, lambda nodes, known: constants_from_shapes(start, nodes, known), constants)
@@ -68,7 +70,7 @@ def reduce_model(
                 f"{name}: output {output!r} does not depend on the input; remove it from the model's outputs"
             )
     flow = start.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs)
-    return flow if data.batch in (None, 1) else free_batch(flow)
+    return flow if batch in (None, 1) else free_batch(flow)
 
 
 def _wanted(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:

@@ -98,7 +98,8 @@ def _run(
     session: onnxruntime.InferenceSession, network: Network, names: list[str], x: Values, shapes: list[Shape]
 ) -> list[Any]:
     try:
-        results = session.run(names, {network.input_name: np.ascontiguousarray(x, network.input_layer.dtype)})
+        feeds = {name: np.ascontiguousarray(values) for name, values in network.split_inputs(x).items()}
+        results = session.run(names, feeds)
     except Exception as error:  # onnxruntime's exceptions share no base class
         if len(x) > 1:
             raise _BatchError from error

@@ -22,7 +22,7 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     ModelError
         If the graph's sizes do not fit together.
     """
-    shapes: dict[str, Shape] = {flow.input_name: (1, *flow.input_shape)}
+    shapes: dict[str, Shape] = {given.name: (1, *given.shape) for given in flow.inputs}
     shapes |= {name: value.shape for name, value in flow.constants.items()}
     try:
         inferred = onnx.shape_inference.infer_shapes(
@@ -86,7 +86,7 @@ def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
     model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
     try:
         session = open_session(model.SerializeToString())
-        results = session.run(values, {flow.input_name: np.zeros((1, *flow.input_shape), flow.input_dtype)})
+        results = session.run(values, {given.name: np.zeros((1, *given.shape), given.dtype) for given in flow.inputs})
     except Exception as error:  # onnxruntime's exceptions share no base class
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error

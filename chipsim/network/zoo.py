@@ -9,8 +9,7 @@ from pathlib import Path
 from chipsim.errors import ModelError, nearest
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
-from chipsim.network.input_shape import parse_shapes
-from chipsim.network.layers import Shape
+from chipsim.network.input_shape import DataShapes, parse_shapes
 from chipsim.network.onnx_reader import read_onnx
 
 __all__ = ["Dataset", "fit_data", "list_networks", "load_data", "load_network", "synthetic_data"]
@@ -43,7 +42,7 @@ def list_networks() -> list[str]:
 
 
 def load_network(
-    name_or_path: str, *, seed: int = 0, shapes: Sequence[str] = (), data_shape: Shape | None = None
+    name_or_path: str, *, seed: int = 0, shapes: Sequence[str] = (), data_shape: DataShapes | None = None
 ) -> Network:
     """Load a network.
 
@@ -55,9 +54,9 @@ def load_network(
     seed : int
         Of the random weights; without effect on others.
     shapes : sequence of str
-        ``"name=1x3x224x224"``: sizes of the input, where the file leaves some open.
-    data_shape : tuple of int, optional
-        Shape of one example of the data, which binds them otherwise.
+        ``"name=1x3x224x224"``: sizes of an input, where the file leaves some open.
+    data_shape : tuple of int, or mapping of str to tuple of int, optional
+        Shape of one example of the data, or of each input's, which binds them otherwise.
 
     Returns
     -------

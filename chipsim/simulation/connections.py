@@ -157,8 +157,7 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
         found.gates[name, server.layer] = number[id(server.gate)]
         every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
         found.own[name, server.layer] = server.gate.positions, every
-    assert machine.host is not None
-    found.own[HOST, plan.network.input_layer.name] = machine.host.positions, 1
+    found.own |= {(HOST, host.layer): (host.positions, 1) for host in machine.hosts}
     _note_tiles(found, machine, number)
     _note_credits(found, machine, inputs)
     for flow in machine.interconnect.flows:

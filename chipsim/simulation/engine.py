@@ -175,9 +175,8 @@ class _Run:
     ) -> None:  # fmt: skip
         window = min(stream.in_flight, stream.inputs) + 1
         self.machine = machine = build_machine(plan, window, preloaded=preloaded, counts=counts)
-        assert machine.host is not None
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
-        self.sink = HostSink(machine.host, stream, admitted, self._on_done)
+        self.sink = HostSink(machine.hosts, stream, admitted, self._on_done)
         for gate in machine.host_gates:
             self.sink.add(gate)
         kept = max(STAGE_INPUTS, trace_inputs)

@@ -1,4 +1,4 @@
-"""`HostSource` sends inputs, `HostSink` sees outputs and admits the next ones (rules T18, T22, T23, T27, T30)."""
+"""`HostSource` sends inputs, `HostSink` sees outputs and admits the next ones (rules T18, T22, T23, T27, T30, T95)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,21 @@ class Stream:
 
 
 class HostSource(Actor):
-    """Sends the positions of admitted inputs in order, each when there is space for it."""
+    """Sends the positions of one input layer of admitted inputs in order, each when there is space for it.
 
-    __slots__ = ("_next", "_time", "admissions", "outlet", "positions")
+    Attributes
+    ----------
+    shares_port : bool
+        There are other input layers, whose packets go out between these.
+    """
 
-    def __init__(self, positions: int, outlet: Outlet) -> None:
+    __slots__ = ("_next", "_time", "admissions", "layer", "outlet", "positions", "shares_port")
+
+    def __init__(self, layer: str, positions: int, outlet: Outlet) -> None:
         super().__init__()
-        self.positions, self.outlet = positions, outlet
+        self.layer, self.positions, self.outlet = layer, positions, outlet
         self.admissions: list[int] = []
+        self.shares_port = False
         self._next = self._time = 0
 
     def admit(self, time: int) -> None:
@@ -77,17 +84,24 @@ class HostSource(Actor):
             return False
         self._time = max(self._time, self.admissions[input], space)
         self._next += 1
-        self.outlet.send(input, position, self._time)
+        self._send(input, position, self._time)
         return True
 
     def _send_all(self, input: int) -> None:
         """Send a whole input, where there is always space."""
         self._time = time = max(self._time, self.admissions[input])
         self._next += self.positions
-        send = self.outlet.interconnect.send
+        net = self.outlet.interconnect
+        send = net.send_in_turn if self.shares_port else net.send
         for position, flows in enumerate(self.outlet.flows):
             for flow in flows:
                 send(flow, input, position, time)
+
+    def _send(self, input: int, position: int, time: int) -> None:
+        net = self.outlet.interconnect
+        send = net.send_in_turn if self.shares_port else net.send
+        for flow in self.outlet.flows[position]:
+            send(flow, input, position, time)
 
 
 class HostSink(Actor):
@@ -102,16 +116,16 @@ class HostSink(Actor):
     """
 
     __slots__ = (
-        "_gate", "_gates", "_latest", "_on_admit", "_on_done", "_position", "_source", "_stream", "admitted", "done",
+        "_gate", "_gates", "_latest", "_on_admit", "_on_done", "_position", "_sources", "_stream", "admitted", "done",
         "inputs", "released",
     )  # fmt: skip
 
     def __init__(
-        self, source: HostSource, stream: Stream, on_admit: list[Callable[[int, int], None]],
+        self, sources: Sequence[HostSource], stream: Stream, on_admit: list[Callable[[int, int], None]],
         on_done: Callable[[int], None] | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._source, self._stream, self.inputs = source, stream, stream.inputs
+        self._sources, self._stream, self.inputs = sources, stream, stream.inputs
         self._on_admit, self._on_done = on_admit, on_done
         self._gates: list[Gate] = []
         self._gate = self._position = self._latest = 0  # seen so far of the next input
@@ -181,7 +195,8 @@ class HostSink(Actor):
             self.released.append(self._release(input, time))
             for admitted in self._on_admit:
                 admitted(input, time)
-            self._source.admit(time)
+            for source in self._sources:
+                source.admit(time)
 
     def _admission(self, input: int) -> int | None:
         """When an input is let in; None while that is not known."""

@@ -100,6 +100,14 @@ class Interconnect:
         packet.hop, packet.head, packet.tail = hop, time, time
         self._pass(packet)
 
+    def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
+        packet = Packet()
+        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
+        packet.input, packet.position = input, position
+        packet.hop, packet.head, packet.tail = flow.hops[0], time, time
+        self._push(time, packet.key, (self._pass,), packet)
+
     def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
         """Start a packet that its source makes value by value: its head is there before its tail."""
         packet = Packet()

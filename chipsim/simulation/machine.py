@@ -96,6 +96,8 @@ class Machine:
         Inputs that may be under way at once, plus one.
     targets : dict of (consumer layer, operand) to list of Target
     sources : dict of producer layer to list of Source
+    hosts : list of HostSource
+        One per input layer (rule T95).
     host_gates : list of Gate
         An input is done when it has passed all of them.
     unread : list of (Gate, Source)
@@ -117,7 +119,7 @@ class Machine:
     host_gates: list[Gate] = field(default_factory=list)
     unread: list[tuple[Gate, Source]] = field(default_factory=list)
     buffers: list[BufferUse] = field(default_factory=list)
-    host: HostSource | None = None
+    hosts: list[HostSource] = field(default_factory=list)
     counts: Mapping[str, ConversionCounts] = field(default_factory=dict)
     targets: defaultdict[tuple[str, int], list[Target]] = field(default_factory=lambda: defaultdict(list))
     sources: defaultdict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))

@@ -33,12 +33,15 @@ def add_servers(machine: Machine, *, preloaded: bool) -> None:
     preloaded : bool
         Tiles alone, without load and drain.
     """
-    _add_host_source(machine)
     for layer in machine.plan.network.layers.values():
-        if isinstance(layer, DigitalLayer):
+        if isinstance(layer, InputLayer):
+            _add_host_source(machine, layer)
+        elif isinstance(layer, DigitalLayer):
             _add_digital(machine, layer)
         elif layer.name in machine.plan.layers:
             _add_matrix_layer(machine, machine.plan.layers[layer.name], preloaded)
+    for host in machine.hosts:
+        host.shares_port = len(machine.hosts) > 1
 
 
 def add_host_target(machine: Machine, edge: Edge) -> None:
@@ -58,10 +61,10 @@ def watch_tiles(machine: Machine) -> None:
         machine.host_gates.append(gate)
 
 
-def _add_host_source(machine: Machine) -> None:
-    layer = next(item for item in machine.plan.network.layers.values() if isinstance(item, InputLayer))
+def _add_host_source(machine: Machine, layer: InputLayer) -> None:
     outlet = Outlet(machine.interconnect, layer.positions)
-    machine.host = host = HostSource(layer.positions, outlet)
+    host = HostSource(layer.name, layer.positions, outlet)
+    machine.hosts.append(host)
     machine.sources[layer.name].append(Source("host", layer.name, 0, layer.channels, outlet, host.advance))
 
 

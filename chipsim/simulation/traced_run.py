@@ -129,7 +129,11 @@ def trace_run(
 
 def _note_sending(run: TracedRun) -> None:
     """When the host sends each position (rule T18): it takes no time, the port does."""
-    layer = run.plan.network.input_layer.name
+    for layer in run.plan.network.input_layers:
+        _note_sending_of(run, layer.name)
+
+
+def _note_sending_of(run: TracedRun, layer: str) -> None:
     own, time = run.feeds.own[HOST, layer][0], 0
     for input, admitted in enumerate(run.outcome.admitted_ps):
         for position in range(own):

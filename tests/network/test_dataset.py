@@ -64,7 +64,7 @@ def with_value(value: float) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"inputs": X}, "has no array 'x'"),
+        ({"y": np.arange(3)}, "has no array 'x'"),
         ({"x": np.array([{}, {}], object)}, "'x' holds Python objects, which are not opened"),
         ({"x": X, "y": np.array([None, 1, 2], object)}, "'y' holds Python objects"),
         ({"x": with_value(np.nan)}, "'x' holds NaN"),

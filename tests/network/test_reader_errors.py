@@ -143,16 +143,6 @@ def test_an_output_that_nothing_makes() -> None:
         read_onnx(model_bytes([GEMM], ("N", 12), WEIGHTS, outputs=("z",)), "net")
 
 
-def test_two_data_inputs() -> None:
-    def change(model: onnx.ModelProto) -> None:
-        model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["N", 5]))
-        model.graph.node.append(node("Add", "y other", "z"))
-        model.graph.output[0].name = "z"
-
-    with pytest.raises(ModelError, match=r"one data input; this one has 2 \('x', 'other'\)"):
-        read_onnx(changed(change), "net")
-
-
 def test_an_input_that_nothing_reads_is_ignored() -> None:
     def change(model: onnx.ModelProto) -> None:
         model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["N", 5]))

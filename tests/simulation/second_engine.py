@@ -184,7 +184,7 @@ class SecondEngine:
         self.units: dict[str, Queue] = defaultdict(Queue)
         self.released: list[int] = []
         self.done: list[int] = []
-        self.sent = 0
+        self.sent: dict[str, int] = defaultdict(int)
         self._packets: dict[tuple[str, int], list[tuple[int, list[Reader]]]] = {}
         self._bounded = not least
         self._build()
@@ -198,6 +198,7 @@ class SecondEngine:
 
     def _build(self) -> None:
         layers = self.plan.network.layers
+        self.hosts: list[Emitter] = []
         self.tiles: list[Tile] = []
         self.neurons: list[NeuronSlice] = []
         self.chain: list[ChainStep] = []
@@ -207,8 +208,9 @@ class SecondEngine:
         emitters: dict[str, list[Emitter]] = defaultdict(list)
         for layer in layers.values():
             if isinstance(layer, InputLayer):
-                self.host = Emitter("host", layer.name, range(layer.channels), range(layer.positions))
-                emitters[layer.name].append(self.host)
+                host = Emitter("host", layer.name, range(layer.channels), range(layer.positions))
+                self.hosts.append(host)
+                emitters[layer.name].append(host)
             elif isinstance(layer, DigitalLayer):
                 self._add_digital(layer, emitters)
             elif isinstance(layer, MatrixLayer):
@@ -453,7 +455,7 @@ class SecondEngine:
     def _start_all(self) -> None:
         started = True
         while started:
-            started = any([self._finish(), self._start_host()])
+            started = any([self._finish(), *(self._start_host(host) for host in self.hosts)])
             started |= any(self._start_tile(tile) for tile in self.tiles)
             started |= any(self._start_neuron(neuron) for neuron in self.neurons)
             started |= any(self._start_step(step) for step in self.chain)
@@ -485,12 +487,13 @@ class SecondEngine:
         self._admit()
         return True
 
-    def _start_host(self) -> bool:
-        positions = self.plan.network.input_layer.positions
-        if self.sent // positions >= len(self.released) or not self.host.has_space(self.sent):
+    def _start_host(self, host: Emitter) -> bool:
+        """T95: every input layer is sent by itself."""
+        sent, positions = self.sent[host.layer], self.plan.network.layers[host.layer].positions
+        if sent // positions >= len(self.released) or not host.has_space(sent):
             return False
-        self._emit(self.host, self.sent)
-        self.sent += 1
+        self._emit(host, sent)
+        self.sent[host.layer] += 1
         return True
 
     def _emit(self, emitter: Emitter, g: int) -> None:

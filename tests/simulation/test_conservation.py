@@ -216,8 +216,7 @@ def test_tie_keys_order_packets_by_input_layer_position_block_and_source_t3(buil
         if tile.flow is not None:
             block = [placed.tile for placed in built.layers[tile.layer].blocks].index(tile.name)
             found += [(tile.flow, position, block) for position in (0, tile.gate.positions - 1)]
-    assert machine.host is not None
-    for server in (machine.host, *machine.neurons, *machine.digital):
+    for server in (*machine.hosts, *machine.neurons, *machine.digital):
         for position, flows in enumerate(server.outlet.flows):
             found += [(flow, position, block) for block, flow in enumerate(flows)]
     packets = []
