@@ -18,7 +18,7 @@ def test_bytes_of_each_input_are_counted() -> None:
 
 
 def test_inputs_without_room_on_chip_go_through_dram() -> None:
-    small = machine(on_chip_memory={"capacity": "4 KiB"})
+    small = machine(on_chip_memory={"capacity": "6 KiB"})
     rows = simulate_baseline(small, NET, 4, 4).ledger.rows()
     written = {row.layer: row.amount for row in rows if (row.component, row.action) == ("dram", "write")}
     read = {row.layer: row.amount for row in rows if (row.component, row.action) == ("dram", "read")}
