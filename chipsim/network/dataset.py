@@ -132,6 +132,11 @@ def fit_data(dataset: Dataset, network: Network) -> Dataset:
 def _check_names(dataset: Dataset, network: Network) -> None:
     wanted = [layer.name for layer in network.input_layers]
     missing = [name for name in wanted if name not in dataset.named]
+    if missing and len(wanted) == 1:
+        raise DataError(
+            f"{dataset.name}: has no array 'x', nor one called {missing[0]!r} as the input of {network.name} is; "
+            "save the inputs with numpy.savez(path, x=inputs)"
+        )
     if missing:
         has = ", ".join(repr(name) for name in dataset.named if not name.endswith(CALIBRATION)) or "none"
         mend = f"save them with numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)})"
