@@ -16,12 +16,13 @@ from chipsim.execution.accuracy import split_data
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.explanation import Explanation, explanation
 from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.dataset import fit_data, load_data, synthetic_data
 from chipsim.network.zoo import load_network
+from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS
 from chipsim.simulation.arrivals import parse_arrivals
-from chipsim.simulation.pace import place_with_replicas
 from chipsim.simulation.traced_run import TracedRun, trace_run
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.simulation.what_if import Stream, what_if
@@ -145,12 +146,16 @@ def _plan(data: dict[str, Any], folder: Path) -> Plan:
     """Architecture and network of the result, as they were."""
     settings, hashes = data["settings"], data["input_hashes"]
     spec = load_spec(settings["architecture"], settings["set"])
-    _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     assert isinstance(spec, InMemorySpec)  # the run had one
+    spec = with_strategy(spec, settings.get("mapping"))
+    _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     shape = data["network"].get("input_shape")  # results of older versions lack it
     network = load_network(settings["model"], seed=data["seed"], data_shape=None if shape is None else tuple(shape))
     _check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
-    return place_with_replicas(network, build_chip(spec), settings["replicas"])
+    plan = make_plan(network, build_chip(spec), settings["replicas"], data["seed"])
+    if "mapping" in data:  # results of older versions lack it
+        _check_hash("mapping", spec.mapping.strategy, plan_sha256(plan), data["mapping"]["sha256"], folder)
+    return plan
 
 
 def _check_hash(what: str, name: str, found: str, expected: str, folder: Path) -> None:

@@ -35,6 +35,7 @@ class Settings:
     arrivals: str | None = None
     replicas: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
+    mapping: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("batch", 1), ("seed", 0), ("programmings", 1), ("trace", 0)):

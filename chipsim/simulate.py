@@ -24,13 +24,13 @@ from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs, partial_data
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
+from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.result import Result
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import simulate_loading
 from chipsim.simulation.outcome import Outcome
-from chipsim.simulation.pace import place_with_replicas
 from chipsim.stopping import Stop
 from chipsim.summary import Findings, at_best_batch, result_data
 from chipsim.tabulate import tables
@@ -45,7 +45,7 @@ def run(
     baseline_overrides: Sequence[str] = (), drain: bool = False, timing_only: bool = False, trace: int = 0,
     precision: Precision = "float32", save_programming: str | Path | None = None,
     load_programming: str | Path | None = None, arrivals: str | None = None, replicas: Sequence[str] = (),
-    shapes: Sequence[str] = (),
+    shapes: Sequence[str] = (), mapping: str | Path | None = None,
     threads: int = 2, chunk: int | None = None, exact_all: bool = False,
     progress: Progress | None = None,
 ) -> Result:  # fmt: skip
@@ -86,6 +86,9 @@ def run(
         ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit.
     shapes : sequence of str
         ``"input=1x3x224x224"``: sizes that the model leaves open; the data binds them if not given.
+    mapping : str or Path, optional
+        Name of a strategy, such as ``"in-order"``, or a file that holds a mapping (`chipsim map --out` writes one);
+        what the architecture says if not given.
     arrivals : str, optional
         Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
     threads, chunk : int
@@ -110,7 +113,7 @@ def run(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
         batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
         precision, None if load_programming is None else str(load_programming), arrivals,
-        tuple(replicas), tuple(shapes),
+        tuple(replicas), tuple(shapes), None if mapping is None else str(mapping),
     )  # fmt: skip
     keep = None if save_programming is None else Path(save_programming)
     return simulate(
@@ -160,7 +163,7 @@ def _simulate(
         settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=None if data is None else data.shapes
     )
     dataset = _dataset(settings, network, data)
-    plan = place_with_replicas(network, build_chip(spec), settings.replicas)
+    plan = make_plan(network, build_chip(spec), settings.replicas, settings.seed)
     split = split_data(dataset)
     values = refit = None
     load = None if settings.load_programming is None else Path(settings.load_programming)
@@ -233,7 +236,7 @@ def _in_memory(settings: Settings) -> InMemorySpec:
     spec = load_spec(settings.architecture, settings.overrides)
     if not isinstance(spec, InMemorySpec):
         raise SpecError(f"{settings.architecture} is of kind {spec.kind}; give it as --baseline, and a chip as ARCH")
-    return spec
+    return with_strategy(spec, settings.mapping)
 
 
 def _von_neumann(settings: Settings) -> VonNeumannSpec | None:

@@ -11,6 +11,7 @@ from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.baseline.machine import best_batch, simulate_baseline
 from chipsim.execution.accuracy import Split, ValuesOutcome
 from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan_file import plan_data, plan_sha256
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network
 from chipsim.result import SCHEMA_VERSION
@@ -75,6 +76,7 @@ def result_data(found: Findings) -> dict[str, Any]:
         "accuracy": _accuracy(values),
         "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
         "weights": network.weights,
+        "mapping": _mapping(found.plan),
         "network": _network(network),
         "settings": _settings(found.settings, found.split, found.age_s, found.chip.inputs),
         "seed": found.settings.seed,
@@ -102,6 +104,12 @@ def _network(network: Network) -> dict[str, Any]:
         "input_shape": list(network.input_shape),
         "notes": list(network.notes),
     }
+
+
+def _mapping(plan: Plan) -> dict[str, Any]:
+    """Where everything is; what stands under ``plan`` is a file that ``--mapping`` takes."""
+    strategy = plan.chip.spec.mapping.strategy
+    return {"strategy": strategy, "sha256": plan_sha256(plan), "plan": plan_data(plan, strategy)}
 
 
 def _chip_numbers(found: Findings) -> dict[str, Any]:
@@ -198,6 +206,7 @@ def _settings(settings: Settings, split: Split, age_s: float, inputs: int) -> di
         "trace": settings.trace,
         "replicas": list(settings.replicas),
         "shapes": list(settings.shapes),
+        "mapping": settings.mapping,
         "precision": settings.precision,
         "load_programming": settings.load_programming,
         "arrivals": settings.arrivals,

@@ -15,6 +15,7 @@ from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding,
 from chipsim.architecture.grid_spec import Grid
 from chipsim.architecture.later_fields import LaterFields
 from chipsim.architecture.link_spec import Link, LinkChanges, Router
+from chipsim.architecture.mapping_spec import Mapping
 from chipsim.architecture.quantities import (
     Energy,
     EnergyPerOperation,
@@ -52,6 +53,7 @@ __all__ = [
     "Link",
     "LinkChanges",
     "Machine",
+    "Mapping",
     "NeuronUnit",
     "OnChipMemory",
     "Precision",
@@ -117,8 +119,10 @@ class Widths(Section):
     )
 
 
-class InMemorySpec(Machine):
+class InMemorySpec(Machine, LaterFields):
     """A chip of crossbar tiles, neuron units, digital units and an interconnect."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"mapping"})
 
     kind: Literal["in-memory"] = Field(description="What the file describes.")
     grid: Grid
@@ -129,6 +133,7 @@ class InMemorySpec(Machine):
     link: Link
     router: Router = Router()
     widths: Widths = Widths()
+    mapping: Mapping = Mapping()
 
 
 Spec = Annotated[InMemorySpec | VonNeumannSpec, Field(discriminator="kind")]

@@ -30,6 +30,10 @@ Replicas = Annotated[
     list[str] | None,
     typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit."),
 ]
+Mapping = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="How blocks go to tiles: in-order, balanced, ... or a file of map --out."),
+]
 Shapes = Annotated[
     list[str] | None,
     typer.Option("--shape", metavar="NAME=1x3x224x224", help="Shape of the input, where the model leaves sizes open."),
@@ -87,6 +91,7 @@ def run(
         str | None, typer.Option(metavar="FILE.npz", help="Take programmings from such a file.")
     ] = None,
     replicas: Replicas = None,
+    mapping: Mapping = None,
     shape: Shapes = None,
     arrivals: Annotated[
         str | None,
@@ -108,7 +113,7 @@ def run(
     settings = Settings(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
-        arrivals, tuple(replicas or ()), tuple(shape or ()),
+        arrivals, tuple(replicas or ()), tuple(shape or ()), mapping,
     )  # fmt: skip
     return partial(run_command, Request(settings, out, json, save_programming, threads, chunk, exact_all))
 
@@ -135,14 +140,25 @@ def explain(
 
 @app.command("map")
 def map_(
-    architecture: Architecture, model: Model, overrides: Overrides = None, replicas: Replicas = None,
-    shape: Shapes = None, seed: Seed = 0,
-) -> Work:  # fmt: skip
+    architecture: Architecture,
+    model: Model,
+    overrides: Overrides = None,
+    mapping: Mapping = None,
+    replicas: Replicas = None,
+    shape: Shapes = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the mapping as a file, and a picture of it, here.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, and nothing else.")] = False,
+) -> Work:
     """Show which part of a network goes to which tile."""
-    from chipsim.cli.map import map_command
+    from chipsim.cli.map import Request, map_command
 
-    asked = (tuple(overrides or ()), tuple(replicas or ()), tuple(shape or ()))
-    return partial(map_command, architecture, model, *asked, seed)
+    request = Request(
+        architecture, model, tuple(overrides or ()), mapping, tuple(replicas or ()), tuple(shape or ()), seed, out, json
+    )
+    return partial(map_command, request)
 
 
 @app.command()
@@ -214,10 +230,11 @@ def age(
 @app.command("list")
 def list_(
     what: Annotated[
-        str | None, typer.Argument(metavar="WHAT", help="architectures, networks, data or devices; all if not given.")
+        str | None,
+        typer.Argument(metavar="WHAT", help="architectures, networks, data, devices or mappings; all if not given."),
     ] = None,
 ) -> Work:
-    """List the architectures, networks, data and devices that come with chipsim."""
+    """List the architectures, networks, data, devices and mapping strategies that come with chipsim."""
     from chipsim.cli.listing import list_command
 
     return partial(list_command, what)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from chipsim.architecture.loader import list_architectures
 from chipsim.device import list_devices
 from chipsim.errors import InputError, nearest
+from chipsim.mapping.registry import list_mappings
 from chipsim.network.archive import BUILT_IN
 from chipsim.network.zoo import list_networks
 
@@ -15,6 +16,7 @@ KINDS: dict[str, Callable[[], list[str]]] = {
     "networks": list_networks,
     "data": lambda: list(BUILT_IN),
     "devices": list_devices,
+    "mappings": list_mappings,
 }
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from chipsim.architecture.chip import Chip
-from chipsim.errors import CapacityError, InputError, nearest
+from chipsim.errors import CapacityError, InputError, MappingError, nearest
 from chipsim.mapping.partition import Block, PackedMatrix, pack, partition
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica, Slice
 from chipsim.network.edges import HOST, Edge, edges
@@ -14,8 +18,49 @@ from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer
 
 
-def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = None) -> Plan:
-    """Map a network onto a chip: layers in topological order on neighbouring tiles.
+class Place(NamedTuple):
+    """Where a block is wanted: number of the tile in ``chip.tiles``, which array, where on that the cells begin."""
+
+    tile: int
+    crossbar: int = 0
+    first_row: int = 0
+    first_column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A block that needs a place: of which layer, which of its packed matrices and which copy."""
+
+    layer: str
+    matrix: int
+    replica: Replica
+    block: Block
+
+
+def pieces(network: Network, chip: Chip, replicas: Mapping[str, int] | None = None) -> list[Piece]:
+    """Everything that needs a place, in the order of `Plan.blocks`: layers, copies, matrices, columns, rows of blocks.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer, or it has fewer positions than replicas.
+    """
+    copies = _checked(replicas or {}, network)
+    rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
+    return [
+        Piece(layer.name, index, Replica(number, copies[layer.name]), block)
+        for layer in network.matrix_layers
+        for number in range(copies[layer.name])
+        for index, matrix in enumerate(pack(layer, rows, columns))
+        for block in partition(matrix, rows, columns)
+    ]
+
+
+def place(
+    network: Network, chip: Chip, replicas: Mapping[str, int] | None = None, *, places: Sequence[Place] | None = None,
+    digital_units: Mapping[str, str] | None = None,
+) -> Plan:  # fmt: skip
+    """Map a network onto a chip: layers in topological order on neighbouring tiles, or where they are wanted.
 
     Parameters
     ----------
@@ -23,6 +68,10 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
     chip : Chip
     replicas : mapping of str to int, optional
         Copies of a layer's matrices; position p goes to copy p mod their number. One of every other layer.
+    places : sequence of Place, optional
+        Where each of the `pieces` goes; one to an array, in order, if not given.
+    digital_units : mapping of str to str, optional
+        Units of all digital layers; near to who feeds and reads them if not given.
 
     Returns
     -------
@@ -31,56 +80,60 @@ def place(network: Network, chip: Chip, replicas: Mapping[str, int] | None = Non
     Raises
     ------
     CapacityError
-        If the chip has fewer tiles than the network has blocks.
+        If the chip has fewer arrays than the network has blocks.
+    MappingError
+        If places are not on the chip, or blocks lie over each other.
     InputError
         If a layer has no matrices, or fewer positions than replicas.
     """
-    copies = _checked(replicas or {}, network)
+    parts = pieces(network, chip, replicas)
+    if places is None:
+        _check_capacity(network, chip, Counter(part.layer for part in parts))
+        places = _arrays(chip, len(parts))
     rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
     packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
-    blocks = {name: [partition(matrix, rows, columns) for matrix in matrices] for name, matrices in packed.items()}
-    _check_capacity(network, chip, {name: copies[name] * sum(map(len, parts)) for name, parts in blocks.items()})
-    arrays = _arrays(chip)
+    if len(places) != len(parts):
+        raise MappingError(f"{network.name} has {len(parts)} blocks, and {len(places)} places are given")
+    found: defaultdict[str, list[tuple[Piece, Place]]] = defaultdict(list)
+    for part, wanted in zip(parts, places, strict=True):
+        if not 0 <= wanted.tile < len(chip.tiles):
+            raise MappingError(f"layer {part.layer}: {chip.spec.name} has no tile number {wanted.tile}")
+        found[part.layer].append((part, wanted))
     layers = {
         layer.name: LayerPlan(
-            layer,
-            packed[layer.name],
-            tuple(
-                part
-                for number in range(copies[layer.name])
-                for part in _slices(
-                    packed[layer.name], blocks[layer.name], chip, arrays, Replica(number, copies[layer.name])
-                )
-            ),
+            layer, packed[layer.name], tuple(_slices(packed[layer.name], found[layer.name], chip))
         )
         for layer in network.matrix_layers
-    }
+    }  # fmt: skip
     gates = gate_units(network, layers)
-    return Plan(network, chip, layers, _place_digital(network, chip, layers, gates), gates)
+    units = _place_digital(network, chip, layers, gates) if digital_units is None else dict(digital_units)
+    return Plan(network, chip, layers, units, gates)
 
 
-def _arrays(chip: Chip) -> Iterator[tuple[int, int]]:
-    """Number of the tile, and which of its arrays, in order."""
-    return ((tile, crossbar) for tile in range(len(chip.tiles)) for crossbar in range(chip.spec.tile.crossbars))
+def _arrays(chip: Chip, count: int) -> list[Place]:
+    """The first arrays of the chip, tile by tile."""
+    crossbars = chip.spec.tile.crossbars
+    return [Place(number // crossbars, number % crossbars) for number in range(count)]
 
 
 def _slices(
-    matrices: tuple[PackedMatrix, ...], blocks: list[tuple[Block, ...]], chip: Chip,
-    arrays: Iterator[tuple[int, int]], replica: Replica,
+    matrices: tuple[PackedMatrix, ...], placed: Sequence[tuple[Piece, Place]], chip: Chip
 ) -> Iterator[Slice]:  # fmt: skip
-    for index, (matrix, parts) in enumerate(zip(matrices, blocks, strict=True)):
-        for column in sorted({block.column for block in parts}):
-            mine = [block for block in parts if block.column == column]
-            places = [next(arrays) for _ in mine]
-            yield Slice(
-                matrix.first_output_channel + mine[0].first_column,
-                mine[0].columns,
-                chip.neuron_units[places[0][0]],
-                tuple(
-                    PlacedBlock(index, block, chip.tiles[tile], replica, crossbar)
-                    for block, (tile, crossbar) in zip(mine, places, strict=True)
-                ),
-            )
+    """Blocks of one layer, by copy, matrix and column of blocks."""
+    for (_, index, _), group in groupby(
+        placed, lambda item: (item[0].replica.number, item[0].matrix, item[0].block.column)
+    ):
+        mine = list(group)
+        first = mine[0][0].block
+        yield Slice(
+            matrices[index].first_output_channel + first.first_column,
+            first.columns,
+            chip.neuron_units[mine[0][1].tile],
+            tuple(
+                PlacedBlock(index, part.block, chip.tiles[tile], part.replica, crossbar, row, column)
+                for part, (tile, crossbar, row, column) in mine
+            ),
+        )
 
 
 def _checked(replicas: Mapping[str, int], network: Network) -> dict[str, int]:

@@ -46,8 +46,9 @@ def chosen_replicas(
 
 
 def balanced_replicas(
-    network: Network, chip: Chip, interval_ps: Callable[[LayerPlan], int], fixed: dict[str, int] | None = None
-) -> dict[str, int]:
+    network: Network, chip: Chip, interval_ps: Callable[[LayerPlan], int], fixed: dict[str, int] | None = None,
+    budget: int | None = None,
+) -> dict[str, int]:  # fmt: skip
     """Give one copy more to whatever layer is the slowest, until it has no room for another.
 
     Parameters
@@ -58,6 +59,8 @@ def balanced_replicas(
         Estimates the time between two positions of a layer without copies.
     fixed : dict of str to int, optional
         Layers whose copies are given.
+    budget : int, optional
+        Tiles that may be used; all of the chip's if not given.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def balanced_replicas(
     copies = {name: layer.replicas for name, layer in plan.layers.items()}
     arrays = {name: len(layer.blocks) // layer.replicas for name, layer in plan.layers.items()}
     work = {name: layer.layer.positions * interval_ps(layer) for name, layer in plan.layers.items()}
-    free = len(chip.arrays) - plan.arrays_used
+    most = len(chip.tiles) if budget is None else min(budget, len(chip.tiles))
+    free = most * chip.spec.tile.crossbars - plan.arrays_used
     while copies:
         slowest = max(copies, key=lambda name: work[name] / copies[name])
         full = copies[slowest] == plan.layers[slowest].layer.positions

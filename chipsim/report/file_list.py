@@ -24,6 +24,8 @@ _MEANING = {
     "pipeline.png": "layers over time for the first inputs",
     "energy.png": "where the energy of an input goes",
     "comparison.png": "chip against baseline",
+    "mapping.json": "which block sits on which tile; to edit, and for --mapping",
+    "mapping.png": "floor plan: which layer sits on which tiles",
     "ageing.csv": "one row per age and compensation",
     "ageing.json": "every number, settings, seed, versions",
     "ageing.png": "accuracy over time",

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from chipsim.architecture.chip import Chip
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.mapping.placement import place
-from chipsim.mapping.plan import LayerPlan, Plan
-from chipsim.mapping.replication import chosen_replicas
-from chipsim.network.graph import Network
+from chipsim.mapping.plan import LayerPlan
 from chipsim.simulation.durations import mvm_phases, neuron_service_ps
 
 
@@ -25,12 +19,6 @@ def position_interval_ps(spec: InMemorySpec, plan: LayerPlan) -> int:
     chained = spec.neuron_unit.partial_sums == "chain"
     neurons = (neuron_service_ps(spec, 1 if chained else len(part.blocks), part.channels) for part in plan.slices)
     return max(*tiles, *neurons)
-
-
-def place_with_replicas(network: Network, chip: Chip, words: Sequence[str]) -> Plan:
-    """Map a network with the copies of layers that a user asks for, see `chosen_replicas`."""
-    copies = chosen_replicas(words, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
-    return place(network, chip, copies)
 
 
 def _tile_interval_ps(spec: InMemorySpec, rows: int, columns: int) -> int:

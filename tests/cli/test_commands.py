@@ -37,6 +37,7 @@ def test_no_arguments_show_the_commands(capsys):
         ("networks", "onnx:resnet50"),
         ("data", "zoo:digits"),
         ("devices", "pcm"),
+        ("mappings", "in-order"),
     ],
 )
 def test_list(capsys, what, some):
@@ -89,3 +90,48 @@ def test_run_prints_accuracy_time_and_energy(capsys):
     assert outcome.code == 0
     for words in ("Energy per input", "Throughput", "hermes64", "edge_npu"):
         assert words in outcome.out
+
+
+def test_map_writes_a_file_that_run_takes_and_a_picture(capsys, tmp_path):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--mapping", "balanced", "--out", tmp_path / "plan")
+    assert here(capsys, *words).code == 0
+    file = tmp_path / "plan" / "mapping.json"
+    first = file.read_bytes()
+    assert (tmp_path / "plan" / "mapping.png").stat().st_size > 10_000
+    run = ("run", "hermes64", "zoo:digits-cnn", "--timing-only", "--json")
+    by_file = json.loads(here(capsys, *run, "--mapping", file).out)
+    by_name = json.loads(here(capsys, *run, "--mapping", "balanced").out)
+    assert by_file["mapping"]["strategy"] == by_file["settings"]["mapping"] == str(file)
+    assert by_file["mapping"]["sha256"] == by_name["mapping"]["sha256"]
+    assert by_file["chip"] == by_name["chip"]
+    assert by_name["chip"]["tiles_used"] > 40
+    assert {**json.loads(first), "strategy": ""} == {**by_name["mapping"]["plan"], "strategy": ""}
+    assert here(capsys, *words).code == 0
+    assert file.read_bytes() == first
+
+
+def test_map_prints_numbers_as_json(capsys):
+    numbers = json.loads(here(capsys, "map", "hermes64", "zoo:digits-cnn", "--replicas", "block1=3", "--json").out)
+    assert numbers["tiles_used"] == 8
+    assert numbers["strategy"] == "in-order"
+    rows = {row["name"]: row for row in numbers["layers"]}
+    assert (rows["block1"]["rows"], rows["block1"]["columns"]) == (144, 16)
+    assert (rows["block1"]["tiles"], rows["block1"]["replicas"], rows["block1"]["positions"]) == (3, 3, 64)
+    assert rows["block1"]["cells_used"] == 3 * rows["block1"]["weights"] == 3 * 144 * 16
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--mapping", "inorder"], 2, "unknown mapping 'inorder'"),
+        (["--mapping", "none.json"], 2, "none.json cannot be read"),
+        (["--set", "mapping.strategy=in-order", "--set", "mapping.stratgy=x"], 2, "mapping.stratgy"),
+        (["--set", "grid.shape=[1,2]"], 1, "needs 6 tiles"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_one_message(capsys, tmp_path, words, code, message):
+    for command in (["map", "--out", tmp_path / "out"], ["run", "--timing-only"]):
+        outcome = here(capsys, command[0], "hermes64", "zoo:digits-cnn", *command[1:], *words)
+        assert outcome.code == code
+        assert message in outcome.one_message()
+        assert not (tmp_path / "out").exists()

@@ -1,0 +1,21 @@
+"""`Mapping`: how networks are put on a chip, as an architecture file or an option of a run describes it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chipsim.architecture.section import Count, Section
+
+
+class Mapping(Section):
+    """How networks are put on the chip; a choice of the run, not of the hardware."""
+
+    strategy: str = Field(
+        "in-order",
+        min_length=1,
+        description="Name of a strategy (`in-order`, `balanced`, or one of an installed package), or a file that holds "
+        "a mapping.",
+    )
+    tiles: Count | Literal["all"] = Field("all", description="Tiles that copies of layers may fill (`balanced`).")

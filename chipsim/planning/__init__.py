@@ -1,0 +1,1 @@
+"""Mapping strategies that weigh time and traffic, and what they go by."""

@@ -1,0 +1,51 @@
+"""`make_plan`: a network on a chip by the strategy that the architecture or the run names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chipsim.architecture.chip import Chip
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.mapping.from_file import map_from_file
+from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan_file import is_plan_file
+from chipsim.mapping.registry import find_mapping
+from chipsim.mapping.replication import chosen_replicas
+from chipsim.mapping.strategy import Options
+from chipsim.network.graph import Network
+from chipsim.simulation.pace import position_interval_ps
+
+
+def with_strategy(spec: InMemorySpec, name: str | None) -> InMemorySpec:
+    """The architecture with another mapping strategy, or file that holds a mapping; as it is if None is given."""
+    if name is None:
+        return spec
+    return spec.model_copy(update={"mapping": spec.mapping.model_copy(update={"strategy": name})})
+
+
+def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: int = 0) -> Plan:
+    """Map a network as ``mapping`` of the chip's architecture says.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip
+    replicas : sequence of str
+        As `chipsim.mapping.replication.chosen_replicas` takes them.
+    seed : int
+        Of what is random in a strategy.
+
+    Raises
+    ------
+    InputError
+        If there is no such strategy or file, or it cannot be used.
+    CapacityError
+        If the network does not fit.
+    """
+    section = chip.spec.mapping
+    copies = chosen_replicas(replicas, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
+    options = Options(section, copies)
+    if is_plan_file(section.strategy):
+        return map_from_file(Path(section.strategy), network, chip, options)
+    return find_mapping(section.strategy)(network, chip, options, seed)
