@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chipsim.architecture.chip import router_name
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer
 from chipsim.simulation.durations import bytes_of
-from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
+from chipsim.simulation.packets import Flow
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.units import PS_PER_S
 
 
-def count_actions(plan: Plan, machine: Machine, makespan_ps: int) -> Ledger:
+def count_actions(machine: Machine, makespan_ps: int) -> Ledger:
     """Fill a ledger from what happened; the array's own energy is added where values are known.
 
     Parameters
     ----------
-    plan : Plan
     machine : Machine
         After its run.
     makespan_ps : int
         For static power.
     """
-    ledger, spec = Ledger(), plan.chip.spec
+    ledger = Ledger()
+    count_work(ledger, machine)
+    count_static(ledger, [machine], makespan_ps)
+    return ledger
+
+
+def count_work(ledger: Ledger, machine: Machine) -> None:
+    """Add what a network's own servers and packets did."""
+    plan, spec = machine.plan, machine.spec
     _count_tiles(ledger, plan, machine)
     _count_neurons(ledger, spec, machine)
     _count_digital(ledger, plan, machine)
-    _count_traffic(ledger, plan, machine.interconnect)
-    for component, kind, watts, source in _static(plan, machine):
+    _count_traffic(ledger, plan, machine.flows)
+
+
+def count_static(ledger: Ledger, machines: Sequence[Machine], makespan_ps: int) -> None:
+    """Add the static energy of a chip, be it of one network or of several that share it."""
+    for component, kind, watts, source in _static(machines):
         action = Action("static", "s", watts, source)
         if watts:
             ledger.add(component, kind, action, "", makespan_ps / PS_PER_S)
-    return ledger
 
 
 def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
@@ -125,7 +135,7 @@ def _count_digital(ledger: Ledger, plan: Plan, machine: Machine) -> None:
         ledger.add(server.unit.name, "digital unit", action, server.layer, amount)
 
 
-def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> None:
+def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
     """Bytes over every link, and into every buffer."""
     spec, graph = plan.chip.spec, plan.chip.graph
     switch = Action("switch", "byte", spec.router.energy_per_byte, spec.router.source_of("energy_per_byte"))
@@ -135,7 +145,7 @@ def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> No
         _per_byte(name, spec.digital_unit.buffer, spec.digital_unit.buffer.energy_per_byte, "tile_buffer")
         for name in ("write", "read")
     )
-    for flow in interconnect.flows:
+    for flow in flows:
         for server, packets in ((link, hop.packets) for hop in flow.hops for link in (hop.link, *hop.followers)):
             amount, (source, target) = packets * flow.bytes, server.edge
             edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
@@ -153,12 +163,12 @@ def _count_traffic(ledger: Ledger, plan: Plan, interconnect: Interconnect) -> No
                 ledger.add(target, "digital buffer", fetch, flow.layer, amount)
 
 
-def _static(plan: Plan, machine: Machine) -> Iterator[tuple[str, str, float, str]]:
+def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]]:
     """(component, kind, watts, source) of every component that draws power."""
-    spec, chip = plan.chip.spec, plan.chip
+    spec, chip = machines[0].spec, machines[0].plan.chip
     gated = spec.power_gating
-    tiles = {placed.tile for placed in plan.blocks}
-    neurons = {neuron.name for neuron in machine.neurons}
+    tiles = {placed.tile for machine in machines for placed in machine.plan.blocks}
+    neurons = {neuron.name for machine in machines for neuron in machine.neurons}
     for tile, neuron in zip(chip.tiles, chip.neuron_units, strict=True):
         label = tile[len("tile") :]
         if tile in tiles or not gated:
@@ -168,13 +178,13 @@ def _static(plan: Plan, machine: Machine) -> Iterator[tuple[str, str, float, str
             yield neuron, "neuron unit", spec.neuron_unit.static_power, _static_source(spec.neuron_unit)
         if tile in tiles or not gated:
             yield "router" + label, "router", spec.router.static_power, _static_source(spec.router)
-    used = {end for link in machine.interconnect.links.values() for end in link.edge}
+    used = {end for link in machines[0].interconnect.links.values() for end in link.edge}
     for site in range(chip.topology.sites, chip.topology.routers):  # switches without a tile
         switch = router_name(chip.topology, site)
         if switch in used or not gated:
             yield switch, "router", spec.router.static_power, _static_source(spec.router)
     for unit in chip.digital_units:
-        if unit in machine.units or not gated:
+        if unit in machines[0].units or not gated:
             yield unit, "digital unit", spec.digital_unit.static_power, _static_source(spec.digital_unit)
 
 

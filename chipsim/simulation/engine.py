@@ -20,6 +20,7 @@ from chipsim.simulation.gate import Gate
 from chipsim.simulation.host import HostSink, Stream
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.jump import Simulated
+from chipsim.simulation.ledger import Ledger
 from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
@@ -112,21 +113,22 @@ def simulate_chip(
         If the work of a tile is not that of all inputs: an error of the engine.
     """
     cpu, wall = time.process_time(), time.perf_counter()
-    with _no_cycle_search():
-        alone = _alone(plan, preloaded, counts) if inputs > 1 else None
+    with no_cycle_search():
+        alone = simulate_alone(plan, counts, preloaded=preloaded) if inputs > 1 else None
         in_flight = plan.chip.spec.host.max_inputs_in_flight
         if in_flight == "auto":
             in_flight = 1 if alone is None else alone.in_flight
         stream = Stream(inputs, in_flight, batch, drain, arrivals_ps, stop)
-        run = _Run(plan, stream, trace_inputs, preloaded, progress, counts, exact_all=exact_all)
+        machine = build_machine(plan, stream.window, preloaded=preloaded, counts=counts)
+        run = Run(machine, stream, trace_inputs, progress, exact_all=exact_all)
         run.execute(at_time)
         events = run.machine.clock.events + (0 if alone is None else alone.events)
         cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
-        return _outcome(plan, run, alone, stream, cost)
+        return outcome_of(run, alone, cost, count_actions(run.machine, max(run.sink.done)))
 
 
 @contextmanager
-def _no_cycle_search() -> Iterator[None]:
+def no_cycle_search() -> Iterator[None]:
     """Pause Python's search for reference cycles: a run makes none until it ends, and looking costs a tenth of it."""
     enabled = gc.isenabled()
     gc.disable()
@@ -160,21 +162,25 @@ class Alone:
         return math.ceil(self.latency_ps / self.busiest_ps) + 1
 
 
-def _alone(plan: Plan, preloaded: bool, counts: Mapping[str, ConversionCounts] | None) -> Alone:
-    run = _Run(plan, Stream(1, 1), 0, preloaded, None, counts, exact_all=True)
+def simulate_alone(
+    plan: Plan, counts: Mapping[str, ConversionCounts] | None, *, preloaded: bool = False
+) -> Alone:  # fmt: skip
+    """Simulate one input on an empty machine; see `simulate_chip`."""
+    stream = Stream(1, 1)
+    machine = build_machine(plan, stream.window, preloaded=preloaded, counts=counts)
+    run = Run(machine, stream, 0, None, exact_all=True)
     run.execute(None)
     return Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
 
 
-class _Run:
-    """One execution of a machine."""
+class Run:
+    """One execution of a machine: `execute`, or where several share a clock, `start`, the clock, `finish`."""
 
     def __init__(
-        self, plan: Plan, stream: Stream, trace_inputs: int, preloaded: bool, progress: Callable[[int], None] | None,
-        counts: Mapping[str, ConversionCounts] | None, *, exact_all: bool,
+        self, machine: Machine, stream: Stream, trace_inputs: int, progress: Callable[[int], None] | None, *,
+        exact_all: bool,
     ) -> None:  # fmt: skip
-        window = min(stream.in_flight, stream.inputs) + 1
-        self.machine = machine = build_machine(plan, window, preloaded=preloaded, counts=counts)
+        self.machine, self.stream = machine, stream
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
         self.sink = HostSink(machine.hosts, stream, admitted, self._on_done)
         for gate in machine.host_gates:
@@ -188,14 +194,22 @@ class _Run:
 
     def execute(self, at_time: Callable[[int], None] | None) -> None:
         """Run to the end; see `simulate_chip`."""
-        self.sink.start()
+        self.start()
         self.machine.clock.run_all(None if at_time is None else lambda time: at_time(time + self.regime.skipped_ps))
+        self.finish()
+        self.machine.interconnect.account()
+        self.timeline.busy_ps = _busy(self.machine)
+
+    def start(self) -> None:
+        """Admit the first inputs."""
+        self.sink.start()
+
+    def finish(self) -> None:
+        """Check that all is done, and put in what was left out; call when nothing is to happen any more."""
         if len(self.sink.done) < self.sink.inputs:
             raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.sink.inputs))
         self.simulated = self.regime.complete()
         _check_nothing_is_left(self.machine, len(self.sink.done))
-        self.machine.interconnect.account()
-        self.timeline.busy_ps = _busy(self.machine)
         self.timeline.stages = self._stages.spans()
 
     def _on_done(self, inputs: int) -> None:
@@ -256,8 +270,10 @@ def _check_nothing_is_left(machine: Machine, inputs: int) -> None:
             )
 
 
-def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: SimulatorCost) -> ChipOutcome:
-    machine, spec = run.machine, plan.chip.spec
+def outcome_of(run: Run, alone: Alone | None, cost: SimulatorCost, ledger: Ledger) -> ChipOutcome:
+    """What a run that is finished gives."""
+    machine, stream, plan = run.machine, run.stream, run.machine.plan
+    spec = plan.chip.spec
     makespan = max(run.sink.done)
     cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
     shares = [min(1.0, tile.busy / makespan) for tile in machine.tiles]
@@ -268,7 +284,7 @@ def _outcome(plan: Plan, run: _Run, alone: Alone | None, stream: Stream, cost: S
         admitted_ps=run.sink.admitted,
         batch=stream.batch,
         latency_alone_ps=None if alone is None else alone.latency_ps,
-        ledger=count_actions(plan, machine, makespan),
+        ledger=ledger,
         timeline=run.timeline,
         peak_tops=2 * cells * len(plan.chip.arrays) / peak_interval_ps(spec),
         utilisation_mean=sum(shares) / len(shares) if shares else 0.0,

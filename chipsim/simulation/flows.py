@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ Classes = tuple[Taps, ...]
 
 
 def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
-    """Lay all flows; only then is it known where packets meet."""
+    """Lay all flows of a network between its layers."""
     outgoing: defaultdict[str, list[Edge]] = defaultdict(list)
     for edge in network_edges:
         outgoing[edge.producer].append(edge)
@@ -30,9 +30,13 @@ def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
         for source in machine.sources[name]:
             _join(machine, source, found)
     wait_for_unread(machine)
-    machine.interconnect.close()
+
+
+def close_flows(machines: Sequence[Machine]) -> None:
+    """Call once all flows of all networks on a chip are laid: only then is it known where packets meet."""
+    machines[0].interconnect.close()
     beside: defaultdict[str, list[Outlet]] = defaultdict(list)
-    for source in (source for sources in machine.sources.values() for source in sources):
+    for source in (source for machine in machines for sources in machine.sources.values() for source in sources):
         beside[source.component].append(source.outlet)
     for outlets in beside.values():
         close_together(outlets)

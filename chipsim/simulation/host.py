@@ -38,6 +38,11 @@ class Stream:
     arrivals_ps: Sequence[int] | None = None
     stop: Callable[[], bool] | None = None
 
+    @property
+    def window(self) -> int:
+        """Inputs that may be under way at once, plus one."""
+        return min(self.in_flight, self.inputs) + 1
+
     def waits_for(self, input: int) -> int:
         """How many inputs must be done before this one is admitted."""
         needed = input - self.in_flight + 1
@@ -50,7 +55,7 @@ class HostSource(Actor):
     Attributes
     ----------
     shares_port : bool
-        There are other input layers, whose packets go out between these.
+        There are other input layers or networks, whose packets go out between these.
     """
 
     __slots__ = ("_next", "_time", "admissions", "layer", "outlet", "positions", "shares_port")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chipsim.architecture.spec import InMemorySpec, InputBuffer
@@ -18,6 +18,7 @@ from chipsim.simulation.gate import Arrivals, Gate
 from chipsim.simulation.host import HostSource
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import ConversionCounts
@@ -27,7 +28,14 @@ Taps = tuple[tuple[int, ...], ...] | None
 
 
 class TieOrder:
-    """The order (input, layer, position, block, source name) of requests as one integer (rule T3).
+    """The order (input, network, layer, position, block, source name) of requests as one integer (rules T3, T91).
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Of all networks on the chip.
+    number : int
+        Whose requests these are.
 
     Attributes
     ----------
@@ -35,14 +43,15 @@ class TieOrder:
         What an input and a position weigh.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        layers = plan.network.layers
-        self._layers = {name: rank for rank, name in enumerate(layers)}
-        self._components = {name: rank for rank, name in enumerate(sorted(plan.chip.graph.nodes))}
+    def __init__(self, plans: Sequence[Plan], number: int = 0) -> None:
+        counts = [len(plan.network.layers) for plan in plans]
+        most = max(layer.positions for plan in plans for layer in plan.network.layers.values())
+        self._layers = {name: rank for rank, name in enumerate(plans[number].network.layers, sum(counts[:number]))}
+        self._components = {name: rank for rank, name in enumerate(sorted(plans[number].chip.graph.nodes))}
         self._block_key = len(self._components)
         self.position_key = self._block_key * 2**20
-        self._layer_key = self.position_key * (max(layer.positions for layer in layers.values()) + 1)
-        self.input_key = self._layer_key * (len(layers) + 1)
+        self._layer_key = self.position_key * (most + 1)
+        self.input_key = self._layer_key * (sum(counts) + 1)
 
     def key(self, layer: str, block: int, component: str) -> int:
         """All but input and position."""
@@ -88,10 +97,12 @@ class BufferUse:
 
 @dataclass(slots=True)
 class Machine:
-    """All servers of a chip that runs one network.
+    """All servers of a chip that run one network; several networks share clock, interconnect and digital units.
 
     Attributes
     ----------
+    flows : list of Flow
+        Of this network.
     window : int
         Inputs that may be under way at once, plus one.
     targets : dict of (consumer layer, operand) to list of Target
@@ -120,15 +131,21 @@ class Machine:
     unread: list[tuple[Gate, Source]] = field(default_factory=list)
     buffers: list[BufferUse] = field(default_factory=list)
     hosts: list[HostSource] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
     counts: Mapping[str, ConversionCounts] = field(default_factory=dict)
     targets: defaultdict[tuple[str, int], list[Target]] = field(default_factory=lambda: defaultdict(list))
     sources: defaultdict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def empty(cls, plan: Plan, window: int) -> Machine:
-        """A machine without servers."""
-        clock, order = Clock(), TieOrder(plan)
-        return cls(plan, window, clock, order, Interconnect(plan.chip, clock, order.input_key, order.position_key))
+    def empty(cls, plans: Sequence[Plan], windows: Sequence[int]) -> list[Machine]:
+        """Machines without servers, one for each network on a chip."""
+        clock, orders = Clock(), [TieOrder(plans, number) for number in range(len(plans))]
+        interconnect = Interconnect(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
+        units: dict[str, DigitalUnitServer] = {}
+        return [
+            cls(plan, window, clock, order, interconnect, units=units)
+            for plan, window, order in zip(plans, windows, orders, strict=True)
+        ]
 
     @property
     def spec(self) -> InMemorySpec:

@@ -1,14 +1,14 @@
-"""`build_machine`: from a plan to servers joined by flows."""
+"""`build_machine`: from a plan to servers joined by flows; `build_machines`: from several, for one chip."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chipsim.errors import MappingError
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import HOST, edges
 from chipsim.simulation.credits import bound_buffers
-from chipsim.simulation.flows import lay_flows
+from chipsim.simulation.flows import close_flows, lay_flows
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.servers import add_host_target, add_servers, watch_tiles
 from chipsim.simulation.varying import ConversionCounts
@@ -36,13 +36,44 @@ def build_machine(
     CapacityError
         If a bounded buffer is smaller than its working set.
     """
+    [machine] = Machine.empty([plan], [window])
+    machine.counts = counts or {}
+    _furnish(machine, preloaded=preloaded)
+    if not preloaded:
+        close_flows([machine])
+    return machine
+
+
+def build_machines(
+    plans: Sequence[Plan], windows: Sequence[int], counts: Sequence[Mapping[str, ConversionCounts] | None]
+) -> list[Machine]:
+    """Put several networks on one chip (rules T90, T91).
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Of different tiles of the same chip.
+    windows, counts : sequence
+        Of each; see `build_machine`.
+    """
+    machines = Machine.empty(plans, windows)
+    for machine, known in zip(machines, counts, strict=True):
+        machine.counts = known or {}
+        _furnish(machine, preloaded=False)
+        for host in machine.hosts:
+            host.shares_port = True
+    close_flows(machines)
+    return machines
+
+
+def _furnish(machine: Machine, *, preloaded: bool) -> None:
+    plan, interconnect = machine.plan, machine.interconnect
     if plan.shared_tiles:
         shared = min(plan.shared_tiles, key=plan.chip.tiles.index)
         raise MappingError(
             f"{shared} holds several blocks, whose times cannot be simulated: give each a tile of its own"
         )
-    machine = Machine.empty(plan, window)
-    machine.counts = counts or {}
+    before = len(interconnect.flows)
     add_servers(machine, preloaded=preloaded)
     if preloaded:
         watch_tiles(machine)
@@ -53,6 +84,6 @@ def build_machine(
                 add_host_target(machine, edge)
         bound_buffers(machine, network_edges)
         lay_flows(machine, network_edges)
+    machine.flows = interconnect.flows[before:]
     for gate in machine.gates:
         gate.open()
-    return machine

@@ -1,0 +1,50 @@
+"""`place_beside`: a network on those tiles of a chip that others have left (rule T90)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from chipsim.architecture.chip import Chip
+from chipsim.errors import CapacityError
+from chipsim.mapping.plan import Plan
+
+
+def place_beside(others: Sequence[Plan], chip: Chip, place: Callable[[Chip], Plan]) -> Plan:
+    """Place a network on a chip that already holds others.
+
+    Parameters
+    ----------
+    others : sequence of Plan
+        On the same chip.
+    chip : Chip
+    place : callable
+        Maps the network onto a chip: it is given one that has the free tiles alone.
+
+    Returns
+    -------
+    Plan
+        On the whole chip.
+
+    Raises
+    ------
+    CapacityError
+        If too few tiles are left.
+    """
+    taken = {placed.tile for plan in others for layer in plan.layers.values() for placed in layer.blocks}
+    try:
+        return replace(place(_without(chip, taken)), chip=chip)
+    except CapacityError as error:
+        if not taken:
+            raise
+        names = ", ".join(plan.network.name for plan in others)
+        raise CapacityError(f"{error}; {len(taken)} of its {len(chip.tiles)} tiles hold {names}") from None
+
+
+def _without(chip: Chip, taken: set[str]) -> Chip:
+    free = [index for index, tile in enumerate(chip.tiles) if tile not in taken]
+    return replace(
+        chip,
+        tiles=tuple(chip.tiles[index] for index in free),
+        neuron_units=tuple(chip.neuron_units[index] for index in free),
+    )

@@ -1,0 +1,183 @@
+"""`simulate_together`: several networks at once on one chip, each on tiles of its own (rules T90 to T92)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.accounting import count_static, count_work
+from chipsim.simulation.engine import Alone, ChipOutcome, Run, no_cycle_search, outcome_of, simulate_alone
+from chipsim.simulation.host import Stream
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.ledger import Ledger
+from chipsim.simulation.machine import Machine
+from chipsim.simulation.outcome import SimulatorCost
+from chipsim.simulation.varying import ConversionCounts
+from chipsim.simulation.wiring import build_machines
+
+WHY_ALL = "several networks share the chip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A network on its tiles, and what the host is to send to it.
+
+    Attributes
+    ----------
+    plan, inputs, batch, drain, arrivals_ps, counts
+        As for `chipsim.simulation.engine.simulate_chip`.
+    """
+
+    plan: Plan
+    inputs: int
+    batch: int = 1
+    drain: bool = False
+    arrivals_ps: Sequence[int] | None = None
+    counts: Mapping[str, ConversionCounts] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What several networks on one chip did.
+
+    Attributes
+    ----------
+    networks : list of ChipOutcome
+        Of each: its inputs, its own servers, packets and energy, and its share of the time of servers that it has in
+        common with others. Static energy is in none of them.
+    static : Ledger
+        Of the whole chip until the last network is done.
+    busy_ps : dict of str to int
+        Of every server, all networks together.
+    links : list of (name, source, target, packets, bytes, busy_ps)
+        All networks together.
+    cost : SimulatorCost
+        Of the simulation of all of them.
+    """
+
+    networks: list[ChipOutcome]
+    static: Ledger
+    busy_ps: dict[str, int]
+    links: list[tuple[str, str, str, int, int, int]]
+    cost: SimulatorCost
+
+    @property
+    def makespan_ps(self) -> int:
+        """Until the last network is done."""
+        return max(network.makespan_ps for network in self.networks)
+
+
+def simulate_together(
+    workloads: Sequence[Workload], *, stop: Callable[[], bool] | None = None,
+    progress: Callable[[int], None] | None = None, at_time: Callable[[int], None] | None = None,
+) -> Together:  # fmt: skip
+    """Simulate several networks that share links, digital units and the host.
+
+    Parameters
+    ----------
+    workloads : sequence of Workload
+        On different tiles of one chip; of two that ask for a server at once in equal inputs, the first comes first.
+    stop, progress, at_time : callable, optional
+        As for `chipsim.simulation.engine.simulate_chip`; ``progress`` is told the number of finished inputs of all.
+
+    Raises
+    ------
+    CapacityError
+        If a bounded buffer is smaller than its working set.
+    DeadlockError
+        If nothing can go on with work left.
+    """
+    cpu, wall = time.process_time(), time.perf_counter()
+    with no_cycle_search():
+        alone = [simulate_alone(work.plan, work.counts) if work.inputs > 1 else None for work in workloads]
+        streams = [_stream(work, first, stop) for work, first in zip(workloads, alone, strict=True)]
+        machines = build_machines(
+            [work.plan for work in workloads],
+            [stream.window for stream in streams],
+            [work.counts for work in workloads],
+        )
+        note = _counting(progress)
+        runs = [
+            Run(machine, stream, 0, note, exact_all=True) for machine, stream in zip(machines, streams, strict=True)
+        ]
+        for run in runs:
+            run.start()
+        machines[0].clock.run_all(at_time)
+        for run in runs:
+            run.finish()
+        machines[0].interconnect.account()
+    events = machines[0].clock.events + sum(0 if first is None else first.events for first in alone)
+    cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
+    return _together(runs, alone, cost)
+
+
+def _counting(tell: Callable[[int], None] | None) -> Callable[[int], None]:
+    """What every run calls when an input of it is done; the number of all is passed on."""
+    done = count(1)
+
+    def note(of_one: int) -> None:  # noqa: ARG001
+        total = next(done)
+        if tell is not None:
+            tell(total)
+
+    return note
+
+
+def _stream(work: Workload, alone: Alone | None, stop: Callable[[], bool] | None) -> Stream:
+    in_flight = work.plan.chip.spec.host.max_inputs_in_flight
+    if in_flight == "auto":
+        in_flight = 1 if alone is None else alone.in_flight
+    return Stream(work.inputs, in_flight, work.batch, work.drain, work.arrivals_ps, stop)
+
+
+def _together(runs: Sequence[Run], alone: Sequence[Alone | None], cost: SimulatorCost) -> Together:
+    networks = []
+    for run, first in zip(runs, alone, strict=True):
+        run.timeline.busy_ps = busy_for(run.machine)
+        ledger = Ledger()
+        count_work(ledger, run.machine)
+        outcome = outcome_of(run, first, cost, ledger)
+        simulated = replace(outcome.simulated, why_all=WHY_ALL)
+        networks.append(replace(outcome, links=_links_of(run.machine), simulated=simulated))
+    machines = [run.machine for run in runs]
+    static, makespan_ps = Ledger(), max(network.makespan_ps for network in networks)
+    count_static(static, machines, makespan_ps)
+    busy: Counter[str] = Counter()
+    for machine in machines:
+        busy.update(busy_for(machine))
+    return Together(
+        networks=networks, static=static, busy_ps=dict(busy), links=_links(machines[0].interconnect), cost=cost
+    )
+
+
+def busy_for(machine: Machine) -> dict[str, int]:
+    """For how long each server worked for one network, ps."""
+    busy: Counter[str] = Counter({tile.name: tile.busy for tile in machine.tiles})
+    busy.update({neuron.name: neuron.busy for neuron in machine.neurons})
+    for layer in machine.digital:
+        busy[layer.unit.name] += layer.busy
+    for name, *_, held in _links_of(machine):
+        busy[name] += held
+    return dict(busy)
+
+
+def _links(interconnect: Interconnect) -> list[tuple[str, str, str, int, int, int]]:
+    return [(link.name, *link.edge, link.packets, link.bytes, link.busy) for link in interconnect.links.values()]
+
+
+def _links_of(machine: Machine) -> list[tuple[str, str, str, int, int, int]]:
+    """Packets and bytes of one network over every link, and how long they held it."""
+    names = {link.edge: link.name for link in machine.interconnect.links.values()}
+    sums = {edge: [0, 0, 0] for edge in names}
+    for flow in machine.flows:
+        for hop in flow.hops:
+            for link in (hop.link, *hop.followers):
+                total = sums[link.edge]
+                total[0] += hop.packets
+                total[1] += hop.packets * flow.bytes
+                total[2] += hop.packets * hop.serialisation + hop.waited
+    return [(names[edge], *edge, packets, size, held) for edge, (packets, size, held) in sums.items() if packets]
