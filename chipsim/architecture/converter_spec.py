@@ -68,13 +68,16 @@ class Dac(LaterFields):
 class Adc(LaterFields):
     """Output converters."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"kind", "cycle_time", "early_stop", "energy_per_cycle"})
+    later_fields: ClassVar[frozenset[str]] = frozenset(
+        {"kind", "crossbars_per_adc", "cycle_time", "early_stop", "energy_per_cycle"}
+    )
 
     bits: Bits = Field(8, description="Resolution; codes are signed and symmetric.")
     kind: Literal["sar", "ramp", "counter"] = Field(
         "sar", description="Bit by bit; one rising ramp for all columns of a turn; or counting while they integrate."
     )
     columns_per_adc: Count = Field(1, description="Columns that take turns at one converter.")
+    crossbars_per_adc: Count = Field(1, description="Arrays of a tile that take turns at one set of converters.")
     conversion_time: PositiveTime | None = Field(None, description="Of one column; of a `counter`, reading it out.")
     cycle_time: PositiveTime | None = Field(
         None, description="Instead of `conversion_time`, which is then `bits` cycles (`sar`) or 2^bits cycles (`ramp`)."

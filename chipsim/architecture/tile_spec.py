@@ -34,7 +34,7 @@ class LineBuffer(InputBuffer):
 class Tile(LaterFields):
     """A crossbar with its converters, registers and line buffer."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"compensation", "crossbars", "programming"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"compensation", "crossbars", "output_ports", "programming"})
 
     crossbar: Crossbar
     crossbars: Annotated[int, Field(ge=1, le=4096, strict=True)] = Field(
@@ -54,6 +54,9 @@ class Tile(LaterFields):
     compensation: Compensation = Compensation()
     buffer: LineBuffer = LineBuffer()
     output_bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of the output register.")
+    output_ports: Literal["per-tile", "per-crossbar"] = Field(
+        "per-tile", description="Arrays drain one after another; or each through a port of its own."
+    )
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
     programming: Programming | None = Field(
         None, description="How cells are written; without it they are as the device model programs them, at no cost."
@@ -67,6 +70,18 @@ class Tile(LaterFields):
                     raise ValueError(f"tile.{name}.early_stop cannot shorten mvm_latency: leave one of the two out")
         elif self.adc.kind != "counter" and self.adc.conversion_time is None and self.adc.cycle_time is None:
             raise ValueError("give either tile.mvm_latency or tile.adc.conversion_time (or tile.adc.cycle_time)")
+        return self
+
+    @model_validator(mode="after")
+    def _arrays_share_converters(self) -> Tile:
+        shared = self.adc.crossbars_per_adc
+        if shared > 1 and self.adc.kind == "counter":
+            raise ValueError(f"tile.adc.crossbars_per_adc ({shared}) must be 1: a counter counts while its array works")
+        if self.crossbars % shared:
+            raise ValueError(
+                f"tile.adc.crossbars_per_adc ({shared}) must divide tile.crossbars ({self.crossbars}): "
+                f"every set of converters has as many arrays"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -240,10 +241,16 @@ def _traced(machine: Machine) -> list[Traced]:
 
 
 def _busy(machine: Machine) -> dict[str, int]:
-    busy = {tile.name: tile.busy for tile in machine.tiles}
-    busy |= {neuron.name: neuron.busy for neuron in machine.neurons}
-    busy |= {unit.name: unit.busy for unit in machine.units.values()}
-    return busy | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
+    busy: defaultdict[str, int] = defaultdict(int)  # arrays with several blocks, neuron units with several slices
+    for placed, tile in zip(machine.plan.blocks, machine.tiles, strict=True):
+        busy[placed.array] += tile.busy
+    for neuron in machine.neurons:
+        busy[neuron.name] += neuron.busy
+    return (
+        busy
+        | {unit.name: unit.busy for unit in machine.units.values()}
+        | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
+    )
 
 
 def _who_waits(machine: Machine, done: int, inputs: int) -> str:
@@ -276,7 +283,8 @@ def outcome_of(run: Run, alone: Alone | None, cost: SimulatorCost, ledger: Ledge
     spec = plan.chip.spec
     makespan = max(run.sink.done)
     cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
-    shares = [min(1.0, tile.busy / makespan) for tile in machine.tiles]
+    arrays = {placed.array for placed in plan.blocks}
+    shares = [min(1.0, run.timeline.busy_ps[array] / makespan) for array in sorted(arrays)]
     return ChipOutcome(
         name=spec.name,
         released_ps=run.sink.released,

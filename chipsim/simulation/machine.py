@@ -20,6 +20,7 @@ from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet
+from chipsim.simulation.sharing import Sharing
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import ConversionCounts
 
@@ -56,6 +57,10 @@ class TieOrder:
     def key(self, layer: str, block: int, component: str) -> int:
         """All but input and position."""
         return self._layers[layer] * self._layer_key + block * self._block_key + self._components[component]
+
+    def keys(self, layer: str, block: int, component: str) -> tuple[int, int, int]:
+        """All but input and position, and what these two weigh."""
+        return self.key(layer, block, component), self.input_key, self.position_key
 
 
 @dataclass(slots=True)
@@ -122,6 +127,7 @@ class Machine:
     clock: Clock
     order: TieOrder
     interconnect: Interconnect
+    sharing: Sharing
     tiles: list[TileServer] = field(default_factory=list)
     neurons: list[NeuronServer | ChainUnit] = field(default_factory=list)
     units: dict[str, DigitalUnitServer] = field(default_factory=dict)
@@ -141,9 +147,9 @@ class Machine:
         """Machines without servers, one for each network on a chip."""
         clock, orders = Clock(), [TieOrder(plans, number) for number in range(len(plans))]
         interconnect = Interconnect(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
-        units: dict[str, DigitalUnitServer] = {}
+        sharing, units = Sharing(plans, clock), dict[str, DigitalUnitServer]()
         return [
-            cls(plan, window, clock, order, interconnect, units=units)
+            cls(plan, window, clock, order, interconnect, sharing, units=units)
             for plan, window, order in zip(plans, windows, orders, strict=True)
         ]
 

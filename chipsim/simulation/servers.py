@@ -18,7 +18,10 @@ from chipsim.simulation.gate import EdgeSink
 from chipsim.simulation.host import HostSource
 from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.planes_of_mvms import planes_of
 from chipsim.simulation.sender import Outlet
+from chipsim.simulation.shared_block import SharedBlock
+from chipsim.simulation.shared_neuron import SharedNeuronServer
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import VaryingTileServer, mvm_lengths
 from chipsim.units import to_ps
@@ -91,11 +94,11 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
     block_rank = 0
     chained = machine.spec.neuron_unit.partial_sums == "chain"
     for part in plan.slices:
-        neuron = None if preloaded or chained else _add_neuron(machine, plan, part)
+        neuron = None if preloaded or chained else _add_neuron(machine, plan, part, block_rank)
         first_rank, tiles = block_rank, []
         for placed in part.blocks:
             matrix = plan.matrices[placed.matrix]
-            tile = _add_tile(machine, plan, placed, preloaded)
+            tile = _add_tile(machine, plan, placed, block_rank, preloaded)
             tile.replica = placed.replica
             tiles.append(tile)
             kernel = plan.layer.window.grid
@@ -113,7 +116,7 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             add_chain(machine, plan, part, tiles, first_rank)
 
 
-def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, preloaded: bool) -> TileServer:
+def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int, preloaded: bool) -> TileServer:
     phases = mvm_phases(machine.spec, placed.block.rows, placed.block.columns)
     if preloaded:
         phases = replace(phases, load_ps=0, drain_ps=0)
@@ -122,25 +125,33 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, preloaded:
         placed.name, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
         spec.sample_and_hold, machine.interconnect,
     )  # fmt: skip
-    lengths = None
-    if counts is not None:
-        lengths = mvm_lengths(machine.spec, placed.block.rows, placed.block.columns, counts)
-    tile = TileServer(*what) if lengths is None else VaryingTileServer(*what, lengths)
+    array = machine.sharing.array_of(placed)
+    if array is not None:
+        planes = planes_of(machine.spec, placed.block.rows, placed.block.columns, counts)
+        tile: TileServer = SharedBlock(*what, array, planes, machine.order.keys(plan.layer.name, rank, placed.tile))
+    else:
+        lengths = None
+        if counts is not None:
+            lengths = mvm_lengths(machine.spec, placed.block.rows, placed.block.columns, counts)
+        tile = TileServer(*what) if lengths is None else VaryingTileServer(*what, lengths)
     machine.tiles.append(tile)
     return tile
 
 
-def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice) -> NeuronServer:
+def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int) -> NeuronServer:
     spec = machine.spec.neuron_unit
     own = _own(plan, part.replica)
     gate = machine.new_gate(own)
     gate.expect(np.repeat(np.arange(own), len(part.blocks)))
     outlet = Outlet(machine.interconnect, plan.layer.positions)
-    neuron = NeuronServer(
+    what = (
         part.neuron_unit, plan.layer.name, gate, part.channels,
         neuron_service_ps(machine.spec, len(part.blocks), part.channels), to_ps(spec.latency),
         spec.partial_sum_slots, outlet,
     )  # fmt: skip
+    unit = machine.sharing.neuron_units.get(part.neuron_unit)
+    keys = machine.order.keys(plan.layer.name, rank, part.neuron_unit)
+    neuron = NeuronServer(*what) if unit is None else SharedNeuronServer(*what, unit, machine.clock, keys)
     neuron.replica = part.replica
     machine.neurons.append(neuron)
     machine.sources[plan.layer.name].append(

@@ -60,6 +60,16 @@ def mvm_lengths(spec: InMemorySpec, rows: int, columns: int, counts: ConversionC
         Of the block.
     counts : ConversionCounts
     """
+    found = plane_lengths(spec, rows, columns, counts)
+    if found is None:
+        return None
+    return lay_planes(*found, together=not overlaps(spec.tile, mvm_phases(spec, rows, columns).convert_ps))
+
+
+def plane_lengths(
+    spec: InMemorySpec, rows: int, columns: int, counts: ConversionCounts
+) -> tuple[Picoseconds, Picoseconds] | None:
+    """How long each plane of each MVM integrates and is converted, shape (mvms, planes); see `mvm_lengths`."""
     if counts.pulses is None and counts.ramps is None:
         return None
     tile, planes = spec.tile, spec.tile.dac.planes
@@ -73,7 +83,7 @@ def mvm_lengths(spec: InMemorySpec, rows: int, columns: int, counts: ConversionC
     if counts.ramps is not None:
         assert tile.adc.cycle_time is not None  # the specification demands it
         converts = _picoseconds(counts.ramps, tile.adc.cycle_time)
-    return lay_planes(integrates, converts, together=not overlaps(tile, longest.convert_ps))
+    return integrates, converts
 
 
 def lay_planes(integrates: Picoseconds, converts: Picoseconds, *, together: bool) -> MvmLengths:

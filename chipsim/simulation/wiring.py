@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chipsim.errors import MappingError
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import HOST, edges
 from chipsim.simulation.credits import bound_buffers
@@ -32,7 +31,7 @@ def build_machine(
     Raises
     ------
     MappingError
-        If blocks share a tile.
+        If blocks share a tile whose partial sums pass in a chain.
     CapacityError
         If a bounded buffer is smaller than its working set.
     """
@@ -68,11 +67,6 @@ def build_machines(
 
 def _furnish(machine: Machine, *, preloaded: bool) -> None:
     plan, interconnect = machine.plan, machine.interconnect
-    if plan.shared_tiles:
-        shared = min(plan.shared_tiles, key=plan.chip.tiles.index)
-        raise MappingError(
-            f"{shared} holds several blocks, whose times cannot be simulated: give each a tile of its own"
-        )
     before = len(interconnect.flows)
     add_servers(machine, preloaded=preloaded)
     if preloaded:

@@ -28,7 +28,11 @@ def shared(plan: Plan, tiles: int) -> Plan:
 def _places(plan: Plan, tiles: int) -> Iterator[PlacedBlock]:
     """Blocks side by side along the rows of arrays, the arrays of the tiles in turn."""
     crossbar, crossbars = plan.chip.spec.tile.crossbar, plan.chip.spec.tile.crossbars
-    arrays = [(plan.chip.tiles[tile], number) for number in range(crossbars) for tile in range(tiles)]
+    arrays = [
+        (plan.chip.tiles[tile], number)
+        for number in range(crossbars)
+        for tile in range(min(tiles, len(plan.chip.tiles)))
+    ]
     shelves = dict.fromkeys(arrays, (0, 0, 0))  # first row of the shelf, its height, next free column
     for number, placed in enumerate(plan.blocks):
         block = placed.block

@@ -16,6 +16,8 @@ from fractions import Fraction
 from itertools import count, product
 from typing import Any
 
+from second_shared import SharedTiles
+
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
 from chipsim.simulation.durations import MvmPhases, mvm_phases
@@ -23,6 +25,7 @@ from chipsim.units import exact, to_ps
 
 Key = tuple[Any, ...]
 INFINITE = 10**9
+PHASES = "enter", "load", "integrate", "convert", "drain"
 Planes = list[tuple[int, int]]
 """How long each plane of one MVM integrates and is converted, ps."""
 
@@ -104,7 +107,10 @@ class Queue:
 
 @dataclass
 class Tile:
+    """A block, which has the tile ``where`` to itself or shares it."""
+
     name: str
+    where: str
     layer: MatrixLayer
     block: int
     phases: MvmPhases
@@ -112,8 +118,8 @@ class Tile:
     own: range
     slice: Any = None
     columns: int = 0
-    started: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
-    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("load", "integrate", "convert", "drain"), 0))
+    started: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PHASES, 0))
+    ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PHASES, 0))
     busy: int = 0
     working_since: int | None = None
     plane: int = 0
@@ -182,10 +188,11 @@ class SecondEngine:
         self.rank = {name: index for index, name in enumerate(plan.network.layers)}
         self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
         self.units: dict[str, Queue] = defaultdict(Queue)
+        self.shared, self.neuron_latency = SharedTiles(self), to_ps(self.spec.neuron_unit.latency)
         self.released: list[int] = []
         self.done: list[int] = []
         self.sent: dict[str, int] = defaultdict(int)
-        self._packets: dict[tuple[str, int], list[tuple[int, list[Reader]]]] = {}
+        self._packets: dict[tuple[int, int], list[tuple[int, list[Reader]]]] = {}
         self._bounded = not least
         self._build()
         if least:
@@ -222,10 +229,10 @@ class SecondEngine:
                 emitter.readers.append(reader)
         for emitter in (e for found in emitters.values() for e in found):
             for position in emitter.own:
-                self._packets[emitter.component + emitter.layer, position] = self._packets_of(emitter, position)
+                self._packets[id(emitter), position] = self._packets_of(emitter, position)
         self.unread = [
             e for found in emitters.values() for e in found
-            if e.component != "host" and not any(self._packets[e.component + e.layer, p] for p in e.own)
+            if e.component != "host" and not any(self._packets[id(e), p] for p in e.own)
         ]  # fmt: skip
 
     def _add_matrix(self, layer: MatrixLayer, emitters: dict[str, list[Emitter]]) -> None:
@@ -244,7 +251,7 @@ class SecondEngine:
                 reader = self._reader(layer, 0, placed.tile, self._rows_read(layer, matrix.matrices, rows), own)
                 self._bound(reader, self.spec.tile.buffer.capacity)
                 phases = mvm_phases(self.spec, placed.block.rows, placed.block.columns)
-                tile = Tile(placed.tile, layer, block, phases, reader, own, neuron, placed.block.columns)
+                tile = Tile(placed.name, placed.tile, layer, block, phases, reader, own, neuron, placed.block.columns)
                 neuron.tiles.append(tile)
                 if self.spec.neuron_unit.partial_sums == "chain":
                     tile.slice = self._add_step(tile, emitter, first=len(neuron.tiles) == 1)
@@ -256,7 +263,7 @@ class SecondEngine:
             emitters[layer.name].append(emitter)
 
     def _add_step(self, tile: Tile, emitter: Emitter, first: bool) -> ChainStep:
-        name = "neuron" + tile.name[len("tile") :]
+        name = "neuron" + tile.where[len("tile") :]
         service = math.ceil(Fraction(len(emitter.channels) * 10**12) / exact(self.spec.neuron_unit.rate))
         step = ChainStep(name, tile.layer, tile.own, service, tile.block)
         self.chain_values[name] = len(emitter.channels)
@@ -500,7 +507,7 @@ class SecondEngine:
         positions = self.plan.network.layers[emitter.layer].positions
         emitter.emitted += 1
         input, position = divmod(g, positions)
-        for block, (size, readers) in enumerate(self._packets[emitter.component + emitter.layer, position]):
+        for block, (size, readers) in enumerate(self._packets[id(emitter), position]):
             key = (input, self.rank[emitter.layer], position, block, emitter.component)
             self._send(key, size, emitter.component, [(r.component, lambda r=r: r.arrive(g)) for r in readers])
 
@@ -569,6 +576,8 @@ class SecondEngine:
 
     def _start_tile(self, tile: Tile) -> bool:
         """T12, T13, T14: start whichever phases can start now."""
+        if tile.name in self.shared.places:
+            return self.shared.start(tile)
         banks, started, ended, phases = self.spec.tile.register_banks, tile.started, tile.ended, tile.phases
         before, any_started = len(tile.own), False
         m = started["load"]
@@ -692,16 +701,18 @@ class SecondEngine:
         def arrive() -> None:
             neuron.sums[m] += 1
 
-        if self.plan.chip.site(tile.name) == self.plan.chip.site(neuron.name):
+        if self.plan.chip.site(tile.where) == self.plan.chip.site(neuron.name):
             return arrive()
         input, turn = divmod(m, len(tile.own))
         position = tile.own[turn]
         widths = self.spec.widths
         size = math.ceil(len(neuron.emitter.channels) * widths.partial_sum_bits / 8) + widths.packet_header_bytes
-        key = (input, self.rank[tile.layer.name], position, tile.block, tile.name)
-        return self._send(key, size, tile.name, [(neuron.name, arrive)])
+        key = (input, self.rank[tile.layer.name], position, tile.block, tile.where)
+        return self._send(key, size, tile.where, [(neuron.name, arrive)])
 
     def _start_neuron(self, neuron: NeuronSlice) -> bool:
+        if neuron.name in self.shared.units:
+            return self.shared.ask_unit(neuron)
         m = neuron.started
         input, turn = divmod(m, len(neuron.emitter.own))
         g = input * neuron.layer.positions + neuron.emitter.own[turn]

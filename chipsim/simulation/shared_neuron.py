@@ -1,0 +1,79 @@
+"""`SharedNeuronServer`: one slice at a neuron unit that adds up others, too (rule T73)."""
+
+from __future__ import annotations
+
+from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.gate import Gate
+from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.origin import Origin, State
+from chipsim.simulation.sender import Outlet
+from chipsim.simulation.timeline import Span
+
+
+class NeuronUnit:
+    """What several slices use one at a time."""
+
+    __slots__ = ("free",)
+
+    def __init__(self) -> None:
+        self.free = 0
+
+
+class SharedNeuronServer(NeuronServer):
+    """A slice that asks for its unit when its sums are there and space for the result is reserved.
+
+    Attributes
+    ----------
+    unit : NeuronUnit
+    asked : int
+        Positions that have asked, or are to at a known time, over all inputs.
+    keys : tuple of int
+        What the slice, an input and a position weigh in the tie order.
+    """
+
+    __slots__ = ("_last_request", "asked", "clock", "keys", "unit")
+
+    def __init__(
+        self, name: str, layer: str, gate: Gate, columns: int, service: int, latency: int, slots: int, outlet: Outlet,
+        unit: NeuronUnit, clock: Clock, keys: tuple[int, int, int],
+    ) -> None:  # fmt: skip
+        super().__init__(name, layer, gate, columns, service, latency, slots, outlet)
+        self.unit, self.clock, self.keys = unit, clock, keys
+        self.asked = self._last_request = 0
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times, those of the unit included (rule T50)."""
+        asked = self.asked - origin.input * self.gate.positions
+        return asked, self.places.state(origin, self.gate.positions), origin.after((self._last_request, self.unit.free))
+
+    def _step(self) -> bool:
+        gate = self.gate
+        input, position = divmod(self.asked, gate.positions)
+        index = input % gate.window * gate.positions + position
+        if gate.remaining[index]:
+            return False
+        of_layer = self.replica.number + position * self.replica.of
+        space = self.outlet.space(input, of_layer)
+        if space is None:
+            return False
+        time = self._last_request = max(gate.take(index, position), space, self._last_request)
+        self.asked += 1
+        slice_key, input_key, position_key = self.keys
+        key = 1 + slice_key + input * input_key + of_layer * position_key
+        self.clock.at(time, key, self._serve, (input, of_layer))
+        return True
+
+    def _serve(self, call: Call) -> None:
+        input, of_layer = call.payload
+        start = max(self.clock._now, self.unit.free)
+        end = self.unit.free = start + self.service
+        self.places.finish(end)
+        self.busy += self.service
+        if of_layer + self.replica.of >= len(self.outlet.flows) and self.on_end is not None:
+            self.on_end(input, end)
+        if input < self.traced_inputs and self.trace is not None:
+            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
+        self.outlet.dispatch(input, of_layer, end + self.latency)
+        for tile in self.tiles:
+            if tile.waits_for_place:
+                tile.advance()

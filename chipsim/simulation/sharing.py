@@ -1,0 +1,69 @@
+"""`Sharing`: what blocks on one tile and slices at one neuron unit have in common (rules T70 to T73)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from chipsim.architecture.spec import Tile
+from chipsim.errors import MappingError
+from chipsim.mapping.plan import PlacedBlock, Plan
+from chipsim.simulation.clock import Clock
+from chipsim.simulation.shared_array import Port, SharedArray
+from chipsim.simulation.shared_neuron import NeuronUnit
+
+
+class Sharing:
+    """Servers of the tiles that hold several blocks and of the neuron units that several slices use.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Of all networks on the chip.
+    clock : Clock
+
+    Raises
+    ------
+    MappingError
+        If partial sums pass in a chain and tiles are shared.
+    """
+
+    def __init__(self, plans: Sequence[Plan], clock: Clock) -> None:
+        self._tile, self._clock = plans[0].chip.spec.tile, clock
+        held = Counter(placed.tile for plan in plans for placed in plan.blocks)
+        self._tiles = frozenset(tile for tile, count in held.items() if count > 1)
+        if self._tiles and plans[0].chip.spec.neuron_unit.partial_sums == "chain":
+            shared = min(self._tiles, key=plans[0].chip.tiles.index)
+            raise MappingError(
+                f"{shared} holds several blocks, but with neuron_unit.partial_sums: chain each needs a tile of its own"
+            )
+        self._ports: dict[tuple[str, str, int], Port] = {}
+        self._arrays: dict[str, SharedArray] = {}
+        slices = Counter(
+            part.neuron_unit for plan in plans for layer in plan.layers.values() for part in layer.slices
+        )
+        self._units = {name: NeuronUnit() for name, count in slices.items() if count > 1}
+
+    @property
+    def neuron_units(self) -> Mapping[str, NeuronUnit]:
+        """Units that several slices use, by name."""
+        return self._units
+
+    def array_of(self, placed: PlacedBlock) -> SharedArray | None:
+        """The array that a block takes turns on; None where it has its tile to itself."""
+        if placed.tile not in self._tiles:
+            return None
+        if placed.array not in self._arrays:
+            tile = self._tile
+            ports = (self._port(placed.tile, *key) for key in _ports(tile, placed.crossbar))
+            self._arrays[placed.array] = SharedArray(self._clock, *ports, tile.register_banks, tile.sample_and_hold)
+        return self._arrays[placed.array]
+
+    def _port(self, tile: str, kind: str, number: int) -> Port:
+        return self._ports.setdefault((tile, kind, number), Port())
+
+
+def _ports(tile: Tile, crossbar: int) -> tuple[tuple[str, int], ...]:
+    """Load port, converters and output port of an array: their kind, and which of the tile's."""
+    output = crossbar if tile.output_ports == "per-crossbar" else 0
+    return ("load", 0), ("converters", crossbar // tile.adc.crossbars_per_adc), ("output", output)

@@ -1,0 +1,201 @@
+"""The second engine's tiles with several blocks and neuron units with several slices (rules T70 to T73).
+
+Like the rest of it, it only acts on what has happened by now: an MVM that could use a server asks for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from second_engine import NeuronSlice, SecondEngine, Tile
+
+
+@dataclass
+class Turn:
+    """One MVM on its array."""
+
+    tile: Tile
+    m: int
+    key: Any
+    asked: bool = False
+    loaded: bool = False
+    plane: int = 0
+
+
+@dataclass
+class Array:
+    """One array: its turns in order, how many of them have got how far, and what it does."""
+
+    turns: list[Turn] = field(default_factory=list)
+    begun: int = 0
+    integrated: int = 0
+    drained: int = 0
+    held: bool = False
+    working: int = 0
+    since: int = 0
+    busy: int = 0
+
+
+class SharedTiles:
+    """Everything that is shared on the tiles of a plan."""
+
+    def __init__(self, engine: SecondEngine) -> None:
+        self.engine, self.spec, plan = engine, engine.spec.tile, engine.plan
+        blocks = [placed for layer in plan.layers.values() for part in layer.slices for placed in part.blocks]
+        on_tile = Counter(placed.tile for placed in blocks)
+        self.places = {placed.name: placed for placed in blocks if on_tile[placed.tile] > 1}
+        self.arrays: dict[tuple[str, int], Array] = defaultdict(Array)
+        self.free: dict[tuple[str, str, int], int] = defaultdict(int)  # load ports, converters, output ports
+        slices = Counter(part.neuron_unit for layer in plan.layers.values() for part in layer.slices)
+        self.units = {name for name, count in slices.items() if count > 1}
+        self.unit_free: dict[str, int] = defaultdict(int)
+        self.slots = engine.spec.neuron_unit.partial_sum_slots
+
+    def array_of(self, tile: Tile) -> Array:
+        placed = self.places[tile.name]
+        return self.arrays[placed.tile, placed.crossbar]
+
+    def start(self, tile: Tile) -> bool:
+        """T71: an MVM enters; then whatever its array can go on with."""
+        engine, m = self.engine, tile.started["enter"]
+        input, turn = divmod(m, len(tile.own))
+        entered = (
+            input < len(engine.released) and m == tile.ended["load"] and tile.reader.ready(input, turn)
+            and m - tile.slice.ended < self.slots
+        )  # fmt: skip
+        if entered:
+            tile.started["enter"] += 1
+            key = (input, engine.rank[tile.layer.name], tile.own[turn], tile.block, tile.where)
+            engine._at(engine.now, 1, key, lambda: self.enter(Turn(tile, m, key)))
+        return entered | self.integrate(self.array_of(tile))
+
+    def enter(self, turn: Turn) -> None:
+        array = self.array_of(turn.tile)
+        array.turns.append(turn)
+        self.ask_load(array)
+
+    def ask_load(self, array: Array) -> None:
+        """T72: with an input register free."""
+        for number, turn in enumerate(array.turns):
+            if not turn.asked and number - array.integrated < self.spec.register_banks:
+                turn.asked = True
+                self.ask("load", turn, turn.tile.phases.load_ps, lambda t=turn: self.load_ends(t))
+
+    def ask(self, kind: str, turn: Turn, duration: int, ends: Any, begins: Any = None) -> None:
+        placed, engine = self.places[turn.tile.name], self.engine
+        number = {"load": 0, "adc": placed.crossbar // self.spec.adc.crossbars_per_adc, "drain": 0}[kind]
+        if kind == "drain" and self.spec.output_ports == "per-crossbar":
+            number = placed.crossbar
+
+        def serve() -> None:
+            start = max(engine.now, self.free[placed.tile, kind, number])
+            self.free[placed.tile, kind, number] = start + duration
+            if begins is not None:
+                engine._ends(start, begins)
+            engine._ends(start + duration, ends)
+
+        engine._at(engine.now, 1, turn.key, serve)
+
+    def load_ends(self, turn: Turn) -> None:
+        turn.loaded = True
+        turn.tile.ended["load"] += 1
+        turn.tile.reader.done += 1
+
+    def integrate(self, array: Array) -> bool:
+        """T72: the next turn, with array and output register free."""
+        number = array.begun
+        if array.held or number >= len(array.turns) or number - array.drained >= self.spec.register_banks:
+            return False
+        turn = array.turns[number]
+        if not turn.loaded:
+            return False
+        array.begun += 1
+        array.held = True
+        ((length, converted), *_) = self.engine._planes(turn.tile, turn.m)
+        if converted:
+            self.plane(array, turn)
+        else:
+            self.ask("adc", turn, length, lambda: self.one_phase_ends(array, turn), lambda: self.work(array))
+        return True
+
+    def work(self, array: Array) -> None:
+        if not array.working:
+            array.since = self.engine.now
+        array.working += 1
+
+    def rest(self, array: Array) -> None:
+        array.working -= 1
+        if not array.working:
+            array.busy += self.engine.now - array.since
+
+    def one_phase_ends(self, array: Array, turn: Turn) -> None:
+        self.rest(array)
+        self.integrated(array)
+        self.converted(array, turn)
+        array.held = False
+
+    def plane(self, array: Array, turn: Turn) -> None:
+        self.work(array)
+        length = self.engine._planes(turn.tile, turn.m)[turn.plane][0]
+        self.engine._ends(self.engine.now + length, lambda: self.plane_ends(array, turn))
+
+    def plane_ends(self, array: Array, turn: Turn) -> None:
+        planes = self.engine._planes(turn.tile, turn.m)
+        last = turn.plane == len(planes) - 1
+        if last:
+            self.integrated(array)
+        self.ask("adc", turn, planes[turn.plane][1], lambda: self.convert_ends(array, turn, last),
+                 lambda: self.convert_begins(array, turn, last))  # fmt: skip
+        self.rest(array)
+
+    def convert_begins(self, array: Array, turn: Turn, last: bool) -> None:
+        self.work(array)
+        if not last:
+            turn.plane += 1
+            self.plane(array, turn)
+        elif self.spec.sample_and_hold:
+            array.held = False
+
+    def convert_ends(self, array: Array, turn: Turn, last: bool) -> None:
+        self.rest(array)
+        if last:
+            array.held &= self.spec.sample_and_hold  # another MVM may hold it by now
+            self.converted(array, turn)
+
+    def integrated(self, array: Array) -> None:
+        array.integrated += 1
+        self.ask_load(array)
+
+    def converted(self, array: Array, turn: Turn) -> None:
+        self.ask("drain", turn, turn.tile.phases.drain_ps, lambda: self.drain_ends(array, turn))
+
+    def drain_ends(self, array: Array, turn: Turn) -> None:
+        array.drained += 1
+        turn.tile.ended["drain"] += 1
+        self.engine._hand_over(turn.tile, turn.m)
+
+    def ask_unit(self, neuron: NeuronSlice) -> bool:
+        """T73: with all sums there and space reserved."""
+        engine, m = self.engine, neuron.started
+        input, turn = divmod(m, len(neuron.emitter.own))
+        position = neuron.emitter.own[turn]
+        g = input * neuron.layer.positions + position
+        if neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(g):
+            return False
+        neuron.started += 1
+        key = (input, engine.rank[neuron.layer.name], position, neuron.tiles[0].block, neuron.name)
+        engine._at(engine.now, 1, key, lambda: self.serve_unit(neuron, g))
+        return True
+
+    def serve_unit(self, neuron: NeuronSlice, g: int) -> None:
+        end = self.unit_free[neuron.name] = max(self.engine.now, self.unit_free[neuron.name]) + neuron.service
+        neuron.busy += neuron.service
+
+        def free() -> None:
+            neuron.ended += 1
+
+        self.engine._ends(end, free)
+        self.engine._ends(end + self.engine.neuron_latency, lambda: self.engine._emit(neuron.emitter, g))
