@@ -99,11 +99,14 @@ def _turn_s(tile: Tile) -> Fraction:
 
 
 def peak_interval_ps(spec: InMemorySpec) -> int:
-    """Time between two full MVMs of a tile that is never kept waiting; the longest where it depends on values."""
-    phases = mvm_phases(spec, spec.tile.crossbar.rows, spec.tile.crossbar.columns)
-    if spec.tile.sample_and_hold:
-        return phases.handover_ps + max(phases.integrate_ps, phases.convert_ps)
-    return phases.integrate_ps + phases.convert_ps
+    """Time between two full MVMs of an array whose tile is never kept waiting; the longest where it depends on values."""
+    tile = spec.tile
+    phases, sharing = mvm_phases(spec, tile.crossbar.rows, tile.crossbar.columns), tile.adc.crossbars_per_adc
+    planes = tile.dac.planes if overlaps(tile, phases.convert_ps) else 1
+    converters = sharing * planes * (phases.convert_ps or phases.integrate_ps) if sharing > 1 else 0
+    if tile.sample_and_hold:
+        return max(converters, phases.handover_ps + max(phases.integrate_ps, phases.convert_ps))
+    return max(converters, phases.integrate_ps + phases.convert_ps)
 
 
 def neuron_service_ps(spec: InMemorySpec, row_blocks: int, columns: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from chipsim.architecture.spec import Tile
 from chipsim.errors import MappingError
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.simulation.clock import Clock
@@ -55,15 +54,13 @@ class Sharing:
             return None
         if placed.array not in self._arrays:
             tile = self._tile
-            ports = (self._port(placed.tile, *key) for key in _ports(tile, placed.crossbar))
-            self._arrays[placed.array] = SharedArray(self._clock, *ports, tile.register_banks, tile.sample_and_hold)
+            own = placed.crossbar if tile.output_ports == "per-crossbar" else 0
+            self._arrays[placed.array] = SharedArray(
+                self._clock, self._port(placed.tile, "load", 0),
+                self._port(placed.tile, "converters", placed.crossbar // tile.adc.crossbars_per_adc),
+                self._port(placed.tile, "output", own), tile.register_banks, tile.sample_and_hold,
+            )  # fmt: skip
         return self._arrays[placed.array]
 
     def _port(self, tile: str, kind: str, number: int) -> Port:
         return self._ports.setdefault((tile, kind, number), Port())
-
-
-def _ports(tile: Tile, crossbar: int) -> tuple[tuple[str, int], ...]:
-    """Load port, converters and output port of an array: their kind, and which of the tile's."""
-    output = crossbar if tile.output_ports == "per-crossbar" else 0
-    return ("load", 0), ("converters", crossbar // tile.adc.crossbars_per_adc), ("output", output)

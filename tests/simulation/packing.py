@@ -9,8 +9,11 @@ from chipsim.mapping.plan import PlacedBlock, Plan
 
 
 def shared(plan: Plan, tiles: int) -> Plan:
-    """The same plan on the first tiles of the chip, as far as its blocks fit: array by array, in rows of blocks."""
-    places = {id(placed): place for placed, place in zip(plan.blocks, _places(plan, tiles), strict=True)}
+    """The same plan on the first tiles of the chip, so many or as many more as its blocks need."""
+    found = list(_places(plan, tiles))
+    if len(found) < len(plan.blocks):
+        return shared(plan, tiles + 1)
+    places = {id(placed): place for placed, place in zip(plan.blocks, found, strict=True)}
 
     def moved(placed: PlacedBlock) -> PlacedBlock:
         return places[id(placed)]
@@ -26,7 +29,7 @@ def shared(plan: Plan, tiles: int) -> Plan:
 
 
 def _places(plan: Plan, tiles: int) -> Iterator[PlacedBlock]:
-    """Blocks side by side along the rows of arrays, the arrays of the tiles in turn."""
+    """Blocks side by side along the rows of arrays, the arrays of the tiles in turn, as long as they fit."""
     crossbar, crossbars = plan.chip.spec.tile.crossbar, plan.chip.spec.tile.crossbars
     arrays = [
         (plan.chip.tiles[tile], number)
@@ -46,4 +49,4 @@ def _places(plan: Plan, tiles: int) -> Iterator[PlacedBlock]:
                 yield replace(placed, tile=array[0], crossbar=array[1], first_row=row, first_column=column)
                 break
         else:
-            raise AssertionError("the blocks do not fit on so few tiles")
+            return
