@@ -99,7 +99,7 @@ def _turn_s(tile: Tile) -> Fraction:
 
 
 def peak_interval_ps(spec: InMemorySpec) -> int:
-    """Time between two full MVMs of an array whose tile is never kept waiting; the longest where it depends on values."""
+    """Time between two full MVMs of an array that is never kept waiting; the longest where it depends on values."""
     tile = spec.tile
     phases, sharing = mvm_phases(spec, tile.crossbar.rows, tile.crossbar.columns), tile.adc.crossbars_per_adc
     planes = tile.dac.planes if overlaps(tile, phases.convert_ps) else 1

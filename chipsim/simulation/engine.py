@@ -247,7 +247,7 @@ def _busy(machine: Machine) -> dict[str, int]:
     for neuron in machine.neurons:
         busy[neuron.name] += neuron.busy
     return (
-        busy
+        dict(busy)
         | {unit.name: unit.busy for unit in machine.units.values()}
         | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
     )
@@ -283,8 +283,8 @@ def outcome_of(run: Run, alone: Alone | None, cost: SimulatorCost, ledger: Ledge
     spec = plan.chip.spec
     makespan = max(run.sink.done)
     cells = spec.tile.crossbar.rows * spec.tile.crossbar.columns
-    arrays = {placed.array for placed in plan.blocks}
-    shares = [min(1.0, run.timeline.busy_ps[array] / makespan) for array in sorted(arrays)]
+    arrays = dict.fromkeys(placed.array for placed in plan.blocks)
+    shares = [min(1.0, run.timeline.busy_ps[array] / makespan) for array in arrays]
     return ChipOutcome(
         name=spec.name,
         released_ps=run.sink.released,

@@ -38,9 +38,7 @@ class Sharing:
             )
         self._ports: dict[tuple[str, str, int], Port] = {}
         self._arrays: dict[str, SharedArray] = {}
-        slices = Counter(
-            part.neuron_unit for plan in plans for layer in plan.layers.values() for part in layer.slices
-        )
+        slices = Counter(part.neuron_unit for plan in plans for layer in plan.layers.values() for part in layer.slices)
         self._units = {name: NeuronUnit() for name, count in slices.items() if count > 1}
 
     @property
