@@ -79,9 +79,9 @@ class ControlUnit(Section):
 class NeuronUnit(LaterFields):
     """Scales, adds partial sums and bias, applies the activation; one per site."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency", "buffer"})
 
-    rate: Rate = Field(description="Partial-sum values per second.")
+    rate: Rate = Field(description="Partial-sum values, or scalar operations of gates, per second.")
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
     partial_sums: Literal["gather", "chain"] = Field(
         "gather", description="One unit adds all row blocks'; or they pass from tile to tile, and each adds its own."
@@ -90,7 +90,10 @@ class NeuronUnit(LaterFields):
         0.0, validate_default=False, description="Of a chain: from a value's arrival to its being added to the next."
     )
     partial_sum_slots: Few = Field(2, description="Positions of partial sums held per sending tile.")
-    energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one partial-sum value.")
+    buffer: InputBuffer = InputBuffer()
+    energy_per_operation: EnergyPerOperation = Field(
+        0.0, description="Of one partial-sum value, or one scalar operation of a gate."
+    )
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
 

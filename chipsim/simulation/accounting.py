@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from chipsim.architecture.chip import router_name
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
-from chipsim.network.layers import DigitalLayer
+from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
@@ -126,13 +126,18 @@ def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None
 
 
 def _count_digital(ledger: Ledger, plan: Plan, machine: Machine) -> None:
-    unit = plan.chip.spec.digital_unit
-    action = Action("operate", "operation", unit.energy_per_operation, unit.source_of("energy_per_operation"))
+    """Operations of digital layers, and of gates in neuron units."""
+    digital, neuron = plan.chip.spec.digital_unit, plan.chip.spec.neuron_unit
+    operate, gate = (
+        Action(name, "operation", unit.energy_per_operation, unit.source_of("energy_per_operation"))
+        for name, unit in (("operate", digital), ("gate", neuron))
+    )
     for server in machine.digital:
         layer = plan.network.layers[server.layer]
-        assert isinstance(layer, DigitalLayer)
+        assert isinstance(layer, DigitalLayer | GateLayer)
         amount = layer.element_operations * server.done // layer.positions
-        ledger.add(server.unit.name, "digital unit", action, server.layer, amount)
+        kind, action = ("neuron unit", gate) if isinstance(layer, GateLayer) else ("digital unit", operate)
+        ledger.add(server.unit.name, kind, action, server.layer, amount)
 
 
 def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
@@ -141,11 +146,13 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
     switch = Action("switch", "byte", spec.router.energy_per_byte, spec.router.source_of("energy_per_byte"))
     host = _per_byte("transfer", spec.host, spec.host.energy_per_byte, "host")
     write = _per_byte("write", spec.tile.buffer, spec.tile.buffer.energy_per_byte, "tile_buffer")
-    store, fetch = (
-        _per_byte(name, spec.digital_unit.buffer, spec.digital_unit.buffer.energy_per_byte, "tile_buffer")
-        for name in ("write", "read")
-    )
+    buffers = {"digital_unit": spec.digital_unit.buffer, "neuron_unit": spec.neuron_unit.buffer}
+    both = {
+        kind: [_per_byte(name, buffer, buffer.energy_per_byte, "tile_buffer") for name in ("write", "read")]
+        for kind, buffer in buffers.items()
+    }
     for flow in flows:
+        sums = graph.nodes[flow.source]["kind"] == "tile" or any(hop.streams for hop in flow.hops)
         for server, packets in ((link, hop.packets) for hop in flow.hops for link in (hop.link, *hop.followers)):
             amount, (source, target) = packets * flow.bytes, server.edge
             edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
@@ -158,9 +165,9 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
                 ledger.add(server.name, "host", host, flow.layer, amount)
             elif ends_at == "tile":
                 ledger.add("buffer" + target[len("tile") :], "tile buffer", write, flow.layer, amount)
-            elif ends_at == "digital_unit":
-                ledger.add(target, "digital buffer", store, flow.layer, amount)
-                ledger.add(target, "digital buffer", fetch, flow.layer, amount)
+            elif ends_at in both and not sums:
+                for action in both[ends_at]:
+                    ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, flow.layer, amount)
 
 
 def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]]:

@@ -66,7 +66,7 @@ class _Demand:
             for index, count in self._sinks:
                 if step < count:
                     self._ask(self._producer[index], self._need[index][step])
-                    self._held_from[index] = step + 1
+                    self._held_from[index] = self._oldest[index][step + 1]
         for layer in reversed(self._positions):  # positions that nobody reads are computed too
             self._ask(layer, self._positions[layer])
         return self._peak

@@ -129,23 +129,25 @@ def _space(run: TracedRun, span: Span) -> list[Term]:
 
 
 def _neuron(run: TracedRun, span: Span) -> list[Term]:
-    """T16, T48."""
+    """T16, T48, T82."""
     name, layer, work = span.component, span.layer, run.work
     m = run.turn((name, layer), span.input, span.position)
     place: list[Term] = []
     if name in run.feeds.chain:
         slots = run.plan.chip.spec.neuron_unit.partial_sum_slots
         place = until(PLACE, work.get((run.feeds.chain[name].after, "neuron", layer, m - slots)))
+    shared = name in run.plan.gate_units.values()
+    before = run.before.get((name, span.start_ps)) if shared else work.get((name, "neuron", layer, m - 1))
     return [
         _operands(run, span, m),
-        *until(UNIT, work.get((name, "neuron", layer, m - 1))),
+        *until(UNIT, before),
         *place,
         *_space(run, span),
     ]
 
 
 def _digital(run: TracedRun, span: Span) -> list[Term]:
-    """T17."""
+    """T17, T82."""
     m = run.turn((span.component, span.layer), span.input, span.position)
     before = run.before.get((span.component, span.start_ps))
     return [_operands(run, span, m), *_space(run, span), *until(UNIT, before)]
@@ -192,5 +194,5 @@ def _last_byte(run: TracedRun, span: Span) -> list[Term]:
 
 _RULES = {
     "load": _load, "mvm": _integrate, "integrate": _integrate, "convert": _convert, "drain": _drain, "neuron": _neuron,
-    "digital": _digital, "transfer": transfer, "send": _send, "admit": _admit, "done": _last_byte,
+    "digital": _digital, "gate": _digital, "transfer": transfer, "send": _send, "admit": _admit, "done": _last_byte,
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from chipsim.mapping.plan import LayerPlan, Slice
 from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.durations import bytes_of, neuron_service_ps
+from chipsim.simulation.gate_layer import SharedChainUnit
 from chipsim.simulation.machine import Machine, Source
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
@@ -51,7 +52,9 @@ def _unit(machine: Machine, part: Slice, tile: TileServer, where: str, *, last: 
     gate.expect(np.repeat(np.arange(gate.positions), 1 if last else 2))
     times = neuron_service_ps(machine.spec, 1, part.channels), to_ps(spec.latency), to_ps(spec.hop_latency)
     name = machine.plan.chip.neuron_unit_of(where)
-    unit = ChainUnit(name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect)
+    what = name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect
+    shared, keys = machine.sharing.neuron_units.get(name), machine.order.keys(tile.layer, 0, name)
+    unit = ChainUnit(*what) if shared is None else SharedChainUnit(*what, shared, machine.clock, keys)
     unit.replica = tile.replica
     tile.places, tile.done_gate = unit.places, gate
     machine.neurons.append(unit)

@@ -8,8 +8,10 @@ from chipsim.architecture.spec import InputBuffer
 from chipsim.errors import CapacityError
 from chipsim.network.edges import Edge
 from chipsim.simulation.buffers import least_capacities
+from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.gate import Arrivals, Credit
+from chipsim.simulation.gate_layer import GateLayerServer
 from chipsim.simulation.machine import BufferUse, Machine, Target
 from chipsim.simulation.tile import TileServer
 
@@ -48,11 +50,17 @@ def _watch_buffer(
         raise CapacityError(
             f"buffer of {target.component} for the edge {edge.producer} -> {edge.consumer} has "
             f"{buffer.capacity:g} bytes ({capacity} positions of {each} bytes), needs {needed * each} bytes "
-            f"({needed} positions); raise {'tile' if isinstance(server, TileServer) else 'digital_unit'}"
-            f".buffer.capacity or make it unbounded"
+            f"({needed} positions); raise {_section(server)}.buffer.capacity or make it unbounded"
         )
     own = target.replica.positions(len(edge.oldest))
     credit = Credit(capacity, edge.oldest[own.start :: own.step].tolist(), producer_positions, server.releases)
     for source in machine.sources[edge.producer]:
         source.outlet.credits.append(credit)
         server.on_release.append(source.wake)
+
+
+def _section(server: TileServer | DigitalLayerServer) -> str:
+    """Of the architecture, that says how large a server's buffer is."""
+    if isinstance(server, TileServer):
+        return "tile"
+    return "neuron_unit" if isinstance(server, GateLayerServer) else "digital_unit"

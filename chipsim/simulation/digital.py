@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from typing import ClassVar
 
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.clock import Call, Clock
@@ -25,12 +26,20 @@ class DigitalUnitServer:
 
 
 class DigitalLayerServer(Actor):
-    """One layer's positions at its digital unit, in raster order."""
+    """One layer's positions at its digital unit, in raster order.
+
+    Attributes
+    ----------
+    activity : str
+        What its spans are called.
+    """
 
     __slots__ = (
         "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency",
         "layer", "on_release", "outlet", "position_key", "releases", "service", "unit",
     )  # fmt: skip
+
+    activity: ClassVar[str] = "digital"
 
     def __init__(
         self, unit: DigitalUnitServer, layer: str, gate: Gate, service: int, latency: int, outlet: Outlet, clock: Clock,
@@ -88,7 +97,7 @@ class DigitalLayerServer(Actor):
         if position == self.gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
         if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.unit.name, "digital", self.layer, input, position, start, end))
+            self.trace(Span(self.unit.name, self.activity, self.layer, input, position, start, end))
         if self.releases is not None:
             self.releases.append(end)
             if self.unit.layers == 1:

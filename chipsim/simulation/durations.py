@@ -114,6 +114,12 @@ def neuron_service_ps(spec: InMemorySpec, row_blocks: int, columns: int) -> int:
     return duration_ps(row_blocks * columns, spec.neuron_unit.rate)
 
 
+def gate_service_ps(spec: InMemorySpec, element_operations: int, positions: int) -> int:
+    """Time of a neuron unit for one position of a gate layer, at least 1 ps (rule T82)."""
+    share = Fraction(element_operations, positions)
+    return max(1, math.ceil(share * PS_PER_S / exact(spec.neuron_unit.rate)))
+
+
 def digital_service_ps(spec: InMemorySpec, element_operations: int, positions: int) -> int:
     """Time of a digital unit for one position of a layer, at least 1 ps."""
     share = Fraction(element_operations, positions)

@@ -18,6 +18,7 @@ from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import peak_interval_ps
 from chipsim.simulation.gate import Gate
+from chipsim.simulation.gate_layer import GateLayerServer
 from chipsim.simulation.host import HostSink, Stream
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.jump import Simulated
@@ -246,6 +247,9 @@ def _busy(machine: Machine) -> dict[str, int]:
         busy[placed.array] += tile.busy
     for neuron in machine.neurons:
         busy[neuron.name] += neuron.busy
+    for layer in machine.digital:
+        if isinstance(layer, GateLayerServer):
+            busy[layer.unit.name] += layer.busy
     return (
         dict(busy)
         | {unit.name: unit.busy for unit in machine.units.values()}

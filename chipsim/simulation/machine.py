@@ -114,6 +114,8 @@ class Machine:
     sources : dict of producer layer to list of Source
     hosts : list of HostSource
         One per input layer (rule T95).
+    digital : list of DigitalLayerServer
+        Digital layers, and gate layers of recurrent operators.
     host_gates : list of Gate
         An input is done when it has passed all of them.
     unread : list of (Gate, Source)

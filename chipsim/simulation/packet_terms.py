@@ -31,7 +31,7 @@ def tail(run: TracedRun, span: Span) -> Term | None:
     Of a transfer the tail, from a slower link (T9) or a unit that gives value by value (T48); of such a unit the last
     value that it takes.
     """
-    if span.component in run.feeds.chain:
+    if span.component in run.feeds.chain and span.activity == "neuron":
         if span.end_ps == span.start_ps + run.feeds.chain[span.component].service_ps:
             return None
         return arrived(run.tails[span.component, span.input, span.position])
@@ -58,8 +58,8 @@ def _from_source(run: TracedRun, span: Span) -> Term:
     sender, spec = run.sender(span), run.plan.chip.spec
     if _hands_on(run, span.flow):
         return until(INPUT, sender, sender.start_ps)[0]
-    latency = {"neuron": spec.neuron_unit.latency, "digital": spec.digital_unit.latency}.get(sender.activity, 0.0)
-    wait = to_ps(latency)
+    of_neuron, of_digital = spec.neuron_unit.latency, spec.digital_unit.latency
+    wait = to_ps({"neuron": of_neuron, "gate": of_neuron, "digital": of_digital}.get(sender.activity, 0.0))
     legs = (Leg("latency", sender.component, wait),) if wait else ()
     return Term(INPUT, sender.end_ps + wait, sender, sender.end_ps, legs)
 

@@ -10,11 +10,12 @@ import numpy as np
 from chipsim.mapping.partition import Ranges
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Replica, Slice
 from chipsim.network.edges import HOST, Edge
-from chipsim.network.layers import DigitalLayer, InputLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer
 from chipsim.simulation.chained import add_chain
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
 from chipsim.simulation.durations import bytes_of, digital_service_ps, mvm_phases, neuron_service_ps
 from chipsim.simulation.gate import EdgeSink
+from chipsim.simulation.gates import add_gates
 from chipsim.simulation.host import HostSource
 from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.neuron import NeuronServer
@@ -41,6 +42,9 @@ def add_servers(machine: Machine, *, preloaded: bool) -> None:
             _add_host_source(machine, layer)
         elif isinstance(layer, DigitalLayer):
             _add_digital(machine, layer)
+        elif isinstance(layer, GateLayer):
+            if not preloaded:
+                add_gates(machine, layer)
         elif layer.name in machine.plan.layers:
             _add_matrix_layer(machine, machine.plan.layers[layer.name], preloaded)
     for host in machine.hosts:

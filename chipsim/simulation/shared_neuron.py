@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.digital import DigitalUnitServer
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.origin import Origin, State
@@ -10,13 +11,14 @@ from chipsim.simulation.sender import Outlet
 from chipsim.simulation.timeline import Span
 
 
-class NeuronUnit:
-    """What several slices use one at a time."""
+class NeuronUnit(DigitalUnitServer):
+    """What several slices, or slices and gates (rule T82), use one at a time."""
 
-    __slots__ = ("free",)
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.free = 0
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.layers = 1  # its slices; with gates it is never one layer's alone
 
 
 class SharedNeuronServer(NeuronServer):

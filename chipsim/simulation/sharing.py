@@ -1,4 +1,4 @@
-"""`Sharing`: what blocks on one tile and slices at one neuron unit have in common (rules T70 to T73)."""
+"""`Sharing`: what blocks on one tile, or slices and gates at one neuron unit, have in common (T70 to T73, T82)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chipsim.simulation.shared_neuron import NeuronUnit
 
 
 class Sharing:
-    """Servers of the tiles that hold several blocks and of the neuron units that several slices use.
+    """Servers of the tiles that hold several blocks and of the neuron units that several slices, or gates, use.
 
     Parameters
     ----------
@@ -39,11 +39,12 @@ class Sharing:
         self._ports: dict[tuple[str, str, int], Port] = {}
         self._arrays: dict[str, SharedArray] = {}
         slices = Counter(part.neuron_unit for plan in plans for layer in plan.layers.values() for part in layer.slices)
-        self._units = {name: NeuronUnit() for name, count in slices.items() if count > 1}
+        gates = {name for plan in plans for name in plan.gate_units.values()}
+        self._units = {name: NeuronUnit(name) for name, count in slices.items() if count > 1 or name in gates}
 
     @property
     def neuron_units(self) -> Mapping[str, NeuronUnit]:
-        """Units that several slices use, by name."""
+        """Units that several slices, or gates too, use, by name."""
         return self._units
 
     def array_of(self, placed: PlacedBlock) -> SharedArray | None:

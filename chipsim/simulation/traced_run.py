@@ -55,7 +55,7 @@ class TracedRun:
         The activities of tiles and units, by how many their server did before. The host's sending counts as one.
     transfers : dict of (link, flow, input, position) to Span
     before : dict of (component, int) to Span
-        What a link or digital unit did before what it starts at a time.
+        What a link, digital unit or neuron unit with gates did before what it starts at a time.
     arrivals : dict of (gate, input, position) to Arrival
     tails : dict of (unit, input, position) to Arrival
         The last value that a neuron unit takes from the unit before it (T48).
@@ -83,9 +83,13 @@ class TracedRun:
     def sender(self, span: Span) -> Span:
         """What a transfer's packet comes from: the work of a tile or unit, or the host's sending."""
         flow = self.feeds.flows[span.flow]
-        activity = _ACTIVITY[self.plan.chip.graph.nodes[flow.source]["kind"]]
         turn = self.turn((flow.source, flow.layer), span.input, span.position)
-        return self.work[flow.source, activity, flow.layer, turn]
+        return self.work[flow.source, self.activity((flow.source, flow.layer)), flow.layer, turn]
+
+    def activity(self, server: Server) -> str:
+        """What a server does before it sends."""
+        component, layer = server
+        return "gate" if layer in self.plan.gate_units else _ACTIVITY[self.plan.chip.graph.nodes[component]["kind"]]
 
     def last_output(self, input: int) -> Arrival:
         """The last byte of an input at the host."""
@@ -109,6 +113,7 @@ def trace_run(
     stream = Stream(inputs, outcome.max_inputs_in_flight, batch, drain, arrivals_ps)
     run = TracedRun(outcome, stream, connections(plan, inputs, counts))
     servers: defaultdict[str, list[Span]] = defaultdict(list)
+    shared = set(plan.gate_units.values())
     for span in outcome.timeline.spans:
         if span.activity == "transfer":
             run.transfers[span.component, span.flow, span.input, span.position] = span
@@ -116,7 +121,7 @@ def trace_run(
         else:
             turn = run.turn((span.component, span.layer), span.input, span.position)
             run.work[span.component, span.activity, span.layer, turn] = span
-            if span.activity == "digital":
+            if span.activity == "digital" or span.component in shared:
                 servers[span.component].append(span)
     for component, spans in servers.items():
         spans.sort(key=lambda span: span.start_ps)
@@ -150,7 +155,7 @@ def releases(run: TracedRun, server: Server, input: int, position: int) -> list[
         number = credit.time(input, position)
         assert number is not None, "more inputs than releases were numbered for"
         if number:
-            activity = "load" if consumer in run.feeds.tiles else "digital"
+            activity = "load" if consumer in run.feeds.tiles else run.activity((consumer, layer))
             found.append(run.work[consumer, activity, layer, number - 1])
     return found
 
@@ -183,7 +188,7 @@ def _note_unread(run: TracedRun, gate: int, server: Server) -> None:
     kind, spec = run.plan.chip.graph.nodes[name]["kind"], run.plan.chip.spec
     latency = to_ps(spec.neuron_unit.latency if kind == "neuron_unit" else spec.digital_unit.latency)
     legs = (Leg("latency", name, latency),) if latency else ()
-    while (span := run.work.get((name, _ACTIVITY[kind], layer, turn))) is not None:
+    while (span := run.work.get((name, run.activity(server), layer, turn))) is not None:
         run.arrivals[gate, *divmod(turn, own)] = Arrival(span, span.end_ps, legs)
         turn += 1
 

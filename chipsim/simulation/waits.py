@@ -11,7 +11,7 @@ from chipsim.simulation.terms import CAUSES, OWN_SERVER
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import TracedRun
 
-_ORDER = ("admit", "send", "load", "integrate", "mvm", "convert", "drain", "neuron", "digital", "transfer")
+_ORDER = ("admit", "send", "load", "integrate", "mvm", "convert", "drain", "neuron", "gate", "digital", "transfer")
 
 
 @dataclass(slots=True)

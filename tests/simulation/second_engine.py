@@ -19,7 +19,7 @@ from typing import Any
 from second_shared import SharedTiles
 
 from chipsim.mapping.plan import Plan
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer, Window
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.units import exact, to_ps
 
@@ -159,15 +159,19 @@ class ChainStep:
     started: int = 0
     ended: int = 0
     busy: int = 0
+    asked: int = 0
 
 
 @dataclass
 class Digital:
+    """A layer at a digital unit, or gates at a neuron unit (T82)."""
+
     unit: str
-    layer: DigitalLayer
+    layer: DigitalLayer | GateLayer
     emitter: Emitter
     readers: list[Reader]
     service: int
+    latency: int
     asked: int = 0
 
 
@@ -206,6 +210,7 @@ class SecondEngine:
     def _build(self) -> None:
         layers = self.plan.network.layers
         self.hosts: list[Emitter] = []
+        self.gated = set(self.plan.gate_units.values())
         self.tiles: list[Tile] = []
         self.neurons: list[NeuronSlice] = []
         self.chain: list[ChainStep] = []
@@ -219,7 +224,9 @@ class SecondEngine:
                 self.hosts.append(host)
                 emitters[layer.name].append(host)
             elif isinstance(layer, DigitalLayer):
-                self._add_digital(layer, emitters)
+                self._add_digital(layer, self.plan.digital_units[layer.name], self.spec.digital_unit, emitters)
+            elif isinstance(layer, GateLayer):
+                self._add_digital(layer, self.plan.gate_units[layer.name], self.spec.neuron_unit, emitters)
             elif isinstance(layer, MatrixLayer):
                 self._add_matrix(layer, emitters)
         self.outputs = [self._host_reader(name, i) for i, name in enumerate(dict.fromkeys(self.plan.network.outputs))]
@@ -276,18 +283,35 @@ class SecondEngine:
         return step
 
     def _start_step(self, step: ChainStep) -> bool:
-        m, slots = step.started, self.spec.neuron_unit.partial_sum_slots
+        gated, slots = step.name in self.gated, self.spec.neuron_unit.partial_sum_slots
+        m = step.asked if gated else step.started
         input, turn = divmod(m, len(step.own))
         g = input * step.layer.positions + step.own[turn]
-        if m > step.ended or m not in step.sums or (step.has_before and m not in step.heads):
+        if (m > step.ended and not gated) or m not in step.sums or (step.has_before and m not in step.heads):
             return False
         if step.after is not None and m - step.after.ended >= slots:
             return False
         if step.emitter is not None and not step.emitter.has_space(g):
             return False
+        if not gated:
+            self._take_step(step, m, g, self.now)
+            return True
+        step.asked += 1
+
+        def serve() -> None:
+            unit = self.units[step.name]
+            start = max(self.now, unit.free)
+            unit.free, unit.busy = max(start + step.service, step.tails.get(m, 0)), unit.busy + step.service
+            self._take_step(step, m, g, start)
+
+        self._at(self.now, 1, (input, self.rank[step.layer.name], step.own[turn], 0, step.name), serve)
+        return True
+
+    def _take_step(self, step: ChainStep, m: int, g: int, start: int) -> None:
+        input = m // len(step.own)
         step.started += 1
         step.busy += step.service
-        end = max(self.now + step.service, step.tails.get(m, 0))
+        end = max(start + step.service, step.tails.get(m, 0))
 
         def free() -> None:
             step.ended += 1
@@ -298,7 +322,6 @@ class SecondEngine:
             self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(emitter, g))
         elif step.after is not None:
             self._hand_on(step, step.after, m, input, end)
-        return True
 
     def _hand_on(self, step: ChainStep, after: ChainStep, m: int, input: int, end: int) -> None:
         hop, widths, values = to_ps(self.spec.neuron_unit.hop_latency), self.spec.widths, self.chain_values[step.name]
@@ -311,26 +334,32 @@ class SecondEngine:
         key = (input, self.rank[step.layer.name], step.own[m % len(step.own)], step.block, step.name)
         self._send(key, size, step.name, [(after.name, first_value)], tail=end)
 
-    def _add_digital(self, layer: DigitalLayer, emitters: dict[str, list[Emitter]]) -> None:
-        unit = self.plan.digital_units[layer.name]
+    def _add_digital(
+        self, layer: DigitalLayer | GateLayer, unit: str, spec: Any, emitters: dict[str, list[Emitter]]
+    ) -> None:
         readers = [self._reader(layer, operand, unit, None) for operand in range(len(layer.inputs))]
         for reader in readers:
-            self._bound(reader, self.spec.digital_unit.buffer.capacity)
-        share = Fraction(layer.element_operations, layer.positions) * 10**12 / exact(self.spec.digital_unit.rate)
+            self._bound(reader, spec.buffer.capacity)
+        share = Fraction(layer.element_operations, layer.positions) * 10**12 / exact(spec.rate)
         emitter = Emitter(unit, layer.name, range(layer.channels), range(layer.positions))
         emitters[layer.name].append(emitter)
-        self.digital.append(Digital(unit, layer, emitter, readers, max(1, math.ceil(share))))
+        service = max(1, math.ceil(share))
+        self.digital.append(Digital(unit, layer, emitter, readers, service, to_ps(spec.latency)))
         self.readers += readers
 
     def _reader(
-        self, layer: MatrixLayer | DigitalLayer, operand: int, component: str, rows: Any, own: range | None = None
-    ) -> Reader:
+        self, layer: MatrixLayer | DigitalLayer | GateLayer, operand: int, component: str, rows: Any,
+        own: range | None = None,
+    ) -> Reader:  # fmt: skip
         """T5 by explicit windows: which producer positions each position reads, with which kernel taps."""
-        producer, mixed = self._behind_views(layer.inputs[operand])
+        producer, mixed, picks = self._behind_views(layer.inputs[operand])
+        mixed |= _turned(self.plan.network.layers[layer.inputs[operand]], layer)
         total, everything = producer.positions, frozenset(range(producer.channels))
         taps: list[dict[int, set[int]]] = []
-        window = layer.window
-        if window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):
+        window = None if isinstance(layer, GateLayer) else layer.window
+        if not mixed and (steps := _steps(layer, producer, picks)) is not None:  # T80, T81
+            taps = [{g: {0} for g in read} for read in steps]
+        elif window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):  # type: ignore[union-attr]
             axes = len(window.kernel)
             size = layer.input_shape[1:] if isinstance(layer, MatrixLayer) else _map_size(producer.output_shape, axes)
             taps = _explicit_taps(window, _map_size(layer.output_shape, axes), size)
@@ -373,20 +402,27 @@ class SecondEngine:
         return found
 
     def _host_reader(self, name: str, operand: int) -> Reader:
-        producer, _ = self._behind_views(name)
-        steps, everything = list(range(producer.positions)), frozenset(range(producer.channels))
+        producer, _, picks = self._behind_views(name)
+        everything = frozenset(range(producer.channels))
+        steps = sorted(_in_walk(producer, p) for p in picks)
         return Reader(
-            "host", "host", producer.name, operand, [s + 1 for s in steps], steps, lambda g: everything, len(steps),
-            own=range(len(steps)),
+            "host", "host", producer.name, operand, [s + 1 for s in steps], steps,
+            lambda g: everything if g in steps else frozenset(), producer.positions, own=range(len(steps)),
         )  # fmt: skip
 
-    def _behind_views(self, name: str) -> tuple[AnyLayer, bool]:
+    def _behind_views(self, name: str) -> tuple[AnyLayer, bool, list[int]]:
+        """The layer behind views, whether they mix its positions, and those that they hand on."""
         layers, mixed = self.plan.network.layers, False
         layer = layers[name]
+        picks = list(range(layer.positions))
         while isinstance(layer, ViewLayer):
-            mixed |= layers[layer.inputs[0]].positions != layer.positions
-            layer = layers[layer.inputs[0]]
-        return layer, mixed
+            before = layers[layer.inputs[0]]
+            if layer.picks is None:
+                mixed |= before.positions != layer.positions or _turned(before, layer)
+            else:
+                picks = [layer.picks[p] for p in picks]
+            layer = before
+        return layer, mixed, picks
 
     def _bound(self, reader: Reader, capacity: Any) -> None:
         if self._bounded and capacity != "unbounded":
@@ -426,11 +462,11 @@ class SecondEngine:
                     if reader.producer == layer:
                         peak[name] = max(peak[name], made[layer] - got[name])
 
-        for step in range(max(r.per_input for r in self.outputs)):
+        for step in range(max(len(r.own) for r in self.outputs)):
             for reader in self.outputs:
-                if step < reader.per_input:
-                    produce(reader.producer, step + 1)
-                    got["host", reader.operand] = step + 1
+                if step < len(reader.own):
+                    produce(reader.producer, reader.need[step])
+                    got["host", reader.operand] = [*reader.oldest, reader.per_input][step + 1]
         for name in reversed(layers):
             produce(name, 0 if isinstance(layers[name], ViewLayer) else layers[name].positions)
         return peak
@@ -486,7 +522,7 @@ class SecondEngine:
 
     def _finish(self) -> bool:
         i = len(self.done)
-        if i >= len(self.released) or not all(r.ready(i, r.per_input - 1) for r in self.outputs):
+        if i >= len(self.released) or not all(r.ready(i, len(r.own) - 1) for r in self.outputs):
             return False
         if any(e.emitted < (i + 1) * len(e.own) for e in self.unread):  # T93
             return False
@@ -751,7 +787,7 @@ class SecondEngine:
                 reader.done += 1
 
         self._ends(end, finish)
-        self._ends(end + to_ps(self.spec.digital_unit.latency), lambda: self._emit(digital.emitter, m))
+        self._ends(end + digital.latency, lambda: self._emit(digital.emitter, m))
 
 
 def _map_size(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
@@ -775,3 +811,28 @@ def _explicit_taps(window: Window, out: tuple[int, ...], size: tuple[int, ...]) 
                 taps[place].add(number)
         found.append(taps)
     return found
+
+
+def _in_walk(layer: AnyLayer, position: int) -> int:
+    """T80: when a layer comes to one of its positions."""
+    return layer.positions - 1 - position if layer.reverse else position
+
+
+def _steps(layer: AnyLayer, producer: AnyLayer, picks: list[int]) -> list[list[int]] | None:
+    """T80, T81: what each position reads of a sequence, counted as they are walked; None where a window says it."""
+    if isinstance(layer, MatrixLayer) and layer.delay:
+        return [[p - layer.delay] if p >= layer.delay else [] for p in range(layer.positions)]
+    one = isinstance(layer, GateLayer) or (isinstance(layer, MatrixLayer) and layer.channels_last)
+    one |= isinstance(layer, DigitalLayer) and layer.pattern == "elementwise"
+    if one and len(picks) == layer.positions:
+        return [[_in_walk(producer, picks[_in_walk(layer, p)])] for p in range(layer.positions)]
+    if one or producer.reverse or layer.reverse or len(picks) < producer.positions:
+        return [[_in_walk(producer, p) for p in picks] for _ in range(layer.positions)]
+    return None
+
+
+def _turned(seen: AnyLayer, layer: AnyLayer) -> bool:
+    """Whether a layer takes channels for positions."""
+    if seen.channels_last == layer.channels_last or seen.output_shape == (seen.channels,):
+        return False
+    return not (isinstance(layer, DigitalLayer) and layer.operator == "Transpose" and layer.pattern == "elementwise")

@@ -50,8 +50,7 @@ class SharedTiles:
         self.arrays: dict[tuple[str, int], Array] = defaultdict(Array)
         self.free: dict[tuple[str, str, int], int] = defaultdict(int)  # load ports, converters, output ports
         slices = Counter(part.neuron_unit for layer in plan.layers.values() for part in layer.slices)
-        self.units = {name for name, count in slices.items() if count > 1}
-        self.unit_free: dict[str, int] = defaultdict(int)
+        self.units = {name for name, count in slices.items() if count > 1} | set(plan.gate_units.values())
         self.slots = engine.spec.neuron_unit.partial_sum_slots
 
     def array_of(self, tile: Tile) -> Array:
@@ -191,7 +190,9 @@ class SharedTiles:
         return True
 
     def serve_unit(self, neuron: NeuronSlice, g: int) -> None:
-        end = self.unit_free[neuron.name] = max(self.engine.now, self.unit_free[neuron.name]) + neuron.service
+        unit = self.engine.units[neuron.name]
+        end = unit.free = max(self.engine.now, unit.free) + neuron.service
+        unit.busy += neuron.service
         neuron.busy += neuron.service
 
         def free() -> None:

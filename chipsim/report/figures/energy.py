@@ -17,7 +17,7 @@ from chipsim.units import human
 
 _ROLES = {
     "computing": ("tile", "neuron unit", "digital unit", "compute", "vector_unit"),
-    "memories": ("tile buffer", "digital buffer", "memory", "on_chip_memory", "dram"),
+    "memories": ("tile buffer", "digital buffer", "neuron buffer", "memory", "on_chip_memory", "dram"),
     "moving data": ("link", "router", "host"),
     "control": ("control unit",),
     "other": (),

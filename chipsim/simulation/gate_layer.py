@@ -1,0 +1,78 @@
+"""`GateLayerServer`, and a chain of partial sums whose unit serves gates (rule T82)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chipsim.simulation.chain import ChainUnit
+from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.digital import DigitalLayerServer
+from chipsim.simulation.gate import Gate
+from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.origin import Origin, State
+from chipsim.simulation.shared_neuron import NeuronUnit
+from chipsim.simulation.tile import TileServer
+from chipsim.simulation.timeline import Span
+
+
+class GateLayerServer(DigitalLayerServer):
+    """The gates of a recurrent operator: a neuron unit serves them as a digital unit serves its layers."""
+
+    __slots__ = ()
+
+    activity: ClassVar[str] = "gate"
+
+
+class SharedChainUnit(ChainUnit):
+    """One of a chain of neuron units that asks for its unit, as that serves gates, too.
+
+    Attributes
+    ----------
+    unit : NeuronUnit
+    asked : int
+        Positions that have asked, or are to at a known time, over all inputs.
+    keys : tuple of int
+        What the slice, an input and a position weigh in the tie order.
+    """
+
+    __slots__ = ("_last_request", "asked", "clock", "keys", "unit")
+
+    def __init__(
+        self, name: str, tile: TileServer, gate: Gate, columns: int, times: tuple[int, int, int], slots: int,
+        interconnect: Interconnect, unit: NeuronUnit, clock: Clock, keys: tuple[int, int, int],
+    ) -> None:  # fmt: skip
+        super().__init__(name, tile, gate, columns, times, slots, interconnect)
+        self.unit, self.clock, self.keys = unit, clock, keys
+        self.asked = self._last_request = 0
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times, those of the unit included (rule T50)."""
+        asked = self.asked - origin.input * self.gate.positions
+        return asked, super().state(origin), origin.after((self._last_request, self.unit.free))
+
+    def _step(self) -> bool:
+        gate, m = self.gate, self.asked
+        input, position = divmod(m, gate.positions)
+        index = input % gate.window * gate.positions + position
+        of_layer = self.replica.number + position * self.replica.of
+        room = None if gate.remaining[index] else self._room(m, input, of_layer)
+        if room is None:
+            return False
+        time = self._last_request = max(gate.take(index, position), room, self._last_request)
+        self.asked += 1
+        key, input_key, position_key = self.keys
+        self.clock.at(time, 1 + key + input * input_key + of_layer * position_key, self._serve, (input, position))
+        return True
+
+    def _serve(self, call: Call) -> None:
+        input, position = call.payload
+        of_layer = self.replica.number + position * self.replica.of
+        start = max(self.clock._now, self.unit.free)
+        end = max(start + self.service, self._tails.pop(input * self.gate.positions + position, 0))
+        self.unit.free = end
+        self.places.finish(end)
+        self.busy += self.service
+        if input < self.traced_inputs and self.trace is not None:
+            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
+        self._hand_on(input, position, of_layer, start, end)
+        self._wake()

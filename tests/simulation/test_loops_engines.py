@@ -1,0 +1,94 @@
+"""The engine and the second one agree on tokens and recurrent layers (rules T80 to T84)."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from random_recurrent import BOUNDED, CHAIN, LOOPS, laid, sequences
+from second_engine import SecondEngine
+from test_periodic import both
+from test_second_engine import compare, least_buffers
+from test_topologies_engines import GRIDS, on
+
+from chipsim.mapping.plan import Plan
+from chipsim.network.edges import edges
+from chipsim.network.graph import Network
+from chipsim.simulation.buffers import least_capacities
+from chipsim.simulation.engine import simulate_chip
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+SUMS = st.sampled_from([{}, CHAIN])
+
+
+def agree(plan: Plan, changes: dict[str, Any], inputs: int, *, least: bool = False, **options: Any) -> None:
+    with least_buffers() if least else nullcontext():
+        outcome = simulate_chip(plan, inputs, **options)
+    in_flight = int(changes["host.max_inputs_in_flight"])
+    second = SecondEngine(plan, inputs, in_flight, least=least, **options).run()
+    compare(plan, outcome, second, inputs)
+    busy = outcome.timeline.busy_ps
+    gated = set(plan.gate_units.values())
+    chain = [step for step in second.chain if step.name not in gated]
+    assert {step.name: step.busy for step in chain} == {step.name: busy[step.name] for step in chain}
+
+
+@settings(max_examples=150, suppress_health_check=SLOW)
+@given(sequences(), LOOPS, SUMS, st.integers(1, 4), st.integers(1, 2), st.booleans())
+def test_two_engines_agree(net, changes, sums, inputs, batch, drain):
+    plan = laid(net, {**changes, **sums})
+    assume(plan is not None)
+    agree(plan, changes, inputs, batch=batch, drain=drain)
+
+
+@settings(max_examples=100, suppress_health_check=SLOW)
+@given(sequences(), LOOPS, SUMS, st.integers(1, 4))
+def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(net, changes, sums, inputs):
+    plan = laid(net, {**changes, **sums, **BOUNDED})
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=True)
+
+
+@settings(max_examples=100, suppress_health_check=SLOW)
+@given(st.data(), sequences(layers=3), LOOPS, SUMS, st.integers(1, 3), st.booleans())
+def test_two_engines_agree_with_replicas_of_recurrent_matrices(data, net, changes, sums, inputs, bounded):
+    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})}, data.draw)
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=bounded)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@settings(max_examples=15, suppress_health_check=SLOW)
+@given(sequences(layers=3), LOOPS, SUMS, st.integers(1, 3), st.booleans())
+def test_two_engines_agree_on_every_topology(grid, net, changes, sums, inputs, bounded):
+    plan = laid(net, {**on(grid, changes), **sums, **(BOUNDED if bounded else {})})
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=bounded)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(sequences(layers=3), LOOPS, SUMS, st.integers(12, 30), st.booleans())
+def test_the_jump_changes_nothing(net, changes, sums, inputs, bounded):
+    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})})
+    assume(plan is not None)
+    with least_buffers() if bounded else nullcontext():
+        both(plan, inputs)
+
+
+@settings(max_examples=60)
+@given(sequences())
+def test_the_least_buffers_are_those_of_a_recursive_execution_on_demand(net: Network) -> None:
+    """T83, and a feedback edge needs as many positions as it lags behind."""
+    plan = laid(net, {"grid.shape": "[12, 12]", "tile.crossbar.rows": 64, "digital_unit.tiles_per_unit": 12})
+    assert plan is not None
+    found = edges(net)
+    least = least_capacities(found, {name: layer.positions for name, layer in net.layers.items()})
+    again = SecondEngine(plan, 1, 1).least()
+    assert {(edge.consumer, edge.operand): count for edge, count in zip(found, least, strict=True)} == again
+    for edge, capacity in zip(found, least, strict=True):
+        delay = getattr(net.layers.get(edge.consumer), "delay", 0)
+        if delay:
+            assert capacity <= delay
