@@ -419,6 +419,7 @@ class SecondEngine:
             before = layers[layer.inputs[0]]
             if layer.picks is None:
                 mixed |= before.positions != layer.positions or _turned(before, layer)
+                picks = list(range(before.positions)) if mixed else picks
             else:
                 picks = [layer.picks[p] for p in picks]
             layer = before
