@@ -132,6 +132,8 @@ def _read(folder: Path) -> dict[str, Any]:
             f"{path} has schema_version {version!r}; this chipsim explains results of version {SCHEMA_VERSION}: "
             "run again"
         )
+    if "networks" in data:
+        raise InputError(f"{path} is of several networks at once; explain a run of one of them without --beside")
     if data.get("partial"):
         raise InputError(f"{path} is of a run that was interrupted; run it to its end and explain that")
     for group, names in _NEEDED.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from chipsim.beside import parse_beside
 from chipsim.crossbar.precision import Precision
 from chipsim.errors import InputError, nearest
 from chipsim.simulation.arrivals import parse_arrivals
@@ -36,6 +37,7 @@ class Settings:
     replicas: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
     mapping: str | None = None
+    beside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("batch", 1), ("seed", 0), ("programmings", 1), ("trace", 0)):
@@ -50,3 +52,14 @@ class Settings:
             raise InputError("--timing-only computes no values: leave out --load-programming")
         if self.arrivals is not None:
             parse_arrivals(self.arrivals)
+        for text in self.beside:
+            parse_beside(text)
+        if self.beside:
+            self._check_beside()
+
+    def _check_beside(self) -> None:
+        """Say what is only for one network."""
+        for option, given in (("--baseline", self.baseline), ("--load-programming", self.load_programming),
+                              ("--trace", self.trace)):  # fmt: skip
+            if given:
+                raise InputError(f"{option} is for one network: leave it out, or leave out --beside")

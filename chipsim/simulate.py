@@ -46,6 +46,7 @@ def run(
     precision: Precision = "float32", save_programming: str | Path | None = None,
     load_programming: str | Path | None = None, arrivals: str | None = None, replicas: Sequence[str] = (),
     shapes: Sequence[str] = (), mapping: str | Path | None = None,
+    beside: Sequence[str] = (),
     threads: int = 2, chunk: int | None = None, exact_all: bool = False,
     progress: Progress | None = None,
 ) -> Result:  # fmt: skip
@@ -91,6 +92,8 @@ def run(
         what the architecture says if not given.
     arrivals : str, optional
         Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
+    beside : sequence of str
+        Further networks on the chip at the same time, ``"zoo:digits-mlp,data=zoo:digits,batch=4"``; see `parse_beside`.
     threads, chunk : int
         Blocks computed side by side, inputs per pass: speed and memory, no byte of the result.
     exact_all : bool
@@ -113,7 +116,7 @@ def run(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
         batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
         precision, None if load_programming is None else str(load_programming), arrivals,
-        tuple(replicas), tuple(shapes), None if mapping is None else str(mapping),
+        tuple(replicas), tuple(shapes), None if mapping is None else str(mapping), tuple(beside),
     )  # fmt: skip
     keep = None if save_programming is None else Path(save_programming)
     return simulate(
@@ -129,12 +132,31 @@ def simulate(
     """Do what `run` describes; `stop` can end it early, and `at_time` is told the simulated time in ps."""
     if settings.timing_only and save_programming is not None:
         raise InputError("--timing-only computes no values: leave out --save-programming")
+    if settings.beside:
+        from chipsim.together import simulate_several
+
+        if save_programming is not None:
+            raise InputError("--beside keeps no programmings: leave out --save-programming")
+        return simulate_several(
+            settings, threads=threads, chunk=chunk, progress=progress, stop=stop, at_time=at_time
+        )  # fmt: skip
+    with staged(save_programming) as place:  # programmings are kept only beside a result
+        return checked(lambda: _simulate(settings, threads, chunk, progress, place, stop or Stop(), at_time, exact_all))
+
+
+def checked(work: Callable[[], Result]) -> Result:
+    """A result whose numbers are finite.
+
+    Raises
+    ------
+    InputError
+        If a number is not, or cannot be reckoned with.
+    """
     try:
-        with staged(save_programming) as place:  # programmings are kept only beside a result
-            result = _simulate(settings, threads, chunk, progress, place, stop or Stop(), at_time, exact_all)
-            _check_finite(result.data, "result")
+        result = work()
     except OverflowError as error:
         raise _extreme(f"times or energies overflow ({error.args[-1]})") from None
+    _check_finite(result.data, "result")
     return result
 
 
@@ -146,6 +168,8 @@ def _check_finite(data: dict[str, Any], path: str) -> None:
     for key, value in data.items():
         if isinstance(value, dict):
             _check_finite(value, f"{path}.{key}")
+        elif isinstance(value, list):
+            _check_finite({str(index): item for index, item in enumerate(value)}, path)
         elif isinstance(value, float) and not math.isfinite(value):
             raise _extreme(f"{path}.{key} comes out as {value}")
 
@@ -155,14 +179,14 @@ def _simulate(
     stop: Stop, at_time: Callable[[int], None] | None, exact_all: bool,
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
-    spec = _in_memory(settings)
+    spec = chip_spec(settings)
     other = _von_neumann(settings)
-    settings, age_s = _age(settings, spec)
+    settings, age_s = age_of(settings, spec)
     data = None if settings.data is None else load_data(settings.data)
     network = load_network(
         settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=None if data is None else data.shapes
     )
-    dataset = _dataset(settings, network, data)
+    dataset = dataset_of(settings, network, data)
     plan = make_plan(network, build_chip(spec), settings.replicas, settings.seed)
     split = split_data(dataset)
     values = refit = None
@@ -232,7 +256,8 @@ def _silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def _in_memory(settings: Settings) -> InMemorySpec:
+def chip_spec(settings: Settings) -> InMemorySpec:
+    """The chip of a run, checked."""
     spec = load_spec(settings.architecture, settings.overrides)
     if not isinstance(spec, InMemorySpec):
         raise SpecError(f"{settings.architecture} is of kind {spec.kind}; give it as --baseline, and a chip as ARCH")
@@ -250,7 +275,7 @@ def _von_neumann(settings: Settings) -> VonNeumannSpec | None:
     return spec
 
 
-def _age(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
+def age_of(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
     """The age of the cells in seconds; a file of programmings decides on it, and on how many there are."""
     device = device_of(spec)
     age_s = device.earliest_age_s if settings.age is None else parse_age(settings.age)
@@ -264,7 +289,8 @@ def _age(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
     return settings, age_s
 
 
-def _dataset(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
+def dataset_of(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
+    """The data of a network, made up where none are given."""
     if data is None:
         return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
     return fit_data(data, network)

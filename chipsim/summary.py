@@ -73,11 +73,11 @@ def result_data(found: Findings) -> dict[str, Any]:
         "chip": chip,
         "baseline": baseline,
         "ratio": None if baseline is None else _ratio(chip, baseline),
-        "accuracy": _accuracy(values),
+        "accuracy": accuracy_data(values),
         "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
         "weights": network.weights,
         "mapping": _mapping(found.plan),
-        "network": _network(network),
+        "network": network_data(network),
         "settings": _settings(found.settings, found.split, found.age_s, found.chip.inputs),
         "seed": found.settings.seed,
         "versions": software_versions(),
@@ -95,7 +95,8 @@ def result_data(found: Findings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _network(network: Network) -> dict[str, Any]:
+def network_data(network: Network) -> dict[str, Any]:
+    """Under ``network`` in ``result.json``."""
     return {
         "name": network.name,
         "macs": network.macs,
@@ -116,7 +117,7 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
     plan, chip, values = found.plan, found.chip, found.values
     return headline(chip, plan.network.macs) | {
         "technology": plan.chip.spec.technology,
-        "precision": _chip_precision(plan.chip.spec),
+        "precision": chip_precision(plan.chip.spec),
         "tiles": len(plan.chip.tiles),
         "tiles_used": plan.tiles_used,
         "tile_mvms": plan.tile_mvms,
@@ -182,7 +183,8 @@ def _arrivals(settings: Settings, outcome: Outcome) -> dict[str, Any] | None:
     return arrival_numbers(outcome, parse_arrivals(settings.arrivals).rate_per_s)
 
 
-def _accuracy(values: ValuesOutcome | None) -> dict[str, float | None]:
+def accuracy_data(values: ValuesOutcome | None) -> dict[str, float | None]:
+    """Under ``accuracy`` in ``result.json``."""
     names = ("reference", "ideal", "quantised", "noisy", "noisy_std", "noisy_min", "noisy_uncompensated")
     return {name: None if values is None else values.accuracy[name] for name in names}
 
@@ -249,7 +251,8 @@ def _moved(machine: dict[str, Any]) -> float:
     return sum(amount for level, amount in levels.items() if level != "cell_array")
 
 
-def _chip_precision(spec: InMemorySpec) -> str:
+def chip_precision(spec: InMemorySpec) -> str:
+    """Widths of weights, inputs and outputs, in words."""
     tile = spec.tile
     return f"{tile.crossbar.device_name} cells, {tile.dac.bits}-bit in, {tile.adc.bits}-bit out"
 

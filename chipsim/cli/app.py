@@ -97,6 +97,13 @@ def run(
         str | None,
         typer.Option(metavar="RATE", help='Inputs come at a rate: "1000/s" or "poisson 1000/s"; else all at once.'),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL[,KEY=V..]",
+            help="Another network on the chip at the same time, e.g. zoo:digits-mlp,data=zoo:digits,batch=4.",
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Blocks computed side by side; changes no result.", min=1)] = 2,
     chunk: Annotated[
         int | None, typer.Option(help="Inputs computed together: less takes less memory; changes no result.", min=1)
@@ -113,7 +120,7 @@ def run(
     settings = Settings(
         architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
-        arrivals, tuple(replicas or ()), tuple(shape or ()), mapping,
+        arrivals, tuple(replicas or ()), tuple(shape or ()), mapping, tuple(beside or ()),
     )  # fmt: skip
     return partial(run_command, Request(settings, out, json, save_programming, threads, chunk, exact_all))
 

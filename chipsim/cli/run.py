@@ -58,10 +58,10 @@ def _print(result: Result, request: Request, paths: list[Path]) -> None:
     if request.json:
         print(result.json(), end="")
         return
-    from chipsim.report.tables import file_table, result_table
+    from chipsim.report.tables import file_table, result_table, several_table
 
     console = Console()
-    console.print(result_table(result))
+    console.print(several_table(result) if "networks" in result.data else result_table(result))
     if request.out is not None:
         console.print(file_table(paths, request.out))
 

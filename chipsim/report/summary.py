@@ -11,6 +11,7 @@ from rich.text import Text
 
 from chipsim.report.accuracy_rows import accuracy_table
 from chipsim.report.arrival_rows import arrival_rows, arrival_words, saturation_notes
+from chipsim.report.conversion_notes import conversion_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, percent, scaled
 from chipsim.report.partial_words import partial_note, title
@@ -140,7 +141,7 @@ def _ratio(metric: Metric, ratio: float | None) -> Text:
 def _notes(result: Result) -> list[Text]:
     data = result.data
     chip, baseline = data["chip"], data["baseline"]
-    notes = [*partial_note(data), *saturation_notes(data)]
+    notes = [*partial_note(data), *saturation_notes(data), *conversion_notes(chip)]
     cost = chip["drift_compensation"]
     if cost is not None:
         took = f"{cost['inputs']} calibration inputs"

@@ -145,6 +145,16 @@ def test_cycles_that_depend_on_values_are_said_to_be_the_most_there_can_be(timin
     assert "energy that depends on them is not included" in rendered(result_table(timing_only), 200)
 
 
+def test_much_clipping_is_warned_of_and_little_is_not(altered):
+    result = altered()
+    result.data["chip"] |= {"clipped_inputs": 0.0101, "saturated_outputs": 0.0099}
+    text = " ".join(rendered(result_table(result)).split())
+    assert "Warning: 1.01 % of the inputs of the tiles are clipped: their ranges were set by too few" in text
+    assert "saturate their converters" not in text
+    result.data["chip"] |= {"clipped_inputs": 0.0099}
+    assert "Warning" not in rendered(result_table(result))
+
+
 def test_a_single_unlabelled_input_works(single):
     text = rendered(result_table(single))
     assert "the data have no labels" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -93,8 +94,8 @@ def draw_pipeline(result: Result) -> Figure | None:
 
 
 def _panels(result: Result) -> list[Panel]:
-    rows = result.tables.get("pipeline", [])
-    order = [row["layer"] for row in result.tables.get("layers", [])]
+    rows = [row | {"layer": _named(row)} for row in result.tables.get("pipeline", [])]
+    order = [_named(row) for row in result.tables.get("layers", [])]
     found = []
     for machine in ("chip", "baseline"):
         spans = [row for row in rows if row["machine"] == machine]
@@ -104,6 +105,11 @@ def _panels(result: Result) -> list[Panel]:
             name = f"{result.data[machine]['name']} ({machine})"
             found.append(Panel(name, layers, [span for span in spans if span["input"] < most]))
     return found
+
+
+def _named(row: dict[str, Any]) -> str:
+    """The layer, with its network where there are several."""
+    return f"{row['network']}: {row['layer']}" if row.get("network") else str(row["layer"])
 
 
 def _in_network_order(order: Sequence[str], spans: Records) -> list[str]:

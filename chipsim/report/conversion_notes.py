@@ -1,0 +1,44 @@
+"""`conversion_notes`: a warning where converters cut off much of what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chipsim.report.metrics import percent
+
+MUCH = 0.01
+"""Share of conversions above which it is said: ranges are the 99.99th percentile of what calibration saw."""
+
+_WHERE = (
+    ("clipped_inputs", "inputs of the tiles are clipped"),
+    ("saturated_outputs", "outputs of the tiles saturate their converters"),
+)
+
+
+def conversion_notes(numbers: Mapping[str, Any], who: str = "") -> list[str]:
+    """Sentences for a reader of results.
+
+    Parameters
+    ----------
+    numbers : mapping
+        With ``clipped_inputs`` and ``saturated_outputs``, shares or None.
+    who : str
+        Network that they are of, where there are several.
+
+    Examples
+    --------
+    >>> conversion_notes({"clipped_inputs": 0.0002, "saturated_outputs": None})
+    []
+    >>> conversion_notes({"clipped_inputs": 0.12, "saturated_outputs": 0.0})[0][:46]
+    'Warning: 12.00 % of the inputs of the tiles ar'
+    """
+    shares = [(numbers.get(key), words) for key, words in _WHERE]
+    found = [f"{percent(share)} of the {words}" for share, words in shares if share is not None and share > MUCH]
+    if not found:
+        return []
+    of = f" of {who}" if who else ""
+    return [
+        f"Warning: {' and '.join(found)}{of}: their ranges were set by too few or other inputs; "
+        f"calibrate with more (x_calibration in the data)."
+    ]

@@ -1,0 +1,153 @@
+"""`simulate_several`: one call from several networks on one chip to a `Result` (rules T90 to T92)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chipsim.architecture.chip import Chip, build_chip
+from chipsim.beside import Beside, parse_beside
+from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
+from chipsim.execution.first_inputs import activity_of_first
+from chipsim.mapping.beside import place_beside
+from chipsim.mapping.plan import Plan
+from chipsim.network.dataset import Dataset, load_data
+from chipsim.network.zoo import load_network
+from chipsim.partial import of_first_inputs
+from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
+from chipsim.planning.choose import make_plan
+from chipsim.result import Result
+from chipsim.settings import Settings
+from chipsim.simulate import Progress, age_of, checked, chip_spec, dataset_of
+from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.together import Workload, simulate_together
+from chipsim.stopping import Stop
+from chipsim.together_summary import Member, together_data
+from chipsim.together_tables import together_tables
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """One of the networks: what was asked for, where it is and what it computes."""
+
+    asked: Beside
+    dataset: Dataset
+    split: Split
+    plan: Plan
+    values: ValuesOutcome | None
+    arrivals_ps: list[int] | None
+
+    @property
+    def work(self) -> Workload:
+        """For the timing plane."""
+        return Workload(
+            plan=self.plan, inputs=len(self.split.x), batch=self.asked.batch, drain=self.asked.drain,
+            arrivals_ps=self.arrivals_ps, counts=None if self.values is None else self.values.conversion_counts,
+        )  # fmt: skip
+
+
+def simulate_several(
+    settings: Settings, *, threads: int, chunk: int | None, progress: Progress, stop: Stop | None = None,
+    at_time: Callable[[int], None] | None = None,
+) -> Result:  # fmt: skip
+    """Run the networks of ``settings.model`` and ``settings.beside`` on one chip at once.
+
+    Parameters
+    ----------
+    settings : Settings
+    threads, chunk, progress, stop, at_time
+        As for `chipsim.simulate.simulate`.
+
+    Returns
+    -------
+    Result
+        With ``networks``, one entry for each, instead of ``accuracy``; see ``docs/several.md``.
+    """
+    return checked(lambda: _simulate(settings, threads, chunk, progress, stop or Stop(), at_time))
+
+
+def _simulate(
+    settings: Settings, threads: int, chunk: int | None, progress: Progress, stop: Stop,
+    at_time: Callable[[int], None] | None,
+) -> Result:  # fmt: skip
+    progress("reading", 0, 1)
+    spec = chip_spec(settings)
+    settings, age_s = age_of(settings, spec)
+    chip, networks = build_chip(spec), list[_Network]()
+    first = Beside(
+        settings.model, settings.data, settings.batch, settings.arrivals, settings.drain, settings.replicas,
+        settings.shapes,
+    )  # fmt: skip
+    for asked in (first, *map(parse_beside, settings.beside)):
+        networks.append(_read(asked, settings, chip, networks))
+    if not settings.timing_only:
+        networks = [_computed(item, settings, age_s, threads, chunk, progress, stop) for item in networks]
+    works = [item.work for item in networks]
+    total = sum(work.inputs for work in works)
+    progress("timing", 0, total)
+    with stop.patiently():
+        found = simulate_together(
+            works, stop=lambda: stop.asked, progress=lambda done: progress("timing", done, total), at_time=at_time
+        )
+        alone = [None if stop.asked else _alone(work) for work in works]
+    members = [
+        _member(item, outcome, by_itself, settings, age_s, threads, chunk)
+        for item, outcome, by_itself in zip(networks, found.networks, alone, strict=True)
+    ]
+    return Result(together_data(settings, age_s, members, found), together_tables(members, found))
+
+
+def _read(asked: Beside, settings: Settings, chip: Chip, before: list[_Network]) -> _Network:
+    data = None if asked.data is None else load_data(asked.data)
+    network = load_network(
+        asked.model, seed=settings.seed, shapes=asked.shapes, data_shape=None if data is None else data.shapes
+    )
+    dataset = dataset_of(settings, network, data)
+    plan = place_beside(
+        [item.plan for item in before], chip, lambda free: make_plan(network, free, asked.replicas, settings.seed)
+    )
+    split, times = split_data(dataset), None
+    if asked.arrivals is not None:
+        rate = parse_arrivals(asked.arrivals)
+        times = rate.times_ps(len(split.x), asked.batch, settings.seed, network=len(before))
+    return _Network(asked, dataset, split, plan, None, times)
+
+
+def _computed(
+    item: _Network, settings: Settings, age_s: float, threads: int, chunk: int | None, progress: Progress, stop: Stop
+) -> _Network:
+    values = compute_values(
+        item.plan, item.split, settings.seed, age_s, settings.programmings,
+        progress=lambda text: progress(f"{item.plan.network.name}: {text}", 0, 1), threads=threads, chunk=chunk,
+        precision=settings.precision, stop=stop,
+    )  # fmt: skip
+    return replace(item, values=values)
+
+
+def _alone(work: Workload) -> ChipOutcome:
+    """The same network on the same tiles, with the rest of the chip idle."""
+    return simulate_chip(
+        work.plan, work.inputs, work.batch, drain=work.drain, arrivals_ps=work.arrivals_ps, counts=work.counts
+    )
+
+
+def _member(
+    item: _Network, outcome: ChipOutcome, alone: ChipOutcome | None, settings: Settings, age_s: float, threads: int,
+    chunk: int | None,
+) -> Member:  # fmt: skip
+    """Put times and values of one network together, and add to its energy what depends on values."""
+    values, plan = item.values, item.plan
+    if values is not None and outcome.inputs < len(item.split.x):
+        activity = activity_of_first(
+            outcome.inputs, plan, item.split, settings.seed, age_s, threads=threads, chunk=chunk,
+            precision=settings.precision, load=None,
+        )  # fmt: skip
+        values = of_first_inputs(values, activity)
+    if values is not None:
+        check_counts(plan, outcome, values, outcome.inputs)
+        pay_for_values(plan, outcome, values)
+        refit = simulate_refit(plan, values)
+        if refit is not None:
+            pay_for_refit(outcome, refit)
+    return Member(item.asked, item.dataset, item.split, plan, values, outcome, alone)

@@ -1,0 +1,210 @@
+"""`together_data`: what ``result.json`` holds of several networks on one chip; see ``docs/several.md``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chipsim.architecture.fault_map import fault_map_sha256
+from chipsim.architecture.loader import spec_hash
+from chipsim.beside import Beside
+from chipsim.execution.accuracy import Split, ValuesOutcome
+from chipsim.mapping.plan import Plan
+from chipsim.network.dataset import Dataset
+from chipsim.partial import partial_data
+from chipsim.result import SCHEMA_VERSION
+from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.outcome import headline
+from chipsim.simulation.together import Together
+from chipsim.simulation.waiting import arrival_numbers
+from chipsim.summary import accuracy_data, chip_precision, network_data
+from chipsim.units import PS_PER_S, human
+from chipsim.versions import software_versions
+
+COMPARED = ("latency_p50_s", "latency_p99_s", "makespan_s", "throughput_inputs_per_s")
+"""Numbers of a network that are set beside those of the network alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the networks, and what was found of it.
+
+    Attributes
+    ----------
+    asked, dataset, split, plan
+        What was run.
+    values : ValuesOutcome or None
+        None where only times were asked for.
+    outcome : ChipOutcome
+        Beside the others.
+    alone : ChipOutcome or None
+        On the same tiles with the rest of the chip idle; None after an interrupt.
+    """
+
+    asked: Beside
+    dataset: Dataset
+    split: Split
+    plan: Plan
+    values: ValuesOutcome | None
+    outcome: ChipOutcome
+    alone: ChipOutcome | None = None
+
+
+def labels(members: Sequence[Member]) -> list[str]:
+    """Names of the networks, those that stand twice with their number behind.
+
+    Raises nothing; the first network of a name keeps it.
+    """
+    seen: Counter[str] = Counter()
+    found = []
+    for member in members:
+        name = member.plan.network.name
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def together_data(settings: Settings, age_s: float, members: Sequence[Member], found: Together) -> dict[str, Any]:
+    """The content of ``result.json``.
+
+    Parameters
+    ----------
+    settings : Settings
+    age_s : float
+        Of the cells.
+    members : sequence of Member
+    found : Together
+    """
+    spec, names = members[0].plan.chip.spec, labels(members)
+    networks = [_network(name, member) for name, member in zip(names, members, strict=True)]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "partial": _partial(settings, members),
+        "chip": _chip(members, found),
+        "baseline": None,
+        "networks": networks,
+        "network": {"name": " and ".join(names)},
+        "settings": _settings(settings, age_s, members),
+        "seed": settings.seed,
+        "versions": software_versions(),
+        "input_hashes": {
+            "models": [member.plan.network.sha256 for member in members],
+            "data": [member.dataset.sha256 for member in members],
+            "architecture": spec_hash(spec),
+            "fault_map": None if settings.timing_only else fault_map_sha256(spec.tile.crossbar.faults.map),
+        },
+        "simulator": {"events": found.cost.events, "cpu_s": found.cost.cpu_s, "wall_s": found.cost.wall_s},
+    }
+
+
+def _chip(members: Sequence[Member], found: Together) -> dict[str, Any]:
+    plan = members[0].plan
+    spec, chip, seconds = plan.chip.spec, plan.chip, found.makespan_ps / PS_PER_S
+    dynamic, static = sum(m.outcome.ledger.total_joules() for m in members), found.static.total_joules()
+    busiest = max(found.busy_ps, key=lambda name: (found.busy_ps[name], name))
+    moved: Counter[str] = Counter()
+    for member in members:
+        moved.update(member.outcome.ledger.bytes_by_level())
+    tiles = [found.busy_ps[tile] for member in members for tile in member.outcome.tile_mvms]
+    return {
+        "name": spec.name,
+        "technology": spec.technology,
+        "precision": chip_precision(spec),
+        "tiles": len(chip.tiles),
+        "tiles_used": sum(member.plan.tiles_used for member in members),
+        "makespan_s": seconds,
+        "energy_j": dynamic + static,
+        "static_energy_j": static,
+        "utilisation_mean": sum(tiles) / len(tiles) / found.makespan_ps if tiles else 0.0,
+        "busiest": {"component": busiest, "utilisation": min(1.0, found.busy_ps[busiest] / found.makespan_ps)},
+        "bytes_moved": dict(moved),
+    }
+
+
+def _network(name: str, member: Member) -> dict[str, Any]:
+    plan, values, outcome = member.plan, member.values, member.outcome
+    numbers, joules = headline(outcome, plan.network.macs), outcome.ledger.total_joules()
+    alone = None if member.alone is None else headline(member.alone, plan.network.macs)
+    rate = None if member.asked.arrivals is None else parse_arrivals(member.asked.arrivals).rate_per_s
+    return {
+        "label": name,
+        "network": network_data(plan.network),
+        "settings": _asked(member),
+        "weights": plan.network.weights,
+        "accuracy": accuracy_data(values),
+        "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
+        "clipped_inputs": None if values is None else values.clipped_inputs,
+        "saturated_outputs": None if values is None else values.saturated_outputs,
+        "tiles_used": plan.tiles_used,
+        "tile_mvms": plan.tile_mvms,
+        "max_inputs_in_flight": outcome.max_inputs_in_flight,
+        "latency_first_input_s": numbers["latency_first_input_s"],
+        **{key: numbers[key] for key in COMPARED},
+        "dynamic_energy_j": joules,
+        "dynamic_energy_per_input_j": joules / outcome.inputs,
+        "arrivals": None if rate is None else arrival_numbers(outcome, rate),
+        "alone": None if alone is None else {key: alone[key] for key in COMPARED},
+        "slow_down": None if alone is None else {key: _slow_down(key, numbers, alone) for key in COMPARED},
+    }
+
+
+def _slow_down(key: str, numbers: dict[str, Any], alone: dict[str, Any]) -> float | None:
+    """How many times as long, or as seldom, as alone."""
+    beside, by_itself = numbers[key], alone[key]
+    if not beside or not by_itself:
+        return None
+    return float(by_itself / beside if key == "throughput_inputs_per_s" else beside / by_itself)
+
+
+def _asked(member: Member) -> dict[str, Any]:
+    asked = member.asked
+    return {
+        "model": asked.model,
+        "data": asked.data or f"{SYNTHETIC_INPUTS} seeded standard-normal inputs",
+        "inputs": member.outcome.inputs,
+        "calibration": member.split.rule,
+        "batch": asked.batch,
+        "drain": asked.drain,
+        "arrivals": asked.arrivals,
+        "replicas": list(asked.replicas),
+        "shapes": list(asked.shapes),
+    }
+
+
+def _settings(settings: Settings, age_s: float, members: Sequence[Member]) -> dict[str, Any]:
+    return {
+        "architecture": settings.architecture,
+        "set": list(settings.overrides),
+        "inputs": sum(member.outcome.inputs for member in members),
+        "batch": [member.asked.batch for member in members],
+        "age": settings.age or f"{human(age_s, 's')} (the earliest that the device model knows)",
+        "age_s": age_s,
+        "programmings": settings.programmings,
+        "timing_only": settings.timing_only,
+        "precision": settings.precision,
+    }
+
+
+def _partial(settings: Settings, members: Sequence[Member]) -> dict[str, Any] | None:
+    """What is missing of all networks together."""
+    parts = [
+        partial_data(
+            replace(settings, beside=()), member.values, member.outcome.inputs, len(member.split.x), False
+        )
+        for member in members
+    ]  # fmt: skip
+    missing = [part for part in parts if part is not None]
+    if not missing:
+        return None
+    done = [member.values.programmings for member in members if member.values is not None]
+    return {
+        "cut_off": sorted({what for part in missing for what in part["cut_off"]}),
+        "inputs": sum(member.outcome.inputs for member in members),
+        "inputs_asked": sum(len(member.split.x) for member in members),
+        "programmings": min(done) if done else None,
+        "programmings_asked": settings.programmings if done else None,
+    }

@@ -1,0 +1,179 @@
+"""Several networks in one run: values and energies are those of each alone, and the result says what it must."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import chipsim
+from chipsim.beside import parse_beside
+from chipsim.errors import CapacityError, InputError
+from chipsim.explain import Question, explain
+from chipsim.report.figures import save_figures
+from chipsim.report.tables import several_table
+from chipsim.result import Result
+from chipsim.settings import Settings
+from chipsim.simulate import simulate
+from chipsim.stopping import Stop
+
+PAGE = Path(__file__).parents[1] / "docs" / "several.md"
+BESIDE = "zoo:digits-mlp,data={},batch=2,arrivals=poisson 200000/s"
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    np.savez(path, x=rng.random((8, 1, 8, 8), dtype=np.float32), y=np.arange(8) % 10)
+    return path
+
+
+@pytest.fixture(scope="module")
+def both(few: Path) -> Result:
+    return chipsim.run(
+        "hermes64", "zoo:digits-cnn", data=few, age="1 day", programmings=2, seed=3, beside=[BESIDE.format(few)]
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(few: Path) -> list[Result]:
+    shared = {"data": few, "age": "1 day", "programmings": 2, "seed": 3}
+    return [
+        chipsim.run("hermes64", "zoo:digits-cnn", **shared),
+        chipsim.run("hermes64", "zoo:digits-mlp", batch=2, arrivals="poisson 200000/s", **shared),
+    ]
+
+
+def test_values_are_those_of_each_network_alone(both: Result, alone: list[Result]) -> None:
+    for network, single in zip(both.data["networks"], alone, strict=True):
+        assert network["accuracy"] == single.data["accuracy"]
+        assert network["signal_to_noise_db"] == single.data["signal_to_noise_db"]
+        assert network["clipped_inputs"] == single.data["chip"]["clipped_inputs"]
+        assert network["saturated_outputs"] == single.data["chip"]["saturated_outputs"]
+        assert network["tile_mvms"] == single.data["chip"]["tile_mvms"]
+
+
+def test_alone_is_the_run_alone(both: Result, alone: list[Result]) -> None:
+    """Of the first one, which lies on the same tiles; random arrivals of the second are not those of a first."""
+    first, chip = both.data["networks"][0], alone[0].data["chip"]
+    assert all(first["alone"][key] == chip[key] for key in first["alone"])
+    assert first["latency_first_input_s"] == chip["latency_first_input_s"]
+    for key, factor in first["slow_down"].items():
+        assert factor == pytest.approx(
+            first["alone"][key] / first[key] if key.startswith("throughput") else first[key] / first["alone"][key]
+        )
+
+
+def test_dynamic_energy_is_that_of_each_alone_and_all_rows_add_up(both: Result, alone: list[Result]) -> None:
+    ledger = both.ledger
+    for network, single in zip(both.data["networks"], alone, strict=True):
+        rows = single.ledger[(single.ledger["machine"] == "chip") & (single.ledger["action"] != "static")]
+        mine = ledger[ledger["network"] == network["label"]]
+        if network is not both.data["networks"][0]:  # it lies elsewhere than alone: other links
+            rows, mine = (table[~table["kind"].isin(["link", "router"])] for table in (rows, mine))
+        assert mine.groupby(["kind", "action"])["energy_j"].sum().to_dict() == pytest.approx(
+            rows.groupby(["kind", "action"])["energy_j"].sum().to_dict(), rel=1e-12
+        )
+        mine = ledger[ledger["network"] == network["label"]]
+        assert network["dynamic_energy_j"] == pytest.approx(mine["energy_j"].sum(), rel=1e-12)
+    static = ledger[ledger["network"] == ""]
+    assert set(static["action"]) == {"static"}
+    assert both.data["chip"]["static_energy_j"] == pytest.approx(static["energy_j"].sum(), rel=1e-12)
+    assert both.data["chip"]["energy_j"] == pytest.approx(ledger["energy_j"].sum(), rel=1e-12)
+
+
+def test_every_tile_stands_once_and_holds_one_network(both: Result) -> None:
+    tiles = both.tiles
+    assert len(tiles) == 64
+    assert not tiles["tile"].duplicated().any()
+    counts = {item["label"]: item["tiles_used"] for item in both.data["networks"]}
+    assert tiles[tiles["layer"] != ""].groupby("network").size().to_dict() == counts
+    assert both.data["chip"]["tiles_used"] == sum(counts.values())
+    assert not both.units["unit"].duplicated().any()
+    assert not both.links["link"].duplicated().any()
+
+
+def test_the_same_run_gives_the_same_bytes(both: Result, few: Path) -> None:
+    again = chipsim.run(
+        "hermes64", "zoo:digits-cnn", data=few, age="1 day", programmings=2, seed=3, beside=[BESIDE.format(few)],
+        threads=1, chunk=3,
+    )  # fmt: skip
+    assert again.tables == both.tables
+    one, other = (json.loads(result.json()) for result in (both, again))
+    del one["simulator"], other["simulator"]
+    assert one == other
+
+
+def test_files_figures_and_table(both: Result, tmp_path: Path) -> None:
+    names = {path.name for path in (*both.save(tmp_path), *save_figures(both, tmp_path))}
+    assert {"layers.csv", "ledger.csv", "result.json", "utilisation.png", "pipeline.png", "energy.png"} <= names
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(several_table(both))
+    text = console.export_text()
+    assert "zoo:digits-mlp" in text
+    assert "than alone" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_key_is_documented(both: Result) -> None:
+    sections = {}
+    for part in re.split(r"^#+ ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        first = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \|", part, flags=re.MULTILINE)
+        sections[part.splitlines()[0]] = {name for cell in first for name in re.findall(r"`([^`]+)`", cell)}
+    assert set(both.data["chip"]) == sections["The chip with several networks"]
+    assert set(both.data["networks"][0]) == sections["Each network"]
+
+
+def test_an_interrupt_gives_the_inputs_that_were_admitted(few: Path) -> None:
+    stop = Stop()
+    with stop.patiently():
+        stop.interrupt()
+    settings = Settings(
+        "hermes64", "zoo:digits-cnn", str(few), timing_only=True, beside=(f"zoo:digits-mlp,data={few}",)
+    )
+    data = simulate(settings, threads=1, chunk=None, progress=lambda *_: None, stop=stop).data
+    assert data["partial"]["inputs"] == 2
+    assert [item["settings"]["inputs"] for item in data["networks"]] == [1, 1]
+    assert [item["alone"] for item in data["networks"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no model"),
+        ("data=zoo:digits", "no model"),
+        ("zoo:digits-mlp,dta=zoo:digits", "'dta' is none of data, .*did you mean 'data'"),
+        ("zoo:digits-mlp,batch=0", "batch must be a whole number of at least 1, not '0'"),
+        ("zoo:digits-mlp,batch=1_0", "batch must be"),
+        ("zoo:digits-mlp,data=", "data has no value"),
+        ("zoo:digits-mlp,drain=1", "drain has no value"),
+        ("zoo:digits-mlp,batch=2,batch=3", "batch is given twice"),
+        ("zoo:digits-mlp,arrivals=often", "are not a rate"),
+    ],
+)
+def test_a_text_that_is_not_understood(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        parse_beside(text)
+
+
+def test_commas_in_paths_are_no_separators() -> None:
+    assert parse_beside("a,b.onnx,data=c,d.npz,drain").data == "c,d.npz"
+    assert parse_beside("a,b.onnx,data=c,d.npz,drain").model == "a,b.onnx"
+
+
+def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
+    beside = {"beside": ["zoo:digits-mlp"], "timing_only": True}
+    for option in ({"baseline": "edge_npu"}, {"trace": 1}):
+        with pytest.raises(InputError, match="is for one network"):
+            chipsim.run("hermes64", "zoo:digits-cnn", **beside, **option)
+    with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles hold zoo:digits-cnn"):
+        chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=["grid.shape=[2,4]"])
+    chipsim.run("hermes64", "zoo:digits-cnn", **beside).save(tmp_path)
+    with pytest.raises(InputError, match="several networks at once; explain a run of one"):
+        explain(Question(tmp_path), lambda *_: None)
