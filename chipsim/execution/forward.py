@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection
 
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from chipsim.network.digital import evaluate
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer
+from chipsim.network.loops import Loop, loops
 
 Values = NDArray[np.float32]
 MatrixFunction = Callable[[MatrixLayer, Values], Values]
+LoopFunction = Callable[[Loop, Values], dict[str, Values]]
 
 
-def forward(network: Network, x: Values, multiply: MatrixFunction, keep: Collection[str]) -> dict[str, Values]:
+def forward(
+    network: Network, x: Values, multiply: MatrixFunction, keep: Collection[str], go_round: LoopFunction
+) -> dict[str, Values]:
     """Run a batch through a network.
 
     Parameters
@@ -27,27 +32,56 @@ def forward(network: Network, x: Values, multiply: MatrixFunction, keep: Collect
         Computes the matrix layers, activations included.
     keep : collection of str
         Layers whose outputs are returned; others are freed when nobody needs them any more.
+    go_round : callable (loop, values of shape (n, positions, columns)) -> outputs by layer
+        Computes the layers of a recurrent operator, given the sums of its input matrix: outputs of gates and sums of
+        matrices, shape (n, positions, channels), positions in raster order.
 
     Returns
     -------
     dict of str to ndarray of float32, shape (n, *layer.output_shape)
     """
     readers = Counter(name for layer in network.layers.values() for name in layer.inputs)
+    around = loops(network)
+    inside = {name: loop for loop in around.values() for name in loop.members}
     values: dict[str, Values] = {}
     given = network.split_inputs(x)
     for layer in network.layers.values():
-        operands = [values[name] for name in layer.inputs]
-        if isinstance(layer, InputLayer):
+        loop = inside.get(layer.name)
+        if loop is not None:
+            if layer.name == loop.state.name:  # the last of them, but for a cell; computes them all
+                sums = values[layer.inputs[0]].reshape(len(x), layer.positions, -1)
+                for name, found in go_round(loop, sums).items():
+                    values[name] = found.reshape(len(x), *network.layers[name].output_shape)
+        elif isinstance(layer, InputLayer):
             values[layer.name] = given.pop(layer.name)
-        elif isinstance(layer, MatrixLayer):
-            values[layer.name] = multiply(layer, operands[0].reshape(len(x), *layer.input_shape))
-        elif isinstance(layer, DigitalLayer):
-            values[layer.name] = evaluate(layer, operands)
         else:
-            values[layer.name] = operands[0].reshape(len(x), *layer.output_shape)
-        del operands
+            values[layer.name] = _outputs(layer, [values[name] for name in layer.inputs], multiply)
         for name in layer.inputs:
             readers[name] -= 1
             if not readers[name] and name not in keep:
                 values.pop(name, None)
     return {name: values[name] for name in keep}
+
+
+def _outputs(
+    layer: MatrixLayer | DigitalLayer | ViewLayer | GateLayer, operands: list[Values], multiply: MatrixFunction
+) -> Values:
+    first, count = operands[0], len(operands[0])
+    if isinstance(layer, MatrixLayer):
+        return multiply(layer, matrix_input(layer, first))
+    if isinstance(layer, DigitalLayer):
+        return evaluate(layer, operands)
+    if isinstance(layer, ViewLayer) and layer.picks is not None:
+        channels = math.prod(layer.output_shape) // len(layer.picks)
+        first = first.reshape(count, -1, channels)[:, list(layer.picks)]
+    return first.reshape(count, *layer.output_shape)
+
+
+def matrix_input(layer: MatrixLayer, values: Values) -> Values:
+    """What a matrix layer's window slides over, in the order of its walk, shape (n, *layer.input_shape)."""
+    if not layer.channels_last:
+        return values.reshape(len(values), *layer.input_shape)
+    channels = layer.input_shape[0]
+    tokens = values.reshape(len(values), -1, channels)
+    walked = tokens[:, ::-1] if layer.reverse else tokens
+    return walked.transpose(0, 2, 1)[:, :, np.newaxis]

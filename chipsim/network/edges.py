@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer, ViewLayer
-from chipsim.network.walks import Reads, is_turned, reads_in_walks, shape_channels_first
+from chipsim.network.walks import Reads, is_turned, kernel_columns, reads_in_walks, shape_channels_first
 from chipsim.network.windows import need, oldest, window_sizes
 
 HOST = "host"
@@ -102,7 +102,7 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
         return Edge(producer_name, consumer_name, operand, all_of_it, none, mixed=True)
     walked = reads_in_walks(seen, consumer, operand, producer, picks)
     if walked is not None:
-        return _walked(producer_name, consumer_name, operand, walked)
+        return _walked(producer_name, consumer_name, operand, walked, kernel_columns(consumer, producer, picks))
     shape, axes = shape_channels_first(seen)
     wanted, first = need(shape, consumer, axes), oldest(shape, consumer, axes)
     sizes = window_sizes(shape, consumer, axes)
@@ -133,13 +133,21 @@ def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.i
     return layer.name, mixed, picks
 
 
-def _walked(producer: str, consumer: str, operand: int, reads: Reads) -> Edge:
-    """An edge between layers that walk one axis, given who reads whom, shape (consumer, producer positions)."""
+def _walked(
+    producer: str, consumer: str, operand: int, reads: Reads, columns: NDArray[np.int64] | None = None
+) -> Edge:
+    """An edge between layers that walk one axis, given who reads whom, shape (consumer, producer positions).
+
+    ``columns`` are the columns of the consumer's kernel that the producer's positions meet; the first if not given.
+    """
     total = reads.shape[1]
     some, last = reads.any(axis=1), total - reads[:, ::-1].argmax(axis=1)
     wanted = np.maximum.accumulate(np.where(some, last, 0))
     first = np.minimum.accumulate(np.where(some, reads.argmax(axis=1), total)[::-1])[::-1]
-    taps: tuple[Taps, ...] = tuple((0,) if read else () for read in np.any(reads, axis=0).tolist())
+    met = np.zeros(total, np.int64) if columns is None else columns
+    taps: tuple[Taps, ...] = tuple(
+        (tap,) if read else () for tap, read in zip(met.tolist(), np.any(reads, axis=0).tolist(), strict=True)
+    )
     return Edge(
         producer, consumer, operand, wanted.astype(np.int64), first.astype(np.int64), ((0,),), taps,
         reads_y=np.ones((1, 1), np.bool_), reads_x=reads,

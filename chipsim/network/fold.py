@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, Shape, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, ViewLayer, Window
 from chipsim.network.operators.elementwise import NORMALISATION_OPERATIONS, activation_of
+from chipsim.network.walks import is_turned
 
 Layers = dict[str, AnyLayer]
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -48,7 +49,7 @@ def _merge_followers(layers: Layers, outputs: Sequence[str]) -> tuple[Layers, li
     alias: dict[str, str] = {}
     for layer in layers.values():
         renamed = replace(layer, inputs=tuple(alias.get(name, name) for name in layer.inputs))
-        alone = len(layer.inputs) == 1 and readers[layer.inputs[0]] == 1
+        alone = len(layer.inputs) == 1 and readers[layer.inputs[0]] == 1 and isinstance(layer, DigitalLayer)
         both = _merge(merged[renamed.inputs[0]], renamed) if alone else None
         if both is None:
             merged[layer.name] = renamed
@@ -61,6 +62,8 @@ def _merge_followers(layers: Layers, outputs: Sequence[str]) -> tuple[Layers, li
 def _merge(producer: AnyLayer, follower: AnyLayer) -> AnyLayer | None:
     """Both layers as one, or None if they must stay apart."""
     if not isinstance(follower, DigitalLayer) or not isinstance(producer, MatrixLayer | DigitalLayer):
+        return None
+    if is_turned(producer, follower):
         return None
     if isinstance(producer, DigitalLayer) and producer.reason:
         return None  # run as it stands, and its values may be of any type
@@ -93,7 +96,7 @@ def affine_of(layer: DigitalLayer) -> Affine | None:
     if layer.operator not in ("Add", "Sub", "Mul", "Div") or len(layer.constants) != 1:
         return None
     ((position, constant),) = layer.constants.items()
-    value = _per_channel(constant, layer.output_shape)
+    value = _per_channel(constant, layer)
     if value is None:
         return None
     one, zero = np.ones_like(value), np.zeros_like(value)
@@ -108,15 +111,19 @@ def affine_of(layer: DigitalLayer) -> Affine | None:
             return (1 / value, zero) if position == 1 and np.all(value != 0) else None
 
 
-def _per_channel(constant: NDArray[Any], shape: Shape) -> NDArray[np.float64] | None:
-    """One value per channel (axis 1 with the batch), or None if the constant varies along another axis."""
-    rank = len(shape) + 1
+def _per_channel(constant: NDArray[Any], layer: DigitalLayer) -> NDArray[np.float64] | None:
+    """One value per channel, or None if the constant varies along another axis.
+
+    Channels are axis 1 with the batch, or the last axis.
+    """
+    rank, channels = len(layer.output_shape) + 1, layer.channels if layer.channels_last else layer.output_shape[0]
     if constant.ndim > rank:
         return None
     sizes = (1,) * (rank - constant.ndim) + constant.shape
-    if sizes[1] not in (1, shape[0]) or math.prod(sizes) != sizes[1]:
+    own = sizes[-1 if layer.channels_last else 1]
+    if own not in (1, channels) or math.prod(sizes) != own:
         return None
-    return np.broadcast_to(constant.reshape(-1), shape[0]).astype(np.float64)
+    return np.broadcast_to(constant.reshape(-1), channels).astype(np.float64)
 
 
 def _scaled(matrix: Matrix, affine: Affine) -> Matrix:
@@ -149,18 +156,24 @@ def _skip_views(layers: Layers) -> Layers:
         source = changed.get(layer.inputs[0]) if len(layer.inputs) == 1 else None
         if isinstance(source, ViewLayer):
             if isinstance(layer, ViewLayer):
-                layer = replace(layer, inputs=source.inputs)
+                if source.picks is None and (layer.picks is None or source.positions == changed[source.inputs[0]].positions):
+                    layer = replace(layer, inputs=source.inputs)
             elif isinstance(layer, MatrixLayer) and layer.positions == 1 and len(source.output_shape) == 1:
-                layer = _on_map(layer, source.inputs[0], changed[source.inputs[0]].output_shape)
+                layer = _on_map(layer, changed[source.inputs[0]])
         changed[layer.name] = layer
     return changed
 
 
-def _on_map(layer: MatrixLayer, source: str, shape: Shape) -> MatrixLayer:
+def _on_map(layer: MatrixLayer, source: AnyLayer) -> MatrixLayer:
     """A dense layer on a flattened map as a convolution whose kernel is the map.
 
-    The flattened order is (channel, z, y, x); the rows become (z, y, x, channel).
+    The flattened order is (channel, z, y, x); the rows become (z, y, x, channel), the order of flattened tokens.
     """
+    shape = source.output_shape
+    if source.channels_last:
+        window = Window((1, source.positions))
+        sizes = (source.channels, 1, source.positions)
+        return replace(layer, inputs=(source.name,), input_shape=sizes, window=window, channels_last=True)
     if len(shape) not in (2, 3, 4):
         return layer
     channels, *size = shape if len(shape) > 2 else (shape[0], 1, shape[1])
@@ -169,7 +182,7 @@ def _on_map(layer: MatrixLayer, source: str, shape: Shape) -> MatrixLayer:
     ones = (1,) * len(size)
     return replace(
         layer,
-        inputs=(source,),
+        inputs=(source.name,),
         input_shape=(channels, *size),
         window=Window(tuple(size), ones, (0,) * (2 * len(size)), ones, ones),
         matrices=(replace(matrix, weights=np.ascontiguousarray(rows)),),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
+from chipsim.network.layouts import lay_out
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Shape
 from chipsim.network.operators import DROPPED, READERS
 from chipsim.network.operators.generic import read_generic
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.recurrent import RECURRENT, names_of, read_recurrent
 from chipsim.network.shapes import infer_shapes, shape_constants
 
 
@@ -40,7 +42,7 @@ def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool]:
     for output in flow.outputs:
         if output not in reading.made_by:
             raise ModelError(f"{flow.name}: output {output!r} is not a value of a layer; remove it from the outputs")
-    return reading.layers, [reading.made_by[output] for output in flow.outputs], reading.batched
+    return lay_out(reading.layers), [reading.made_by[output] for output in flow.outputs], reading.batched
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class _Reading:
         Values that a node or the network's caller reads.
     batched : bool
         Whether all values have a batch, and no operator runs one example at a time.
+    reasons : dict of str to str
+        Why a recurrent operator is not on tiles, by its outputs.
     """
 
     flow: Dataflow
@@ -68,6 +72,7 @@ class _Reading:
     made_by: dict[str, str]
     read: frozenset[str]
     batched: bool = True
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def start(cls, flow: Dataflow) -> _Reading:
@@ -86,7 +91,9 @@ class _Reading:
             _check_dropped(node, self.constants, self.flow, name)
             self.made_by[node.output[0]] = self.made_by[node.input[0]]
         else:
-            wanted = [i for i, value in enumerate(node.output) if value in self.read]
+            wanted = [i for i, value in enumerate(node.output) if value and value in self.read]
+            if node.op_type in RECURRENT and node.domain in ("", "ai.onnx") and self._add_recurrent(node, name, wanted):
+                return
             for output in wanted:
                 own = name if output == 0 else _free_name(f"{name}/{output}", self.layers)
                 self.layers[own] = layer = self._with_axes(self._layer(node, own, output))
@@ -94,18 +101,36 @@ class _Reading:
                 self.batched &= not alone and _has_batch(self.shapes[node.output[output]])
                 self.made_by[node.output[output]] = own
 
+    def _add_recurrent(self, node: onnx.NodeProto, name: str, wanted: list[int]) -> bool:
+        """Add the layers of an RNN, LSTM or GRU; whether it goes to tiles."""
+        while any(each in self.layers for each in names_of(name)):
+            name += "'"
+        context = self._context(node, name, wanted[0])
+        try:
+            layers, given = read_recurrent(context, {i: _own(self.shapes[node.output[i]]) for i in wanted})
+        except UnsupportedOperatorError as error:
+            self.reasons |= {node.output[output]: _reason(error, node) for output in wanted}
+            return False
+        self.layers |= {layer.name: layer for layer in layers}
+        for output, layer in given.items():
+            self.batched &= _has_batch(self.shapes[node.output[output]])
+            self.made_by[node.output[output]] = layer
+        return True
+
     def _layer(self, node: onnx.NodeProto, name: str, output: int) -> AnyLayer:
         context = self._context(node, name, output)
         reader = READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         loose = any(not _has_batch(shape) for shape in (*context.operand_shapes, context.full_shape))
+        if node.op_type in RECURRENT:
+            return read_generic(context, self.reasons.get(node.output[output], "has no form of its own"))
         if reader is None or output:
             return read_generic(context, "has no form of its own")
-        if loose:
+        if loose and node.op_type not in ("Gemm", "MatMul"):
             return read_generic(context, "of values without a batch on axis 0")
         try:
             return reader(context)
         except UnsupportedOperatorError as error:
-            return read_generic(context, str(error).partition(f" is a {node.op_type} ")[2] or str(error))
+            return read_generic(context, _reason(error, node))
 
     def _with_axes(self, layer: AnyLayer) -> AnyLayer:
         """What keeps the shape of a volume keeps its positions."""
@@ -147,6 +172,11 @@ class _Reading:
             full_shape=full,
             output=output,
         )
+
+
+def _reason(error: UnsupportedOperatorError, node: onnx.NodeProto) -> str:
+    """What a reader said of a node, without its name."""
+    return str(error).partition(f" is a {node.op_type} ")[2] or str(error)
 
 
 def _input_axes(flow: Dataflow, given: DataInput) -> int:

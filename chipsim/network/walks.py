@@ -44,6 +44,17 @@ def reads_in_walks(
     return found[::-1] if consumer.reverse else found
 
 
+def kernel_columns(
+    consumer: AnyLayer, producer: AnyLayer, picks: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """Which column of a consumer's kernel each producer position meets, where the kernel covers all that it reads."""
+    if not isinstance(consumer, MatrixLayer) or consumer.window.taps == 1:
+        return None
+    found = np.zeros(producer.positions, np.int64)
+    found[slice(None) if picks is None else picks] = np.arange(consumer.window.taps)
+    return found[::-1] if producer.reverse else found
+
+
 def one_to_one(consumer: AnyLayer) -> bool:
     """Whether position p of a layer reads position p of operands with as many positions, and no other."""
     if isinstance(consumer, MatrixLayer):

@@ -9,6 +9,7 @@ from chipsim.network.operators.elementwise import (
     read_arithmetic,
     read_batch_normalization,
     read_function,
+    read_layer_normalization,
     read_lrn,
     read_softmax,
 )
@@ -34,6 +35,7 @@ READERS: Mapping[str, Callable[[Node], AnyLayer]] = {
     "HardSigmoid": read_function,
     "HardSwish": read_function,
     "LRN": read_lrn,
+    "LayerNormalization": read_layer_normalization,
     "LeakyRelu": read_function,
     "MatMul": read_matmul,
     "MaxPool": read_pool,

@@ -10,6 +10,7 @@ import numpy as np
 
 from chipsim.network.layers import Activation, DigitalLayer
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.operations import PER_OUTPUT
 
 SOFTMAX_OPERATIONS = 3  # per element: exponential, sum, division
 LRN_EXTRA_OPERATIONS = 3  # per element, beside the squares: scale and shift, power, division
@@ -57,6 +58,14 @@ def read_softmax(node: Node) -> DigitalLayer:
         node.unsupported("over the batch")
     per_position = axis == 1 and (node.opset >= 13 or len(node.output_shape) == 1)
     return node.digital("elementwise" if per_position else "barrier", SOFTMAX_OPERATIONS * node.elements)
+
+
+def read_layer_normalization(node: Node) -> DigitalLayer:
+    """Over the last axis, token by token: difference, square, sums, division by the root, scale and shift."""
+    if node.axis(default=-1) != len(node.output_shape) or sum(map(bool, node.proto.output)) > 1:
+        node.unsupported("over several axes, or with its mean and deviation as outputs")
+    node.constant(1), node.constant(2)
+    return node.digital("barrier", PER_OUTPUT["LayerNormalization"] * node.elements)
 
 
 def read_lrn(node: Node) -> DigitalLayer:

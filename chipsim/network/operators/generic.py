@@ -36,7 +36,7 @@ def read_generic(node: Node, reason: str) -> DigitalLayer | ViewLayer:
         A view where values only get another shape. Elsewhere the operator runs as it stands, one example at a time
         unless it works value by value.
     """
-    if node.operator in VIEWS and len(node.inputs) == 1 and node.elements == math.prod(node.input_shapes[0]):
+    if len(node.inputs) == 1 and node.elements == math.prod(node.input_shapes[0]) and _keeps_order(node):
         return ViewLayer(node.name, node.inputs, node.output_shape)
     macs, operations = operations_of(node)
     elementwise = node.operator in ELEMENTWISE
@@ -52,10 +52,21 @@ def read_generic(node: Node, reason: str) -> DigitalLayer | ViewLayer:
     )
 
 
+def _keeps_order(node: Node) -> bool:
+    """Whether the values stay in their order, such as where a batch of one is moved to another axis."""
+    if node.operator != "Transpose":
+        return node.operator in VIEWS
+    shape = node.operand_shapes[0]
+    longer = [axis for axis in node.attributes.get("perm", range(len(shape))[::-1]) if shape[axis] > 1]
+    return longer == sorted(longer)
+
+
 def _takes_a_batch(node: Node) -> bool:
-    """Whether an elementwise operator gives the same with several examples along axis 0."""
+    """Whether an elementwise operator gives the same with several examples along axis 0, or along a new first one."""
     rank = 1 + len(node.output_shape)
     shapes = [node.full_shape, *node.operand_shapes]
+    if len(node.full_shape) > 1 and all(len(shape) == rank - 1 and shape[0] > 1 for shape in shapes):
+        return all(value.ndim < rank for value in node.constants.values())
     if any(len(shape) != rank or shape[0] != 1 for shape in shapes) or rank < 2:
         return False
     return all(value.ndim < rank or value.shape[0] == 1 for value in node.constants.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,9 +32,24 @@ def read_gemm(node: Node) -> MatrixLayer:
 
 
 def read_matmul(node: Node) -> MatrixLayer:
-    """``x @ B`` with a vector per input and constant B; a constant added later becomes the bias."""
+    """``x @ B`` with constant B, token by token, or ``A @ x`` with constant A; a constant added later is the bias."""
+    if node.positions == (1,):
+        return _from_the_left(node)
     weights = _weights(node, rank=2)
     return _dense(node, weights, np.zeros(weights.shape[1], np.float32))
+
+
+def _from_the_left(node: Node) -> MatrixLayer:
+    """``A @ x`` with constant A: each column of x is a position, as in a convolution with a kernel of one."""
+    weights = _flat(node.constants[0], rank=2)
+    if weights.ndim != 2 or len(node.input_shape) != 2:
+        node.unsupported(f"of a constant of shape {weights.shape} with an input of shape {node.input_shape}")
+    if weights.dtype != np.float32:
+        node.unsupported(f"whose weights are {weights.dtype}; convert the model to float32")
+    columns, rows = weights.shape
+    matrix = Matrix(node.name, np.ascontiguousarray(weights.T), np.zeros(columns, np.float32))
+    size = node.input_shape[1]
+    return MatrixLayer(node.name, node.inputs, (columns, size), (rows, 1, size), Window(), (matrix,))
 
 
 def read_conv(node: Node) -> MatrixLayer:
@@ -94,6 +110,7 @@ def _weights(node: Node, rank: int) -> Weights:
     weights = node.constant(1)
     if 0 not in node.positions:
         node.unsupported("of a constant with the network's data; the data must be the left operand")
+    weights = None if weights is None else _flat(weights, rank)
     if weights is None or weights.ndim != rank:
         found = "missing" if weights is None else f"of shape {weights.shape}"
         node.unsupported(f"whose weights are {found}; they must be a constant with {rank} axes")
@@ -102,12 +119,22 @@ def _weights(node: Node, rank: int) -> Weights:
     return weights
 
 
+def _flat(weights: Weights, rank: int) -> Weights:
+    """Without axes of one in front."""
+    while weights.ndim > rank and weights.shape[0] == 1:
+        weights = weights[0]
+    return weights
+
+
 def _dense(node: Node, weights: Weights, bias: Weights) -> MatrixLayer:
-    if len(node.input_shape) != 1:
-        node.unsupported(f"on an input of shape {node.input_shape}; only one vector per input is supported so far")
+    """A matrix for one vector, or for the last axis of several: tokens."""
     rows, columns = weights.shape
-    if node.input_shape != (rows,):
+    if node.input_shape[-1] != rows:
         node.wrong(f"weights with {rows} rows do not fit the input {node.input_shape}")
     bias = np.broadcast_to(bias, columns).astype(np.float32)
     matrix = Matrix(node.name, np.ascontiguousarray(weights), bias)
-    return MatrixLayer(node.name, node.inputs, (columns,), (rows, 1, 1), Window(), (matrix,))
+    tokens = math.prod(node.input_shape[:-1])
+    return MatrixLayer(
+        node.name, node.inputs, node.output_shape, (rows, 1, tokens), Window(), (matrix,),
+        channels_last=len(node.output_shape) > 1,
+    )  # fmt: skip
