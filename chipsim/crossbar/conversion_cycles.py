@@ -67,6 +67,29 @@ class ConversionCounts:
             _joined([part.cycles for part in parts]),
         )
 
+    @classmethod
+    def by_input(cls, parts: Sequence[ConversionCounts], positions: Sequence[int]) -> ConversionCounts:
+        """The same of several runs that have some positions of each input in turn, in the order of the inputs.
+
+        Parameters
+        ----------
+        parts : sequence of ConversionCounts
+            All of the same inputs.
+        positions : sequence of int
+            MVMs of each input in each part.
+
+        Examples
+        --------
+        >>> parts = [ConversionCounts(cycles=np.array(each)) for each in ([1, 2], [10, 11, 20, 21])]
+        >>> ConversionCounts.by_input(parts, [1, 2]).cycles.tolist()
+        [1, 10, 11, 2, 20, 21]
+        """
+        return cls(
+            _interleaved([part.pulses for part in parts], positions),
+            _interleaved([part.ramps for part in parts], positions),
+            _interleaved([part.cycles for part in parts], positions),
+        )
+
 
 class CodeTally:
     """What the conversions of some MVMs gave, collected plane by plane and slice by slice.
@@ -157,6 +180,14 @@ def code_sums(codes: AnyCodes) -> Counts:
     [14]
     """
     return np.asarray(np.abs(codes).sum(axis=1, dtype=np.float64), np.int64)
+
+
+def _interleaved(parts: Sequence[NDArray[Any] | None], positions: Sequence[int]) -> Any:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    split = [part.reshape(-1, count, *part.shape[1:]) for part, count in zip(known, positions, strict=True)]
+    return np.concatenate(split, axis=1).reshape(-1, *known[0].shape[1:])
 
 
 def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:

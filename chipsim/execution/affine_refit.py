@@ -17,12 +17,14 @@ from threadpoolctl import threadpool_limits
 
 from chipsim.crossbar.conversion_cycles import ConversionCounts
 from chipsim.crossbar.precision import Precision, data_type
+from chipsim.errors import InputError
 from chipsim.execution.affine import Affine, Moments
 from chipsim.execution.calibration import Ranges, finish_layer
-from chipsim.execution.forward import Values, forward
+from chipsim.execution.forward import MatrixFunctions, Values, forward
 from chipsim.execution.functional import IDEAL, AnalogNetwork, Fidelity, program_network
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import MatrixLayer
+from chipsim.network.loops import Loop
 
 Sums = NDArray[np.floating[Any]]
 
@@ -188,5 +190,11 @@ def _layer_by_layer(
             outputs[first : first + size] = finish_layer(layer, scaled.astype(np.float32, copy=False))
         return outputs
 
+    def go_round(loop: Loop, _: Values) -> dict[str, Values]:
+        raise InputError(
+            f"layer {loop.recurrent.name} goes round a loop: scale and shift (compensation.kind: affine) are found "
+            "layer by layer and cannot be found for it; use global or per-column"
+        )
+
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(network.threads) as pool:
-        forward(network.plan.network, x, multiply, keep=())
+        forward(network.plan.network, x, (), MatrixFunctions(multiply, go_round))

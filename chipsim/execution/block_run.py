@@ -111,6 +111,8 @@ class BlockRun:
         What is counted of the conversions; None where time and energy do not depend on it.
     counted : list of ConversionCounts
         Of one run of MVMs after the other.
+    purpose : str
+        What the streams of fast noise are called.
     """
 
     site: BlockSite
@@ -122,6 +124,9 @@ class BlockRun:
     saturated_outputs: int = 0
     cycle_rules: CycleRules | None = None
     counted: list[ConversionCounts] = field(default_factory=list)
+    purpose: str = "fast noise"
+    _noise_of_steps: dict[int, np.random.Generator] = field(default_factory=dict)
+    _counted_steps: list[tuple[ConversionCounts, int]] = field(default_factory=list)
 
     @property
     def placed(self) -> PlacedBlock:
@@ -149,13 +154,43 @@ class BlockRun:
             return None
         return CodeTally(mvms, self.site.spec.tile.dac.planes, self.path.columns, self.cycle_rules)
 
-    def count_conversions(self, codes: NDArray[np.float32], tally: CodeTally | None) -> None:
-        """Keep what the conversions of some MVMs took, given their input codes."""
+    def step_noise(self, step: int) -> np.random.Generator:
+        """The stream of the fast noise of one step of a loop."""
+        if step not in self._noise_of_steps:
+            self._noise_of_steps[step] = self.site.rng(self.purpose, step)
+        return self._noise_of_steps[step]
+
+    def count_conversions(
+        self, codes: NDArray[np.float32], tally: CodeTally | None, positions: int = 1, step: int | None = None
+    ) -> None:
+        """Keep what the conversions of some MVMs took, given their input codes.
+
+        Parameters
+        ----------
+        codes : ndarray of float32, shape (mvms, rows)
+        tally : CodeTally or None
+            What their output converters gave.
+        positions : int
+            MVMs of each input among them.
+        step : int or None
+            Of a loop; `finish_steps` puts the steps together.
+        """
         if self.cycle_rules is None:
             return
         pulses = self.path.longest_pulses(codes) if self.cycle_rules.pulses else None
         ramps, cycles = (None, None) if tally is None else (tally.ramps, tally.cycles)
-        self.counted.append(ConversionCounts(pulses, ramps, cycles))
+        counts = ConversionCounts(pulses, ramps, cycles)
+        if step is None:
+            self.counted.append(counts)
+        else:
+            self._counted_steps.append((counts, positions))
+
+    def finish_steps(self) -> None:
+        """Put what the steps of a loop took into the order of inputs, then positions."""
+        if self._counted_steps:
+            parts, positions = zip(*self._counted_steps, strict=True)
+            self.counted.append(ConversionCounts.by_input(parts, positions))
+            self._counted_steps.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +225,12 @@ class BlockSite:
     known_faults: Sequence[KnownFault] = ()
     precision: Precision = "float32"
 
-    def rng(self, purpose: str) -> np.random.Generator:
+    def rng(self, purpose: str, *more: Key) -> np.random.Generator:
         """The random stream of this block for one purpose; the tile is no part of its name."""
         seed, programming = self.draw
         matrix, block = self.plan.matrices[self.placed.matrix], self.placed.block
         where: tuple[Key, ...] = (self.plan.layer.name, matrix.name, block.row, block.column)
-        return stream(seed, *where, self.placed.replica.number, programming, purpose)
+        return stream(seed, *where, self.placed.replica.number, programming, purpose, *more)
 
     def program(self) -> ProgrammedBlock | SlicedBlock:
         """Put the weights into cells, as the architecture encodes them."""
@@ -234,7 +269,8 @@ class BlockSite:
         path = self._connect(ready)
         if ready.reference_reads:
             path = path.compensated(ready.factor)
-        return BlockRun(self, ready, path, self.rng(purpose), np.zeros(self.placed.block.rows))
+        noise, drive = self.rng(purpose), np.zeros(self.placed.block.rows)
+        return BlockRun(self, ready, path, noise, drive, purpose=purpose)
 
     def plain_run(self) -> BlockRun:
         """Analog pairs without converters: ideal cells and real inputs."""

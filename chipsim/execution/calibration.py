@@ -17,13 +17,14 @@ from chipsim.crossbar.slots import calls
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
 from chipsim.execution.block_path import slots_of
-from chipsim.execution.forward import Values, forward
+from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
 from chipsim.execution.output_ranges import RangeFinder, range_finder
 from chipsim.mapping.partition import Block, PackedMatrix
 from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.network.digital import apply_activations
 from chipsim.network.im2col import im2col
 from chipsim.network.layers import MatrixLayer, Window
+from chipsim.network.loops import Loop
 
 CHUNK_BYTES = 32 * 2**20
 """Scratch space for the input vectors of a matrix, which bounds how many inputs are looked at together."""
@@ -126,8 +127,15 @@ def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Rang
         found[layer.name] = _layer_ranges(layer_plan, values, device, spec, size)
         return exact_layer(layer_plan, values, size)
 
+    def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
+        values = loop.run(sums, lambda layer, read, _: exact_step(plan.layers[layer.name], read))
+        for layer in loop.matrices:
+            layer_plan, read = plan.layers[layer.name], matrix_input(layer, values.read[layer.name], step=0)
+            found[layer.name] = _layer_ranges(layer_plan, read, device, spec, chunk or _chunk(layer_plan))
+        return values.outputs
+
     with threadpool_limits(1, "blas"):  # how a product rounds depends on how many threads share it
-        forward(plan.network, x, multiply, keep=())
+        forward(plan.network, x, (), MatrixFunctions(multiply, go_round))
     return found
 
 
@@ -147,16 +155,31 @@ def exact_layer(plan: LayerPlan, values: Values, chunk: int) -> Values:
     return outputs
 
 
+def exact_step(plan: LayerPlan, values: Values) -> Values:
+    """One step of a matrix in a loop in plain float32, shape (n, sequences, channels), all inputs at a time."""
+    layer = plan.layer
+    sums = np.empty((len(values) * values.shape[1], layer.channels), np.float32)
+    for matrix in plan.matrices:
+        mine = sums[:, matrix.first_output_channel :][:, : matrix.columns]
+        weights, bias = matrix.weights, matrix.bias
+        for vectors, source, place in _calls(values.reshape(len(sums), -1), 0, layer):
+            mine[source] = (vectors @ weights)[place] + bias
+    return sums.reshape(*values.shape[:2], layer.channels)
+
+
 def finish_layer(layer: MatrixLayer, sums: Values) -> Values:
-    """Apply the activations and put channels before positions.
+    """Apply the activations and put channels before positions, where they belong there.
 
     Parameters
     ----------
     layer : MatrixLayer
     sums : ndarray of float32, shape (n * positions, channels)
-        Bias included.
+        Bias included, positions in the order in which the layer walks them.
     """
     values = apply_activations(sums, layer.activations).reshape(-1, layer.positions, layer.channels)
+    values = values[:, ::-1] if layer.reverse else values
+    if layer.channels_last:
+        return np.ascontiguousarray(values).reshape(-1, *layer.output_shape)
     return np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, *layer.output_shape)
 
 

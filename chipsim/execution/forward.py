@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,22 +20,33 @@ MatrixFunction = Callable[[MatrixLayer, Values], Values]
 LoopFunction = Callable[[Loop, Values], dict[str, Values]]
 
 
-def forward(
-    network: Network, x: Values, multiply: MatrixFunction, keep: Collection[str], go_round: LoopFunction
-) -> dict[str, Values]:
+@dataclass(frozen=True, slots=True)
+class MatrixFunctions:
+    """Who computes what tiles do.
+
+    Attributes
+    ----------
+    multiply : callable (layer, values of shape (n, C, H, W)) -> values of shape (n, *layer.output_shape)
+        Matrix layers, activations included.
+    go_round : callable (loop, values of shape (n, positions, columns)) -> outputs by layer
+        The layers of a recurrent operator, given the sums of its input matrix; outputs have the shape (n, positions,
+        channels), positions in raster order.
+    """
+
+    multiply: MatrixFunction
+    go_round: LoopFunction
+
+
+def forward(network: Network, x: Values, keep: Collection[str], functions: MatrixFunctions) -> dict[str, Values]:
     """Run a batch through a network.
 
     Parameters
     ----------
     network : Network
     x : ndarray of float32, shape (n, *network.input_shape)
-    multiply : callable (layer, values of shape (n, C, H, W)) -> values of shape (n, *layer.output_shape)
-        Computes the matrix layers, activations included.
     keep : collection of str
         Layers whose outputs are returned; others are freed when nobody needs them any more.
-    go_round : callable (loop, values of shape (n, positions, columns)) -> outputs by layer
-        Computes the layers of a recurrent operator, given the sums of its input matrix: outputs of gates and sums of
-        matrices, shape (n, positions, channels), positions in raster order.
+    functions : MatrixFunctions
 
     Returns
     -------
@@ -50,12 +62,12 @@ def forward(
         if loop is not None:
             if layer.name == loop.state.name:  # the last of them, but for a cell; computes them all
                 sums = values[layer.inputs[0]].reshape(len(x), layer.positions, -1)
-                for name, found in go_round(loop, sums).items():
+                for name, found in functions.go_round(loop, sums).items():
                     values[name] = found.reshape(len(x), *network.layers[name].output_shape)
         elif isinstance(layer, InputLayer):
             values[layer.name] = given.pop(layer.name)
         else:
-            values[layer.name] = _outputs(layer, [values[name] for name in layer.inputs], multiply)
+            values[layer.name] = _outputs(layer, [values[name] for name in layer.inputs], functions)
         for name in layer.inputs:
             readers[name] -= 1
             if not readers[name] and name not in keep:
@@ -64,11 +76,11 @@ def forward(
 
 
 def _outputs(
-    layer: MatrixLayer | DigitalLayer | ViewLayer | GateLayer, operands: list[Values], multiply: MatrixFunction
+    layer: MatrixLayer | DigitalLayer | ViewLayer | GateLayer, operands: list[Values], functions: MatrixFunctions
 ) -> Values:
     first, count = operands[0], len(operands[0])
     if isinstance(layer, MatrixLayer):
-        return multiply(layer, matrix_input(layer, first))
+        return functions.multiply(layer, matrix_input(layer, first))
     if isinstance(layer, DigitalLayer):
         return evaluate(layer, operands)
     if isinstance(layer, ViewLayer) and layer.picks is not None:
@@ -77,11 +89,13 @@ def _outputs(
     return first.reshape(count, *layer.output_shape)
 
 
-def matrix_input(layer: MatrixLayer, values: Values) -> Values:
-    """What a matrix layer's window slides over, in the order of its walk, shape (n, *layer.input_shape)."""
+def matrix_input(layer: MatrixLayer, values: Values, step: int | None = None) -> Values:
+    """What a matrix layer's window slides over, in the order of its walk, shape (n, *layer.input_shape).
+
+    With a step these are the values of its positions alone, shape (n, positions, rows).
+    """
     if not layer.channels_last:
         return values.reshape(len(values), *layer.input_shape)
-    channels = layer.input_shape[0]
-    tokens = values.reshape(len(values), -1, channels)
-    walked = tokens[:, ::-1] if layer.reverse else tokens
+    tokens = values.reshape(len(values), -1, layer.input_shape[0])
+    walked = tokens[:, ::-1] if layer.reverse and step is None else tokens
     return walked.transpose(0, 2, 1)[:, :, np.newaxis]

@@ -16,16 +16,17 @@ from chipsim.architecture.fault_map import KnownFault, read_fault_map
 from chipsim.architecture.spec import Faults, InMemorySpec, Wires
 from chipsim.crossbar.conversion_cycles import ConversionCounts
 from chipsim.crossbar.converters import InputConverter
-from chipsim.crossbar.precision import data_type
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
 from chipsim.execution.affine import Affine
 from chipsim.execution.block_path import cycle_rules
 from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, BlockSite, Fidelity, ReadyBlock
-from chipsim.execution.calibration import Ranges, device_of, finish_layer, input_vectors, vector_sizes
-from chipsim.execution.forward import Values, forward
-from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica
+from chipsim.execution.calibration import Ranges, device_of, finish_layer
+from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
+from chipsim.execution.layer_run import LayerRun, Span
+from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
 from chipsim.network.layers import MatrixLayer
+from chipsim.network.loops import Loop
 
 __all__ = ["IDEAL", "QUANTISED", "REFERENCE_READS", "AnalogNetwork", "Fidelity", "LayerRun", "program_network"]
 
@@ -33,27 +34,12 @@ CHUNK_BYTES = 64 * 2**20
 """Scratch space for a layer's input vectors and products, which bounds how many inputs go through together; what is
 made of them on the way takes a few times as much."""
 
-DRIVE_MVMS = 1024
-"""MVMs whose row drive is counted together: exact in any order, so this bounds memory only."""
-
 
 class Stored(Protocol):
     """Programmings to take cells from; `chipsim.execution.stored.ProgrammingFile` is one."""
 
     def ready(self, programming: int, site: BlockSite) -> ReadyBlock:
         """The cells of one block."""
-
-
-@dataclass(slots=True)
-class LayerRun:
-    """A layer's blocks and input converter, and what its neuron units do to each channel before the activation."""
-
-    plan: LayerPlan
-    input_converter: InputConverter
-    blocks: list[BlockRun]
-    converted_inputs: int = 0
-    clipped_inputs: int = 0
-    affine: Affine | None = None
 
 
 @dataclass(slots=True)
@@ -96,7 +82,7 @@ class AnalogNetwork:
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(x), size):
                 part = x[start : start + size]
-                found = forward(self.plan.network, part, lambda layer, v: self._multiply(layer, v, pool), keep)
+                found = forward(self.plan.network, part, keep, self._matrix_functions(pool, keep))
                 for name in keep:
                     kept[name][start : start + size] = found[name]
                 self._first_input += len(part)
@@ -134,9 +120,25 @@ class AnalogNetwork:
         """MVMs computed so far per block, by the name of its place, reference reads apart."""
         return {run.placed.name: run.mvms for layer in self.layers.values() for run in layer.blocks}
 
-    def _multiply(self, layer: MatrixLayer, values: Values, pool: ThreadPoolExecutor) -> Values:
-        sums, affine = self.layer_sums(layer, values, self._first_input, pool), self.layers[layer.name].affine
-        return finish_layer(layer, (sums if affine is None else affine.apply(sums)).astype(np.float32, copy=False))
+    def _matrix_functions(self, pool: ThreadPoolExecutor, keep: Collection[str]) -> MatrixFunctions:
+        def multiply(layer: MatrixLayer, values: Values) -> Values:
+            sums, affine = self.layer_sums(layer, values, self._first_input, pool), self.layers[layer.name].affine
+            return finish_layer(layer, (sums if affine is None else affine.apply(sums)).astype(np.float32, copy=False))
+
+        def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
+            found = loop.run(sums, lambda layer, values, step: self._step(layer, values, step, pool), keep)
+            for run in (run for layer in loop.matrices for run in self.layers[layer.name].blocks):
+                run.finish_steps()
+            return found.outputs
+
+        return MatrixFunctions(multiply, go_round)
+
+    def _step(self, layer: MatrixLayer, values: Values, step: int, pool: ThreadPoolExecutor) -> Values:
+        """One step of a matrix in a loop."""
+        side_by_side = values.shape[1]
+        span = Span(self._first_input, step * side_by_side, side_by_side, step)
+        sums = self.layers[layer.name].sums(matrix_input(layer, values, step), span, self.fidelity, pool)
+        return sums.astype(np.float32, copy=False).reshape(*values.shape[:2], layer.channels)
 
     def layer_sums(
         self, layer: MatrixLayer, values: Values, first_input: int, pool: ThreadPoolExecutor
@@ -157,65 +159,13 @@ class AnalogNetwork:
         ndarray of float, shape (n * positions, channels)
             Bias included, before affine factors and activation.
         """
-        run = self.layers[layer.name]
-        vectors, sizes = self._codes(run, values)
-        products = list(
-            pool.map(lambda block: self._read(block, vectors[block.placed.matrix], layer, first_input), run.blocks)
-        )
-        sums = np.empty((len(values) * layer.positions, layer.channels), data_type(self.fidelity.precision))
-        for matrix in run.plan.matrices:
-            first = matrix.first_output_channel
-            sums[:, first : first + matrix.columns] = matrix.bias
-        for block, product in zip(run.blocks, products, strict=True):  # row blocks add up in a fixed order
-            first = run.plan.matrices[block.placed.matrix].first_output_channel + block.placed.block.first_column
-            mine = _share(sums, layer, block.placed.replica)[..., first : first + product.shape[1]]
-            scale = _share(sizes[block.placed.matrix], layer, block.placed.replica)
-            mine += product.reshape(mine.shape) * scale
-        return sums
-
-    def _codes(self, run: LayerRun, values: Values) -> tuple[list[Values], list[Values]]:
-        """Input codes of each matrix, and what the products have to be multiplied by, shape (mvms or 1, 1)."""
-        matrices, window = run.plan.matrices, run.plan.layer.window
-        if self.fidelity.converters and self.plan.chip.spec.tile.dac.range == "per-vector":
-            codes, sizes = [], []
-            for matrix in matrices:
-                vectors = input_vectors(matrix, values, window)
-                sizes.append(vector_sizes(vectors))
-                codes.append(_convert(run, vectors / sizes[-1]))
-            return codes, sizes
-        shared = _convert(run, values)
-        return [input_vectors(matrix, shared, window) for matrix in matrices], [np.ones((1, 1), np.float32)] * len(
-            matrices
-        )
-
-    def _read(self, run: BlockRun, vectors: Values, layer: MatrixLayer, first_input: int) -> Values:
-        block = run.placed.block
-        replica = run.placed.replica
-        mine = vectors[:, block.first_row : block.first_row + block.rows]
-        if replica.of > 1:
-            mine = _share(mine, layer, replica).reshape(-1, block.rows)
-        own = len(replica.positions(layer.positions))
-        tally = run.new_tally(len(mine))
-        product = run.path.multiply_codes(mine, run.noise, first_mvm=first_input * own, tally=tally)
-        run.count_conversions(mine, tally)
-        run.mvms += len(mine)
-        run.saturated_outputs += product.saturated_outputs
-        if self.fidelity.converters:
-            for start in range(0, len(mine), DRIVE_MVMS):
-                run.drive += run.path.row_drive(mine[start : start + DRIVE_MVMS])
-        return product.values
+        span = Span(first_input, 0, layer.positions)
+        return self.layers[layer.name].sums(values, span, self.fidelity, pool)
 
     def chunk(self) -> int:
         """Inputs that go through together if nobody says otherwise."""
         widest = max((_bytes_per_input(run.plan) for run in self.layers.values()), default=1)
         return max(1, CHUNK_BYTES // widest)
-
-
-def _share(values: Values, layer: MatrixLayer, replica: Replica) -> Values:
-    """What belongs to the positions of one replica, shape (n, its positions, ...); one value for all stays as it is."""
-    if len(values) == 1 and layer.positions > 1:
-        return values
-    return values.reshape(-1, layer.positions, values.shape[1])[:, replica.number :: replica.of]
 
 
 def _bytes_per_input(plan: LayerPlan) -> int:
@@ -332,13 +282,6 @@ def _without_faults(spec: InMemorySpec) -> InMemorySpec:
     """The same chip with nothing broken or left half-written, and with wires that do not resist."""
     crossbar = spec.tile.crossbar.model_copy(update={"faults": Faults(), "wires": Wires()})
     return spec.model_copy(update={"tile": spec.tile.model_copy(update={"crossbar": crossbar, "programming": None})})
-
-
-def _convert(run: LayerRun, values: Values) -> Values:
-    codes, clipped = run.input_converter.convert(values)
-    run.clipped_inputs += clipped
-    run.converted_inputs += codes.size
-    return codes
 
 
 def _ideal_like(device: DeviceModel) -> DeviceModel:

@@ -133,9 +133,7 @@ def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.i
     return layer.name, mixed, picks
 
 
-def _walked(
-    producer: str, consumer: str, operand: int, reads: Reads, columns: NDArray[np.int64] | None = None
-) -> Edge:
+def _walked(producer: str, consumer: str, operand: int, reads: Reads, columns: NDArray[np.int64] | None = None) -> Edge:
     """An edge between layers that walk one axis, given who reads whom, shape (consumer, producer positions).
 
     ``columns`` are the columns of the consumer's kernel that the producer's positions meet; the first if not given.

@@ -11,8 +11,8 @@ import onnx
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
-from chipsim.network.layouts import lay_out
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Shape
+from chipsim.network.layouts import lay_out
 from chipsim.network.operators import DROPPED, READERS
 from chipsim.network.operators.generic import read_generic
 from chipsim.network.operators.node import Node

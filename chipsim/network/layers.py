@@ -153,6 +153,8 @@ class MatrixLayer(Layer):
     delay : int
         With d > 0, position p reads position p - d of the layer that feeds it, in the order in which it walks; the
         first d read a constant that is held where the layer is computed.
+    in_loop : bool
+        Its values are known step by step only, since they depend on its own.
     """
 
     input_shape: Shape
@@ -160,6 +162,7 @@ class MatrixLayer(Layer):
     matrices: tuple[Matrix, ...]
     activations: tuple[Activation, ...] = ()
     delay: int = field(default=0, kw_only=True)
+    in_loop: bool = field(default=False, kw_only=True)
 
     @property
     def macs(self) -> int:

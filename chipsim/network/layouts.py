@@ -128,6 +128,4 @@ def _turns(source: AnyLayer, layer: DigitalLayer) -> bool:
 
 def _last_two_swapped(attributes: Mapping[str, Any]) -> bool:
     order = tuple(attributes.get("perm", ()))
-    return not order or tuple(np.argsort(order))[-2:] == order[-2:] and order[-1] == len(order) - 2
-
-
+    return not order or (tuple(np.argsort(order))[-2:] == order[-2:] and order[-1] == len(order) - 2)

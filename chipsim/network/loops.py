@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Loop:
         found = (self.recurrent, self.state, self.reset, self.candidate, self.cell)
         return frozenset(layer.name for layer in found if layer is not None)
 
-    def run(self, sums: Values, multiply: StepFunction) -> tuple[dict[str, Values], dict[str, Values]]:
+    def run(self, sums: Values, multiply: StepFunction, keep: Collection[str] = ()) -> LoopValues:
         """Walk all steps.
 
         Parameters
@@ -58,38 +58,74 @@ class Loop:
             Of the input matrix, positions in raster order.
         multiply : callable (layer, values of shape (n, sequences, rows), step) -> shape (n, sequences, columns)
             One step of a matrix, bias included; steps count as they are walked.
-
-        Returns
-        -------
-        outputs : dict of str to ndarray of float32, shape (n, positions, channels)
-            Of the layers of gates, in raster order.
-        read : dict of str to ndarray of float32, shape (n, positions, rows)
-            What each matrix read, in the order of the walk.
+        keep : collection of str
+            Matrices whose sums are among the outputs.
         """
         rules = self.state.rules
         state = CellState.begin(rules, len(sums))
         steps = self.state.positions // rules.sequences
         by_step = sums.reshape(len(sums), steps, rules.sequences, -1)
-        shape = (len(sums), steps, rules.sequences, rules.hidden)
-        outputs = {layer.name: np.empty(shape, np.float32) for layer in (self.state, self.cell) if layer is not None}
-        read = {layer.name: np.empty(shape, np.float32) for layer in self.matrices}
+        found = LoopValues.empty(self, len(sums), keep)
         for step in range(steps):
             time = steps - 1 - step if self.state.reverse else step
-            read[self.recurrent.name][:, step] = state.hidden
-            recurrent = multiply(self.recurrent, state.hidden, step)
-            candidate = None
-            if self.candidate is not None:
+
+            def product(layer: MatrixLayer, values: Values, step: int = step, time: int = time) -> Values:
+                found.note_read(layer, step, values)
+                made = multiply(layer, values, step)
+                found.note(layer, time, made)
+                return made
+
+            recurrent, candidate = product(self.recurrent, state.hidden), None
+            if self.reset is not None and self.candidate is not None:
                 gated = state.reset(by_step[:, time], recurrent)
-                read[self.candidate.name][:, step] = gated
-                candidate = multiply(self.candidate, gated, step)
-            outputs[self.state.name][:, time] = state.step(by_step[:, time], recurrent, candidate, time)
+                found.note(self.reset, time, gated)
+                candidate = product(self.candidate, gated)
+            found.note(self.state, time, state.step(by_step[:, time], recurrent, candidate, time))
             if self.cell is not None:
-                outputs[self.cell.name][:, time] = state.cell
-        flat = (len(sums), steps * rules.sequences, rules.hidden)
-        return (
-            {name: values.reshape(flat) for name, values in outputs.items()},
-            {name: values.reshape(flat) for name, values in read.items()},
-        )
+                found.note(self.cell, time, state.cell)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LoopValues:
+    """What a loop has computed.
+
+    Attributes
+    ----------
+    outputs : dict of str to ndarray of float32, shape (n, positions, channels)
+        Of the layers of gates, and of matrices that were asked for, in raster order.
+    read : dict of str to ndarray of float32, shape (n, positions, rows)
+        What each matrix read, in the order of the walk.
+    sequences : int
+        Positions per step.
+    """
+
+    outputs: dict[str, Values]
+    read: dict[str, Values]
+    sequences: int
+
+    @classmethod
+    def empty(cls, loop: Loop, examples: int, keep: Collection[str]) -> LoopValues:
+        """Room for the values of some examples."""
+        layers = [layer for layer in (loop.state, loop.cell, loop.reset) if layer is not None]
+        asked = [layer for layer in loop.matrices if layer.name in keep]
+        outputs = {
+            layer.name: np.empty((examples, layer.positions, layer.channels), np.float32) for layer in (*layers, *asked)
+        }
+        read = {
+            layer.name: np.empty((examples, layer.positions, layer.input_shape[0]), np.float32)
+            for layer in loop.matrices
+        }
+        return cls(outputs, read, loop.state.rules.sequences)
+
+    def note(self, layer: MatrixLayer | GateLayer, time: int, values: Values) -> None:
+        """Keep what a layer gave at a step in raster order, if anybody asked."""
+        if layer.name in self.outputs:
+            self.outputs[layer.name][:, time * self.sequences : (time + 1) * self.sequences] = values
+
+    def note_read(self, layer: MatrixLayer, step: int, values: Values) -> None:
+        """Keep what a matrix read at a step of the walk."""
+        self.read[layer.name][:, step * self.sequences : (step + 1) * self.sequences] = values
 
 
 def loops(network: Network) -> dict[str, Loop]:

@@ -100,7 +100,9 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
     plain = {
         value: layers[layer].output_shape
         for value, layer in zip(flow.outputs, outputs, strict=True)
-        if not getattr(layers[layer], "reason", "") and not isinstance(layers[layer], InputLayer | ViewLayer)
+        if batched
+        and not getattr(layers[layer], "reason", "")
+        and not isinstance(layers[layer], InputLayer | ViewLayer)
     }
     return Network(
         name=flow.name,
@@ -108,7 +110,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         outputs=outputs,
         weights=weights,
         onnx_bytes=(free_batch(flow) if batched else flow)
-        .model(output_shapes=plain)
+        .model(output_shapes=plain if batched else {})
         .SerializeToString(deterministic=True),
         input_name=flow.inputs[0].name,
         sha256=sha256,

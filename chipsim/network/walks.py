@@ -44,9 +44,7 @@ def reads_in_walks(
     return found[::-1] if consumer.reverse else found
 
 
-def kernel_columns(
-    consumer: AnyLayer, producer: AnyLayer, picks: NDArray[np.int64] | None
-) -> NDArray[np.int64] | None:
+def kernel_columns(consumer: AnyLayer, producer: AnyLayer, picks: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """Which column of a consumer's kernel each producer position meets, where the kernel covers all that it reads."""
     if not isinstance(consumer, MatrixLayer) or consumer.window.taps == 1:
         return None

@@ -164,7 +164,7 @@ def _chain(
         stored = Matrix(own, np.ascontiguousarray(values), np.ascontiguousarray(offsets))
         return MatrixLayer(
             own, (source,), sizes.shape(stored.columns), (stored.rows, 1, sizes.positions), Window(), (stored,),
-            delay=delay, channels_last=True, reverse=reverse,
+            delay=delay, in_loop=part != "input", channels_last=True, reverse=reverse,
         )  # fmt: skip
 
     def gates(part: str, inputs: tuple[str, ...], operations: int) -> GateLayer:
@@ -175,7 +175,7 @@ def _chain(
         )  # fmt: skip
 
     source = node.inputs[node.positions.index(0)]
-    sums = (f"{name}/input", f"{name}/recurrent")
+    sums: tuple[str, ...] = (f"{name}/input", f"{name}/recurrent")
     layers: list[AnyLayer] = [
         matrix("input", source, weights, before + after - late),
         matrix("recurrent", name, recurrent[:, :columns], late[:columns], sizes.sequences),
