@@ -35,6 +35,8 @@ class Network:
         Hash of the file as the user gave it.
     notes : tuple of str
         What a reader of the results should know: sizes that were assumed, weights that stand on tiles twice.
+    alone : bool
+        Whether ``onnx_bytes`` must be run one example at a time, since some values do not have the batch on axis 0.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Network:
     input_name: str
     sha256: str
     notes: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def input_layers(self) -> list[InputLayer]:

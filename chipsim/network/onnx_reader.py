@@ -115,6 +115,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         input_name=flow.inputs[0].name,
         sha256=sha256,
         notes=(*notes, *_shared_weights(flow)),
+        alone=not batched,
     )
 
 

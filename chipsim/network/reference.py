@@ -51,7 +51,7 @@ def run_reference(
     session = _session(network, model)
     del model
     shapes = [network.layers[name].output_shape for name in compared_layers(network, before_softmax=before_softmax)]
-    if any(isinstance(layer, DigitalLayer) and layer.operands is not None for layer in network.layers.values()):
+    if network.alone:
         batch = 1  # what runs one example at a time may mix those of a batch
     try:
         parts = [_run(session, network, names, x[start : start + batch], shapes) for start in range(0, len(x), batch)]

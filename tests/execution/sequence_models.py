@@ -60,7 +60,7 @@ def network_of(content: bytes) -> Network:
 
 def bench_of(network: Network, x: Values, *overrides: str) -> Bench:
     """On crossbars so small that matrices are cut, unless overrides say otherwise."""
-    small = ("tile.crossbar.rows=7", "tile.crossbar.columns=11", "grid.shape=[30,30]")
+    small = ("tile.crossbar.rows=7", "tile.crossbar.columns=11", "grid.shape=[12,12]")
     plan, split = plan_of(network, *small, *overrides), split_data(Dataset("given", x, None, None, ""))
     return Bench(plan, split, calibrate(plan, split.calibration))
 

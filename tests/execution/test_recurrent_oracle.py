@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequence_models import SUMS, assert_equals_onnxruntime, model, node, recurrent_weights
 
-from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.network.layers import MatrixLayer
 
 FUNCTIONS = ["Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu"]
 FUNCTIONS += ["Softsign", "Softplus"]
@@ -46,3 +46,50 @@ def test_every_direction_and_output(kind: str, direction: str) -> None:
     directions = 2 if direction == "bidirectional" else 1
     assert len(on_tiles) == directions * (3 if kind == "GRU" else 2)
     assert network.macs == network.macs_on_tiles == directions * 5 * SUMS[kind] * 6 * (9 + 6)
+
+
+@st.composite
+def attributes(draw: st.DrawFn, kind: str, directions: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if draw(st.booleans()):
+        names = draw(
+            st.lists(st.sampled_from(FUNCTIONS), min_size=USUAL[kind] * directions, max_size=USUAL[kind] * directions)
+        )
+        found["activations"] = names
+        if draw(st.booleans()):  # a number for each function that takes one
+            first = {"Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu"}
+            second = {"Affine", "ScaledTanh", "HardSigmoid"}
+            found["activation_alpha"] = [0.3 + 0.1 * i for i, name in enumerate(names) if name in first]
+            found["activation_beta"] = [0.2 + 0.1 * i for i, name in enumerate(names) if name in second]
+    if draw(st.booleans()):
+        found["clip"] = draw(st.sampled_from([0.3, 1.5]))
+    if kind == "LSTM":
+        found["input_forget"] = int(draw(st.booleans()))
+    if kind == "GRU":
+        found["linear_before_reset"] = int(draw(st.booleans()))
+    return {key: value for key, value in found.items() if value != []}
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_any_attributes(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(SUMS)))
+    direction = data.draw(st.sampled_from(["forward", "reverse", "bidirectional"]))
+    directions = 2 if direction == "bidirectional" else 1
+    steps, inputs, hidden = (data.draw(st.integers(1, most)) for most in (5, 9, 8))
+    rng = np.random.default_rng(data.draw(st.integers(0, 9)))
+    more: dict[str, np.ndarray] = {}
+    if data.draw(st.booleans()):
+        more["h0"] = rng.standard_normal((directions, 1, hidden), np.float32)
+    if kind == "LSTM" and data.draw(st.booleans()):
+        more["c0"] = rng.standard_normal((directions, 1, hidden), np.float32)
+    if kind == "LSTM" and data.draw(st.booleans()):
+        more["P"] = rng.standard_normal((directions, 3 * hidden), np.float32)
+    if data.draw(st.booleans()):
+        more["lengths"] = np.array([data.draw(st.integers(1, steps))], np.int32)
+    outputs = data.draw(st.sampled_from(["Y", "Yh", "Y Yh"] + ["Yc", "Y Yh Yc"] * (kind == "LSTM")))
+    content = exported(
+        kind, steps, inputs, hidden, direction, rng, outputs, more, **data.draw(attributes(kind, directions))
+    )
+    network = assert_equals_onnxruntime(content)
+    assert network.macs == network.macs_on_tiles

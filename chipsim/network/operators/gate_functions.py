@@ -7,10 +7,10 @@ from chipsim.network.operators.node import Node
 
 DEFAULTS = {"RNN": ("Tanh",), "LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh")}
 ALPHAS = {
-    "affine": 1.0, "elu": 1.0, "hardsigmoid": 0.2, "leakyrelu": 0.01, "scaledtanh": 1.0, "thresholdedrelu": 1.0
+    "affine": 0.0, "elu": 1.0, "hardsigmoid": 0.2, "leakyrelu": 0.01, "scaledtanh": 0.0, "thresholdedrelu": 0.0
 }  # fmt: skip
-"""Functions with a first number, and what it is if nobody says otherwise."""
-BETAS = {"affine": 0.0, "hardsigmoid": 0.5, "scaledtanh": 1.0}
+"""Functions with a first number, and what it is for onnxruntime if nobody says (ONNX has no words on three of them)."""
+BETAS = {"affine": 0.0, "hardsigmoid": 0.5, "scaledtanh": 0.0}
 PLAIN = frozenset({"relu", "sigmoid", "softplus", "softsign", "tanh"})
 
 
