@@ -113,7 +113,7 @@ class _Reading:
             return False
         self.layers |= {layer.name: layer for layer in layers}
         for output, layer in given.items():
-            self.batched &= _has_batch(self.shapes[node.output[output]])
+            self.batched &= bool(context.attributes.get("layout", 0)) and _has_batch(self.shapes[node.output[output]])
             self.made_by[node.output[output]] = layer
         return True
 

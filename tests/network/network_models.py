@@ -10,10 +10,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from chipsim.network.digital import apply_activations, evaluate
+from chipsim.execution.calibration import finish_layer
+from chipsim.execution.forward import MatrixFunctions, forward
 from chipsim.network.graph import Network
 from chipsim.network.im2col import im2col
-from chipsim.network.layers import DigitalLayer, InputLayer, MatrixLayer, ViewLayer
+from chipsim.network.layers import MatrixLayer
 from chipsim.network.onnx_reader import read_onnx
 from chipsim.network.reference import compared_layers, run_reference
 
@@ -55,35 +56,29 @@ def normal(*shape: int, seed: int = 0) -> Array:
 
 
 def ideal(network: Network, x: Array) -> dict[str, Array]:
-    """Values of every layer: matrix layers in float64, the others as the digital unit computes them."""
-    values: dict[str, Array] = {}
-    for layer in network.layers.values():
-        operands = [values[name] for name in layer.inputs]
-        match layer:
-            case InputLayer():
-                result = x
-            case ViewLayer():
-                result = operands[0].reshape(len(x), *layer.output_shape)
-            case DigitalLayer():
-                result = evaluate(layer, operands)
-            case MatrixLayer():
-                result = _products(layer, operands[0])
-        assert result.shape == (len(x), *layer.output_shape), layer.name
-        values[layer.name] = result
+    """Values of every layer: matrix layers in float64, the others as the digital unit and gates compute them."""
+
+    def multiply(layer: MatrixLayer, maps: Array) -> Array:
+        return finish_layer(layer, _products(layer, maps).astype(np.float32))
+
+    def step(layer: MatrixLayer, values: Array, _: int) -> Array:
+        (matrix,) = layer.matrices
+        return (values.astype(np.float64) @ matrix.weights + matrix.bias).astype(np.float32)
+
+    functions = MatrixFunctions(multiply, lambda loop, sums: loop.run(sums, step, network.layers).outputs)
+    values = forward(network, x, list(network.layers), functions)
+    for name, found in values.items():
+        assert found.shape == (len(x), *network.layers[name].output_shape), name
     return values
 
 
-def _products(layer: MatrixLayer, x: Array) -> Array:
-    maps = x.reshape(len(x), *layer.input_shape)
-    out = np.empty((len(x), layer.positions, layer.channels))
+def _products(layer: MatrixLayer, maps: Array) -> Array:
+    out = np.empty((len(maps) * layer.positions, layer.channels))
     for matrix in layer.matrices:
-        rows = im2col(maps, layer.window, matrix.first_input_channel, matrix.rows // layer.window.taps).astype(
-            np.float64
-        )
+        rows = im2col(maps, layer.window, matrix.first_input_channel, matrix.rows // layer.window.taps)
         columns = slice(matrix.first_output_channel, matrix.first_output_channel + matrix.columns)
-        out[:, :, columns] = (rows @ matrix.weights + matrix.bias).reshape(len(x), layer.positions, -1)
-    shaped = out.transpose(0, 2, 1).reshape(len(x), *layer.output_shape).astype(np.float32)
-    return apply_activations(shaped, layer.activations)
+        out[:, columns] = rows.astype(np.float64) @ matrix.weights + matrix.bias
+    return out
 
 
 def assert_like_reference(network: Network, x: Array, *, before_softmax: bool = False) -> None:
