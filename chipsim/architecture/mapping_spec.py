@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from chipsim.architecture.section import Count, Section
+from chipsim.architecture.section import Count, Few, Section
 
 
 class Mapping(Section):
@@ -15,7 +15,8 @@ class Mapping(Section):
     strategy: str = Field(
         "in-order",
         min_length=1,
-        description="Name of a strategy (`in-order`, `balanced`, or one of an installed package), or a file that holds "
-        "a mapping.",
+        description="A strategy (`in-order`, `balanced`, `annealed`, or one of an installed package), or a file that "
+        "holds a mapping.",
     )
     tiles: Count | Literal["all"] = Field("all", description="Tiles that copies of layers may fill (`balanced`).")
+    effort: Few = Field(100, description="Moves that `annealed` draws for each tile in use, in each of its rounds.")

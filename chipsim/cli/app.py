@@ -157,14 +157,18 @@ def map_(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the mapping as a file, and a picture of it, here.")
     ] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Mappings to simulate and show side by side.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, and nothing else.")] = False,
 ) -> Work:
-    """Show which part of a network goes to which tile."""
+    """Show which part of a network goes to which tile, and what limits its pace."""
     from chipsim.cli.map import Request, map_command
 
     request = Request(
-        architecture, model, tuple(overrides or ()), mapping, tuple(replicas or ()), tuple(shape or ()), seed, out, json
-    )
+        architecture, model, tuple(overrides or ()), mapping, tuple(replicas or ()), tuple(shape or ()), seed, out,
+        json, tuple(name.strip() for name in compare.split(",")) if compare else (),
+    )  # fmt: skip
     return partial(map_command, request)
 
 

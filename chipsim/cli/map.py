@@ -18,6 +18,9 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import write_plan
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
+from chipsim.planning.compare import Compared, compare
+from chipsim.planning.estimate import estimate
+from chipsim.report.comparison_rows import comparison_numbers, comparison_table, estimate_numbers, limit_line
 from chipsim.report.plan_numbers import plan_numbers
 from chipsim.report.tables import digital_table, file_table, plan_table
 
@@ -35,30 +38,35 @@ class Request:
     seed: int = 0
     out: Path | None = None
     json: bool = False
+    compare: tuple[str, ...] = ()
 
 
 def map_command(request: Request) -> None:
     """Print the plan, and write it where asked."""
     with nullcontext() if request.out is None else output_folder(request.out):
-        plan = _plan(request)
+        spec = load_spec(request.architecture, request.overrides)
+        if not isinstance(spec, InMemorySpec):
+            raise SpecError(f"{request.architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
+        network = load_network(request.model, seed=request.seed, shapes=request.shapes)
+        plan = make_plan(network, build_chip(with_strategy(spec, request.mapping)), request.replicas, request.seed)
+        found = compare(network, spec, request.compare, request.replicas, request.seed)
         paths = [] if request.out is None else _write(plan, request.out)
+    _print(plan, found, paths, request)
+
+
+def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: Request) -> None:
     if request.json:
-        print(json.dumps(plan_numbers(plan), indent=2))
+        numbers = plan_numbers(plan) | {"estimate": estimate_numbers(estimate(plan))}
+        print(json.dumps(numbers | {"compared": comparison_numbers(found)}, indent=2))
         return
     console = Console()
     console.print(plan_table(plan))
     console.print(digital_table(plan))
+    console.print(limit_line(plan, estimate(plan)), highlight=False)
+    if found:
+        console.print(comparison_table(found))
     if request.out is not None:
         console.print(file_table(paths, request.out))
-
-
-def _plan(request: Request) -> Plan:
-    spec = load_spec(request.architecture, request.overrides)
-    if not isinstance(spec, InMemorySpec):
-        raise SpecError(f"{request.architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
-    chip = build_chip(with_strategy(spec, request.mapping))
-    network = load_network(request.model, seed=request.seed, shapes=request.shapes)
-    return make_plan(network, chip, request.replicas, request.seed)
 
 
 def _write(plan: Plan, folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from chipsim.mapping.strategy import MappingStrategy
 
 GROUP = "chipsim.mappings"
 _BUILT_IN = {
+    "annealed": "chipsim.planning.annealed:map_annealed",
     "balanced": "chipsim.planning.balanced:map_balanced",
     "in-order": "chipsim.mapping.in_order:map_in_order",
 }

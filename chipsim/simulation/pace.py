@@ -15,14 +15,14 @@ def position_interval_ps(spec: InMemorySpec, plan: LayerPlan) -> int:
     spec : InMemorySpec
     plan : LayerPlan
     """
-    tiles = (_tile_interval_ps(spec, placed.block.rows, placed.block.columns) for placed in plan.blocks)
+    tiles = (tile_interval_ps(spec, placed.block.rows, placed.block.columns) for placed in plan.blocks)
     chained = spec.neuron_unit.partial_sums == "chain"
     neurons = (neuron_service_ps(spec, 1 if chained else len(part.blocks), part.channels) for part in plan.slices)
     return max(*tiles, *neurons)
 
 
-def _tile_interval_ps(spec: InMemorySpec, rows: int, columns: int) -> int:
-    """Rule T15."""
+def tile_interval_ps(spec: InMemorySpec, rows: int, columns: int) -> int:
+    """Time between two MVMs of a tile that never waits (rule T15)."""
     phases, banks = mvm_phases(spec, rows, columns), spec.tile.register_banks
     array = phases.integrate_ps + (0 if spec.tile.sample_and_hold else phases.convert_ps)
     return max(

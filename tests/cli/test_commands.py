@@ -135,3 +135,17 @@ def test_a_mapping_that_cannot_be_is_one_message(capsys, tmp_path, words, code, 
         assert outcome.code == code
         assert message in outcome.one_message()
         assert not (tmp_path / "out").exists()
+
+
+def test_map_compares_mappings_as_they_are_simulated(capsys):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--compare", "in-order,annealed")
+    numbers = json.loads(here(capsys, *words, "--json").out)
+    in_order, annealed = numbers["compared"]
+    assert (in_order["mapping"], annealed["mapping"]) == ("in-order", "annealed")
+    assert annealed["hop_bytes_per_input"] < in_order["hop_bytes_per_input"]
+    assert numbers["estimate"]["limit"].startswith("tile(")
+    assert abs(in_order["estimate"]["error"]) < 0.05
+    shown = here(capsys, *words).out
+    for text in ("limit by the estimate", "hop-bytes per input", "annealed", f"{annealed['hop_bytes_per_input']:,}"):
+        assert text in shown
+    assert "unknown mapping 'x'" in here(capsys, "map", "hermes64", "zoo:digits-cnn", "--compare", "x").one_message()

@@ -1,0 +1,97 @@
+"""`estimate`: what would limit a plan's throughput if nothing ever waited, without simulating it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from chipsim.mapping.plan import Plan
+from chipsim.planning.traffic import hop_bytes, machine_traffic
+from chipsim.simulation.machine import Machine
+from chipsim.simulation.pace import position_interval_ps, tile_interval_ps
+from chipsim.simulation.wiring import build_machine
+from chipsim.units import PS_PER_S, duration_ps
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan takes per input, each part by itself.
+
+    Attributes
+    ----------
+    layers_ps : dict of str to int
+        Of each layer on tiles: its positions, taken in turn by its copies, at the pace of its slowest tile or neuron
+        unit.
+    parts_ps : dict of str to int
+        Of each tile, neuron unit, digital unit and link: how long one input keeps it from the next.
+    limit : str
+        The part that takes longest.
+    hop_bytes : int
+        Bytes over links between routers.
+
+    Notes
+    -----
+    Nobody waits for anybody, so no machine is faster than this; `error` says by how much the simulated one is slower.
+    """
+
+    layers_ps: dict[str, int]
+    parts_ps: dict[str, int]
+    limit: str
+    hop_bytes: int
+
+    @property
+    def interval_ps(self) -> int:
+        """Between two inputs."""
+        return self.parts_ps[self.limit]
+
+    @property
+    def throughput_inputs_per_s(self) -> float:
+        """The most that the limit allows."""
+        return PS_PER_S / self.interval_ps
+
+    def error(self, simulated_inputs_per_s: float) -> float:
+        """By how much the estimate is above what was simulated, as a share of that."""
+        return self.throughput_inputs_per_s / simulated_inputs_per_s - 1
+
+
+def estimate(plan: Plan) -> Estimate:
+    """Estimate what a plan takes per input.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Raises
+    ------
+    CapacityError
+        If a bounded buffer is smaller than its working set.
+    """
+    machine = build_machine(plan, 1)
+    spec = plan.chip.spec
+    layers = {
+        name: -(-layer.layer.positions // layer.replicas) * position_interval_ps(spec, layer)
+        for name, layer in plan.layers.items()
+    }
+    parts = _servers(plan, machine)
+    flows = machine_traffic(machine)
+    for flow in flows:
+        for edge in flow.links:
+            time = duration_ps(flow.bytes, plan.chip.graph.edges[edge]["bandwidth_bytes_per_s"])
+            parts[f"{edge[0]} -> {edge[1]}"] += flow.packets * time
+    limit = max(parts, key=lambda name: (parts[name], name))
+    return Estimate(layers, dict(parts), limit, hop_bytes(plan.chip, flows))
+
+
+def _servers(plan: Plan, machine: Machine) -> defaultdict[str, int]:
+    """Time of tiles and units."""
+    parts: defaultdict[str, int] = defaultdict(int)
+    for layer in plan.layers.values():
+        for placed in layer.blocks:
+            positions = len(placed.replica.positions(layer.layer.positions))
+            block = placed.block
+            parts[placed.array] += positions * tile_interval_ps(plan.chip.spec, block.rows, block.columns)
+    for neuron in machine.neurons:
+        parts[neuron.name] += neuron.gate.positions * neuron.service
+    for server in machine.digital:
+        parts[server.unit.name] += server.gate.positions * server.service
+    return parts
