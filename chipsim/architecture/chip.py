@@ -32,7 +32,8 @@ class Chip:
         ``energy_per_byte_j``, ``kind`` (link, port, host, local) and ``interconnect``; links say in ``wire_j_per_byte``
         and ``wire_source`` what of the energy is the wire's, and where that figure comes from.
     tiles, neuron_units, digital_units : tuple of str
-        Names; tiles and neuron units in placement order, the i-th neuron unit beside the i-th tile.
+        Names; tiles in placement order, and the neuron unit of each: beside it, or beside the first of the tiles that
+        share one.
     """
 
     spec: InMemorySpec
@@ -42,14 +43,15 @@ class Chip:
     neuron_units: tuple[str, ...]
     digital_units: tuple[str, ...]
     _sites: dict[str, int] = field(repr=False)
+    _units: dict[str, str] = field(repr=False)
 
     def site(self, component: str) -> int:
         """The router that a component sits at, a site's or a switch."""
         return self._sites[component]
 
     def neuron_unit_of(self, tile: str) -> str:
-        """The neuron unit beside a tile."""
-        return "neuron" + tile[len("tile") :]
+        """The neuron unit beside a tile, or the one that it shares with others."""
+        return self._units[tile]
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -108,14 +110,16 @@ def build_chip(spec: InMemorySpec) -> Chip:
     for source, target in topology.links():
         made = _link(spec, changes_of(topology, source, target))
         graph.add_edge(router_name(topology, source), router_name(topology, target), **made)
-    tiles = [_add_site(graph, sites, topology, spec, site) for site in order]
+    leaders = [order[index - index % spec.neuron_unit.tiles_per_unit] for index in range(len(order))]
+    pairs = zip(order, leaders, strict=True)
+    tiles = [_add_site(graph, sites, topology, spec, site, leads=site == leader) for site, leader in pairs]
     units = math.ceil(topology.sites / spec.digital_unit.tiles_per_unit)
     digital = [f"digital({index})" for index in range(units)]
     for name, site in zip(digital, topology.spread(len(digital)), strict=True):
         _add_beside(graph, sites, topology, name, "digital_unit", site, _port(spec))
     _add_beside(graph, sites, topology, "host", "host", topology.host_site, _host_port(spec))
-    neurons = [f"neuron({topology.label(site)})" for site in order]
-    return Chip(spec, graph, topology, tuple(tiles), tuple(neurons), tuple(digital), sites)
+    beside = {tile: f"neuron({topology.label(leader)})" for tile, leader in zip(tiles, leaders, strict=True)}
+    return Chip(spec, graph, topology, tuple(tiles), tuple(beside.values()), tuple(digital), sites, beside)
 
 
 def _add_node(
@@ -141,17 +145,22 @@ def _add_beside(
     graph.add_edge(router, name, **port)
 
 
-def _add_site(graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, spec: InMemorySpec, site: int) -> str:
+def _add_site(
+    graph: nx.DiGraph[str], sites: dict[str, int], topology: Topology, spec: InMemorySpec, site: int, *, leads: bool
+) -> str:
+    """Add a tile and what is beside it, a neuron unit if it is the first of those that share one."""
     label = topology.label(site)
     tile, neuron, control, buffer = (f"{kind}({label})" for kind in ("tile", "neuron", "control", "buffer"))
     _add_beside(graph, sites, topology, tile, "tile", site, _port(spec))
-    _add_beside(graph, sites, topology, neuron, "neuron_unit", site, _port(spec))
+    if leads:
+        _add_beside(graph, sites, topology, neuron, "neuron_unit", site, _port(spec))
     _add_node(graph, sites, topology, control, "control_unit", site)
     _add_node(graph, sites, topology, buffer, "memory", site)
     inside = {"kind": "local", "interconnect": False, "latency_s": 0.0, "delay_s": 0.0, "energy_per_byte_j": 0.0}
     graph.add_edge(control, tile, **inside, bandwidth_bytes_per_s=None)
     graph.add_edge(buffer, tile, **inside, bandwidth_bytes_per_s=spec.tile.buffer.bandwidth)
-    graph.add_edge(tile, neuron, **inside, bandwidth_bytes_per_s=spec.tile.output_bandwidth)
+    if leads:
+        graph.add_edge(tile, neuron, **inside, bandwidth_bytes_per_s=spec.tile.output_bandwidth)
     return tile
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chipsim.architecture.converter_spec import Adc, Dac
 from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding, Faults, Wires
@@ -77,10 +77,11 @@ class ControlUnit(Section):
 
 
 class NeuronUnit(LaterFields):
-    """Scales, adds partial sums and bias, applies the activation; one per site."""
+    """Scales, adds partial sums and bias, applies the activation; one per site, or one for several tiles."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency", "buffer"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency", "buffer", "tiles_per_unit"})
 
+    tiles_per_unit: Count = Field(1, description="Tiles that share one, which sits beside the first of them.")
     rate: Rate = Field(description="Partial-sum values, or scalar operations of gates, per second.")
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
     partial_sums: Literal["gather", "chain"] = Field(
@@ -95,6 +96,15 @@ class NeuronUnit(LaterFields):
         0.0, description="Of one partial-sum value, or one scalar operation of a gate."
     )
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
+
+    @model_validator(mode="after")
+    def _chains_have_a_unit_to_a_tile(self) -> NeuronUnit:
+        if self.partial_sums == "chain" and self.tiles_per_unit > 1:
+            raise ValueError(
+                f"tiles_per_unit ({self.tiles_per_unit}) must be 1 with partial_sums: chain, "
+                f"which has a unit beside every tile"
+            )
+        return self
 
 
 class DigitalUnit(Section):

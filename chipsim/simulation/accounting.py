@@ -181,7 +181,8 @@ def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]
         if tile in tiles or not gated:
             yield tile, "tile", spec.tile.static_power, spec.tile.source_of("static_power")
             yield "control" + label, "control unit", spec.control_unit.static_power, _static_source(spec.control_unit)
-        if neuron in neurons or not gated:
+        leads = chip.site(neuron) == chip.site(tile)
+        if leads and (neuron in neurons or not gated):
             yield neuron, "neuron unit", spec.neuron_unit.static_power, _static_source(spec.neuron_unit)
         if tile in tiles or not gated:
             yield "router" + label, "router", spec.router.static_power, _static_source(spec.router)

@@ -28,6 +28,7 @@ SHARING = st.fixed_dictionaries(
         "tile.crossbar.rows": st.sampled_from([9, 16, 64]),
         "tile.crossbar.columns": st.sampled_from([4, 8, 16]),
         "grid.shape": st.just("[6, 6]"),
+        "neuron_unit.tiles_per_unit": st.sampled_from([1, 1, 2, 5]),
     }
 )
 
