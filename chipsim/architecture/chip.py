@@ -84,6 +84,17 @@ def array_name(tile: str, crossbar: int) -> str:
     return f"{tile}[{crossbar}]" if crossbar else tile
 
 
+def component_of(server: str) -> str:
+    """The component that a server belongs to: of blocks on a shared tile, its tile, of slices, their neuron unit.
+
+    Examples
+    --------
+    >>> component_of("tile(0,1)[3]+0,64"), component_of("neuron(0,0)+1"), component_of("digital(0)")
+    ('tile(0,1)', 'neuron(0,0)', 'digital(0)')
+    """
+    return server.partition("+")[0].partition("[")[0]
+
+
 def router_name(topology: Topology, site: int) -> str:
     """Name of a router."""
     return f"router({topology.label(site)})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from chipsim.architecture.chip import component_of
 from chipsim.errors import ConsistencyError
 from chipsim.simulation.connections import HOST
 from chipsim.simulation.packet_terms import transfer
+from chipsim.simulation.shared_causes import convert_terms, drain_terms, integrate_terms, load_terms
 from chipsim.simulation.terms import (
     ADC,
     ADMISSION,
@@ -74,6 +76,8 @@ def _operands(run: TracedRun, span: Span, turn: int) -> Term:
 def _load(run: TracedRun, span: Span) -> list[Term]:
     """T13."""
     name, layer, work = span.component, span.layer, run.work
+    if name in run.shared.places:
+        return [_operands(run, span, run.turn((name, layer), span.input, span.position)), *load_terms(run, span)]
     m, banks = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.tile.register_banks
     return [
         _operands(run, span, m),
@@ -89,6 +93,8 @@ def _mvm(run: TracedRun, name: str, layer: str, m: int) -> Span | None:
 
 def _integrate(run: TracedRun, span: Span) -> list[Term]:
     """T13, T42."""
+    if span.component in run.shared.places:
+        return integrate_terms(run, span)
     name, layer, work, tile = span.component, span.layer, run.work, run.plan.chip.spec.tile
     m = run.turn((name, layer), span.input, span.position)
     before = work.get((name, "convert", layer, m - 1))
@@ -104,6 +110,8 @@ def _integrate(run: TracedRun, span: Span) -> list[Term]:
 
 def _convert(run: TracedRun, span: Span) -> list[Term]:
     """T13, T42: of the first plane."""
+    if span.component in run.shared.places:
+        return convert_terms(run, span)
     name, layer = span.component, span.layer
     m = run.turn((name, layer), span.input, span.position)
     integrate = run.work[name, "integrate", layer, m]
@@ -113,6 +121,8 @@ def _convert(run: TracedRun, span: Span) -> list[Term]:
 
 def _drain(run: TracedRun, span: Span) -> list[Term]:
     """T13, T14."""
+    if span.component in run.shared.places:
+        return drain_terms(run, span)
     name, layer, work = span.component, span.layer, run.work
     m, slots = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.neuron_unit.partial_sum_slots
     return [
@@ -124,7 +134,7 @@ def _drain(run: TracedRun, span: Span) -> list[Term]:
 
 def _space(run: TracedRun, span: Span) -> list[Term]:
     """T19, T20."""
-    found = releases(run, (span.component, span.layer), span.input, span.position)
+    found = releases(run, (component_of(span.component), span.layer), span.input, span.position)
     return [term for release in found for term in until(SPACE, release)]
 
 
@@ -136,8 +146,9 @@ def _neuron(run: TracedRun, span: Span) -> list[Term]:
     if name in run.feeds.chain:
         slots = run.plan.chip.spec.neuron_unit.partial_sum_slots
         place = until(PLACE, work.get((run.feeds.chain[name].after, "neuron", layer, m - slots)))
-    shared = name in run.plan.gate_units.values()
-    before = run.before.get((name, span.start_ps)) if shared else work.get((name, "neuron", layer, m - 1))
+    before = work.get((name, "neuron", layer, m - 1))
+    if name in run.feeds.units:
+        before = run.before.get((run.feeds.units[name], span.start_ps))
     return [
         _operands(run, span, m),
         *until(UNIT, before),

@@ -12,7 +12,9 @@ from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.gate import Credit, EdgeSink
 from chipsim.simulation.machine import Machine
+from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Branch, Flow
+from chipsim.simulation.shared_neuron import SharedNeuronServer
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import ConversionCounts, MvmLengths, mvm_lengths
 from chipsim.simulation.wiring import build_machine
@@ -106,6 +108,10 @@ class Connections:
     links : list of dict of str to Link
         Of each flow, in the order of their numbers: its tree, by name of the link.
     flows : list of Flow
+    senders : list of str
+        The server that each flow's packets come from.
+    units : dict of str to str
+        Shared neuron unit of each slice on one, by the slice's name.
     gates : dict of Server to int
         What a server waits for is counted at this gate.
     admitted : set of int
@@ -126,6 +132,8 @@ class Connections:
     plan: Plan
     links: list[dict[str, Link]] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
     gates: dict[Server, int] = field(default_factory=dict)
     admitted: set[int] = field(default_factory=set)
     outputs: dict[int, int] = field(default_factory=dict)
@@ -151,19 +159,38 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
     found, number = Connections(plan), {id(gate): index for index, gate in enumerate(machine.gates)}
     found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
-    found.unread = {number[id(gate)]: (source.component, source.layer) for gate, source in machine.unread}
+    units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
+    found.unread = {number[id(gate)]: (units[id(source.outlet)], source.layer) for gate, source in machine.unread}
     for server in (*machine.tiles, *machine.neurons, *machine.digital):
-        name = server.unit.name if isinstance(server, DigitalLayerServer) else server.name
+        name = name_of(server)
         found.gates[name, server.layer] = number[id(server.gate)]
         every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
         found.own[name, server.layer] = server.gate.positions, every
     found.own |= {(HOST, host.layer): (host.positions, 1) for host in machine.hosts}
     _note_tiles(found, machine, number)
     _note_credits(found, machine, inputs)
+    senders = _senders(machine)
     for flow in machine.interconnect.flows:
         found.flows.append(flow)
+        found.senders.append(senders.get(flow, flow.source))
         found.links.append({})
         _note_links(found.links[-1], flow, flow.tree, "", number)
+    return found
+
+
+def name_of(server: TileServer | NeuronServer | ChainUnit | DigitalLayerServer) -> str:
+    """Its name in spans."""
+    if isinstance(server, DigitalLayerServer):
+        return server.unit.name
+    return server.slice_name if isinstance(server, SharedNeuronServer) else server.name
+
+
+def _senders(machine: Machine) -> dict[Flow, str]:
+    """The block or slice that a flow's packets come from."""
+    found = {tile.flow: tile.name for tile in machine.tiles if tile.flow is not None}
+    for neuron in machine.neurons:
+        if neuron.outlet is not None:
+            found |= {flow: name_of(neuron) for flows in neuron.outlet.flows for flow in flows}
     return found
 
 
@@ -174,12 +201,14 @@ def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) ->
         if isinstance(neuron, ChainUnit):
             after = "" if neuron.after is None else neuron.after.name
             found.chain[neuron.name] = ChainFacts(after, neuron.service, hop_ps)
+        if isinstance(neuron, SharedNeuronServer):
+            found.units[neuron.slice_name] = neuron.name
         for tile in neuron.tiles:
             counts, beside = machine.counts.get(tile.name), tile.done_gate
             what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
             lengths = None if counts is None else mvm_lengths(*what, counts)
             found.tiles[tile.name] = TileFacts(
-                neuron.name, None if beside is None else number[id(beside)], lengths or mvm_phases(*what)
+                name_of(neuron), None if beside is None else number[id(beside)], lengths or mvm_phases(*what)
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.digital import DigitalUnitServer
 from chipsim.simulation.gate import Gate
@@ -14,11 +16,25 @@ from chipsim.simulation.timeline import Span
 class NeuronUnit(DigitalUnitServer):
     """What several slices, or slices and gates (rule T82), use one at a time."""
 
-    __slots__ = ()
+    __slots__ = ("_slices",)
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.layers = 1  # its slices; with gates it is never one layer's alone
+        self._slices: Counter[str] = Counter()
+
+    def name_of(self, layer: str) -> str:
+        """Name of the next slice of a layer.
+
+        Examples
+        --------
+        >>> unit = NeuronUnit("neuron(0,0)")
+        >>> unit.name_of("a"), unit.name_of("a"), unit.name_of("b")
+        ('neuron(0,0)', 'neuron(0,0)+1', 'neuron(0,0)')
+        """
+        self._slices[layer] += 1
+        number = self._slices[layer] - 1
+        return f"{self.name}+{number}" if number else self.name
 
 
 class SharedNeuronServer(NeuronServer):
@@ -27,13 +43,15 @@ class SharedNeuronServer(NeuronServer):
     Attributes
     ----------
     unit : NeuronUnit
+    slice_name : str
+        The unit's, and behind it a number where it adds up more than one slice of the layer.
     asked : int
         Positions that have asked, or are to at a known time, over all inputs.
     keys : tuple of int
         What the slice, an input and a position weigh in the tie order.
     """
 
-    __slots__ = ("_last_request", "asked", "clock", "keys", "unit")
+    __slots__ = ("_last_request", "asked", "clock", "keys", "slice_name", "unit")
 
     def __init__(
         self, name: str, layer: str, gate: Gate, columns: int, service: int, latency: int, slots: int, outlet: Outlet,
@@ -41,6 +59,7 @@ class SharedNeuronServer(NeuronServer):
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, columns, service, latency, slots, outlet)
         self.unit, self.clock, self.keys = unit, clock, keys
+        self.slice_name = unit.name_of(layer)
         self.asked = self._last_request = 0
 
     def state(self, origin: Origin) -> State:
@@ -74,7 +93,7 @@ class SharedNeuronServer(NeuronServer):
         if of_layer + self.replica.of >= len(self.outlet.flows) and self.on_end is not None:
             self.on_end(input, end)
         if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
+            self.trace(Span(self.slice_name, "neuron", self.layer, input, of_layer, start, end))
         self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:

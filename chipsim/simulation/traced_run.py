@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from chipsim.architecture.chip import component_of
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.connections import HOST, Connections, Server, connections
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.host import Stream
+from chipsim.simulation.shared_turns import SharedTurns, shared_turns
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.units import to_ps
@@ -59,11 +61,14 @@ class TracedRun:
     arrivals : dict of (gate, input, position) to Arrival
     tails : dict of (unit, input, position) to Arrival
         The last value that a neuron unit takes from the unit before it (T48).
+    shared : SharedTurns
+        Who used what before on shared tiles.
     """
 
     outcome: ChipOutcome
     stream: Stream
     feeds: Connections
+    shared: SharedTurns
     work: dict[tuple[str, str, str, int], Span] = field(default_factory=dict)
     transfers: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
     before: dict[tuple[str, int], Span] = field(default_factory=dict)
@@ -82,14 +87,15 @@ class TracedRun:
 
     def sender(self, span: Span) -> Span:
         """What a transfer's packet comes from: the work of a tile or unit, or the host's sending."""
-        flow = self.feeds.flows[span.flow]
-        turn = self.turn((flow.source, flow.layer), span.input, span.position)
-        return self.work[flow.source, self.activity((flow.source, flow.layer)), flow.layer, turn]
+        flow, sender = self.feeds.flows[span.flow], self.feeds.senders[span.flow]
+        turn = self.turn((sender, flow.layer), span.input, span.position)
+        return self.work[sender, self.activity((sender, flow.layer)), flow.layer, turn]
 
     def activity(self, server: Server) -> str:
         """What a server does before it sends."""
-        component, layer = server
-        return "gate" if layer in self.plan.gate_units else _ACTIVITY[self.plan.chip.graph.nodes[component]["kind"]]
+        name, layer = server
+        kind = self.plan.chip.graph.nodes[component_of(name)]["kind"]
+        return "gate" if layer in self.plan.gate_units else _ACTIVITY[kind]
 
     def last_output(self, input: int) -> Arrival:
         """The last byte of an input at the host."""
@@ -111,9 +117,10 @@ def trace_run(
         plan, inputs, batch, drain=drain, arrivals_ps=arrivals_ps, counts=counts, trace_inputs=inputs
     )
     stream = Stream(inputs, outcome.max_inputs_in_flight, batch, drain, arrivals_ps)
-    run = TracedRun(outcome, stream, connections(plan, inputs, counts))
+    feeds = connections(plan, inputs, counts)
+    run = TracedRun(outcome, stream, feeds, shared_turns(plan, outcome.timeline.spans))
     servers: defaultdict[str, list[Span]] = defaultdict(list)
-    shared = set(plan.gate_units.values())
+    shared = set(feeds.units.values())
     for span in outcome.timeline.spans:
         if span.activity == "transfer":
             run.transfers[span.component, span.flow, span.input, span.position] = span
@@ -121,8 +128,8 @@ def trace_run(
         else:
             turn = run.turn((span.component, span.layer), span.input, span.position)
             run.work[span.component, span.activity, span.layer, turn] = span
-            if span.activity == "digital" or span.component in shared:
-                servers[span.component].append(span)
+            if span.activity == "digital" or component_of(span.component) in shared:
+                servers[component_of(span.component)].append(span)
     for component, spans in servers.items():
         spans.sort(key=lambda span: span.start_ps)
         for earlier, later in pairwise(spans):
@@ -185,7 +192,7 @@ def _note_arrivals(run: TracedRun) -> None:
 def _note_unread(run: TracedRun, gate: int, server: Server) -> None:
     """When each result that nobody reads would leave its unit (T93)."""
     (name, layer), own, turn = server, run.feeds.own[server][0], 0
-    kind, spec = run.plan.chip.graph.nodes[name]["kind"], run.plan.chip.spec
+    kind, spec = run.plan.chip.graph.nodes[component_of(name)]["kind"], run.plan.chip.spec
     latency = to_ps(spec.neuron_unit.latency if kind == "neuron_unit" else spec.digital_unit.latency)
     legs = (Leg("latency", name, latency),) if latency else ()
     while (span := run.work.get((name, run.activity(server), layer, turn))) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chipsim.architecture.chip import component_of
 from chipsim.simulation.causes import latest_of, terms
 from chipsim.simulation.connections import HOST
 from chipsim.simulation.terms import CAUSES, OWN_SERVER
@@ -97,7 +98,7 @@ def _activities(run: TracedRun) -> Iterator[Span]:
 
 def kind_of(run: TracedRun, component: str) -> str:
     """Kind of a component, or of a link by its name."""
-    graph = run.plan.chip.graph
+    graph, component = run.plan.chip.graph, component_of(component)
     if component in graph:
         return str(graph.nodes[component]["kind"])
     source, target = component.split("->")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,6 @@ from small_machines import NS, chip, conv, dense, plan, source, spec
 from test_second_engine import CHIPS, networks
 from test_shared_tiles_engines import SHARING, together
 from test_varying_engines import BASE, INPUTS, random_lengths
-
-import numpy as np
 
 from chipsim.errors import MappingError, SpecError
 from chipsim.mapping.plan import Plan
