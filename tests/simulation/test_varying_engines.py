@@ -70,10 +70,10 @@ def random_lengths(
             turns = math.ceil(placed.block.columns / math.ceil(tile.crossbar.columns / tile.adc.columns_per_adc))
             pulses = rng.integers(0, most + 1, shape) if stops[0] else None
             ramps = rng.integers(turns, 4 * turns + 1, shape) if stops[1] else None
-            counts[placed.tile] = Counts(pulses, ramps)
+            counts[placed.name] = Counts(pulses, ramps)
             steps = np.full(shape, most) if pulses is None else np.maximum(pulses, 1)
             cycles = np.full(shape, 3 * turns) if ramps is None else ramps
-            lengths[placed.tile] = [
+            lengths[placed.name] = [
                 [(1300 * int(a), math.ceil(int(c) * Fraction("733.3"))) for a, c in zip(*mvm, strict=True)]
                 for mvm in zip(steps, cycles, strict=True)
             ]
