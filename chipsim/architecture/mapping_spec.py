@@ -20,3 +20,11 @@ class Mapping(Section):
     )
     tiles: Count | Literal["all"] = Field("all", description="Tiles that copies of layers may fill (`balanced`).")
     effort: Few = Field(100, description="Moves that `annealed` draws for each tile in use, in each of its rounds.")
+    depthwise: Literal["block-diagonal", "digital"] = Field(
+        "block-diagonal",
+        description="Convolutions with one input channel per group: on diagonals of crossbars, or on digital units.",
+    )
+    fuse_parallel: bool = Field(
+        False,
+        description="Layers on tiles with the same input and geometry become one matrix (Q, K and V of attention).",
+    )

@@ -86,6 +86,9 @@ def _outputs(
     if isinstance(layer, ViewLayer) and layer.picks is not None:
         channels = math.prod(layer.output_shape) // len(layer.picks)
         first = first.reshape(count, -1, channels)[:, list(layer.picks)]
+    if isinstance(layer, ViewLayer) and layer.first_channel is not None:
+        mine = slice(layer.first_channel, layer.first_channel + layer.channels)
+        first = first[..., mine] if layer.channels_last else first[:, mine]
     return first.reshape(count, *layer.output_shape)
 
 

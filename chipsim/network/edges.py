@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -37,6 +37,8 @@ class Edge:
         Which producer rows (columns) a consumer row (column) reads; None where every position is read whole.
     mixed : bool
         A view in between mixes positions and channels: the consumer's parts each read every channel of the producer.
+    channels : tuple of int, or None
+        First and last + 1 of the producer's channels that a view hands on (rule T85); None for all.
     """
 
     producer: str
@@ -49,6 +51,7 @@ class Edge:
     mixed: bool = False
     reads_y: NDArray[np.bool_] | None = None
     reads_x: NDArray[np.bool_] | None = None
+    channels: tuple[int, int] | None = None
 
     def read_by(self, consumers: range, total: int) -> NDArray[np.bool_]:
         """Which of ``total`` producer positions some consumer positions read, shape (total,)."""
@@ -76,7 +79,7 @@ def edges(network: Network) -> list[Edge]:
         In topological order of the consumers, then of their operands.
     """
     found = [
-        _edge(network, layer.name, operand)
+        _handed_on(network, _edge(network, layer.name, operand), layer.inputs[operand])
         for layer in network.layers.values()
         if isinstance(layer, MatrixLayer | DigitalLayer | GateLayer)
         for operand in range(len(layer.inputs))
@@ -85,10 +88,22 @@ def edges(network: Network) -> list[Edge]:
         producer, _, picks = _through_views(network, name)
         if picks is None:
             steps = np.arange(network.layers[producer].positions, dtype=np.int64)
-            found.append(Edge(producer, HOST, operand, steps + 1, steps))
+            edge = Edge(producer, HOST, operand, steps + 1, steps)
         else:
-            found.append(_to_host(network, producer, operand, picks))
+            edge = _to_host(network, producer, operand, picks)
+        found.append(_handed_on(network, edge, name))
     return found
+
+
+def _handed_on(network: Network, edge: Edge, name: str) -> Edge:
+    """The edge with those channels of the producer that views behind ``name`` hand on."""
+    first, count = 0, None
+    layer = network.layers[name]
+    while isinstance(layer, ViewLayer):
+        if layer.first_channel is not None:
+            first, count = first + layer.first_channel, layer.channels if count is None else count
+        layer = network.layers[layer.inputs[0]]
+    return edge if count is None else replace(edge, channels=(first, first + count))
 
 
 def _edge(network: Network, consumer_name: str, operand: int) -> Edge:

@@ -252,9 +252,13 @@ class ViewLayer(Layer):
     ----------
     picks : tuple of int, or None
         Positions of the layer before that it hands on, in raster order; None for all.
+    first_channel : int or None
+        The first of the layer's channels that it hands on, as many as it has itself; None for all. Its positions are
+        those of the layer before.
     """
 
     picks: tuple[int, ...] | None = None
+    first_channel: int | None = None
 
 
 AnyLayer = InputLayer | MatrixLayer | DigitalLayer | GateLayer | ViewLayer

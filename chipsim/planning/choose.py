@@ -10,6 +10,7 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.mapping.from_file import map_from_file
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import is_plan_file
+from chipsim.mapping.prepare import prepared
 from chipsim.mapping.registry import find_mapping
 from chipsim.mapping.replication import chosen_replicas
 from chipsim.mapping.strategy import Options
@@ -25,7 +26,7 @@ def with_strategy(spec: InMemorySpec, name: str | None) -> InMemorySpec:
 
 
 def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: int = 0) -> Plan:
-    """Map a network as ``mapping`` of the chip's architecture says.
+    """Map a network as ``mapping`` of the chip's architecture says; the plan's network may have other layers for it.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
         If the network does not fit.
     """
     section = chip.spec.mapping
+    network = prepared(network, section)
     copies = chosen_replicas(replicas, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
     options = Options(section, copies)
     if is_plan_file(section.strategy):

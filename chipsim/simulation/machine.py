@@ -167,5 +167,12 @@ class Machine:
         return gate
 
     def channels_read(self, edge: Edge, target: Target, taps: Taps) -> Ranges:
-        """Channels of a producer position that a target reads: all of them behind a view that mixes positions."""
-        return ((0, self.plan.network.layers[edge.producer].channels),) if edge.mixed else target.channels(taps)
+        """Channels of a producer position that a target reads: all of them behind a view that mixes positions.
+
+        Where a view hands on some channels, they are the first ones to the target (rule T85).
+        """
+        first, end = edge.channels or (0, self.plan.network.layers[edge.producer].channels)
+        if edge.mixed:
+            return ((first, end),)
+        ranges = target.channels(taps)
+        return tuple((low + first, high + first) for low, high in ranges) if first else ranges

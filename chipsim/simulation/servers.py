@@ -55,7 +55,8 @@ def add_host_target(machine: Machine, edge: Edge) -> None:
     """Let the host receive an output of the network."""
     gate = machine.new_gate(len(edge.need))
     machine.host_gates.append(gate)
-    whole = ((0, machine.plan.network.layers[edge.producer].channels),)
+    first, end = edge.channels or (0, machine.plan.network.layers[edge.producer].channels)
+    whole = ((0, end - first),)
     machine.targets[HOST, edge.operand].append(Target("host", gate, _all_if_read(whole)))
 
 

@@ -354,7 +354,8 @@ class SecondEngine:
         """T5 by explicit windows: which producer positions each position reads, with which kernel taps."""
         producer, mixed, picks = self._behind_views(layer.inputs[operand])
         mixed |= _turned(self.plan.network.layers[layer.inputs[operand]], layer)
-        total, everything = producer.positions, frozenset(range(producer.channels))
+        total, everything = producer.positions, self._handed_on(layer.inputs[operand], producer)
+        first = min(everything)
         taps: list[dict[int, set[int]]] = []
         window = None if isinstance(layer, GateLayer) else layer.window
         if not mixed and (steps := _steps(layer, producer, picks)) is not None:  # T80, T81
@@ -386,7 +387,7 @@ class SecondEngine:
         def reads(g: int) -> frozenset[int]:
             if g not in read_here:
                 return frozenset()
-            return everything if rows is None else frozenset(c for t in met[g] for c in rows[t])
+            return everything if rows is None else frozenset(first + c for t in met[g] for c in rows[t])
 
         return Reader(component, layer.name, producer.name, operand, need, oldest, reads, total, own=own)
 
@@ -403,12 +404,25 @@ class SecondEngine:
 
     def _host_reader(self, name: str, operand: int) -> Reader:
         producer, _, picks = self._behind_views(name)
-        everything = frozenset(range(producer.channels))
+        everything = self._handed_on(name, producer)
         steps = sorted(_in_walk(producer, p) for p in picks)
         return Reader(
             "host", "host", producer.name, operand, [s + 1 for s in steps], steps,
             lambda g: everything if g in steps else frozenset(), producer.positions, own=range(len(steps)),
         )  # fmt: skip
+
+    def _handed_on(self, name: str, producer: AnyLayer) -> frozenset[int]:
+        """T85: the producer's channels that views hand on, found by numbering them and passing the numbers through."""
+        layers, views = self.plan.network.layers, []
+        layer = layers[name]
+        while isinstance(layer, ViewLayer):
+            views.append(layer)
+            layer = layers[layer.inputs[0]]
+        numbers = list(range(producer.channels))
+        for view in reversed(views):
+            if view.first_channel is not None:
+                numbers = numbers[view.first_channel :][: view.channels]
+        return frozenset(numbers)
 
     def _behind_views(self, name: str) -> tuple[AnyLayer, bool, list[int]]:
         """The layer behind views, whether they mix its positions, and those that they hand on."""

@@ -1,0 +1,123 @@
+"""`prepared`: a network as a mapping wants it: parallel layers fused, depthwise convolutions on digital units."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from chipsim.architecture.mapping_spec import Mapping as MappingSection
+from chipsim.network.graph import Network
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer
+
+CONV_OPSET = 17
+WHY_DIGITAL = "mapping.depthwise: digital"
+
+
+def prepared(network: Network, section: MappingSection) -> Network:
+    """Change what the section ``mapping`` asks for; the same network where that is nothing.
+
+    Parameters
+    ----------
+    network : Network
+    section : Mapping
+
+    Returns
+    -------
+    Network
+        Layers that are fused live on as views under their names; one that moves to a digital unit keeps its name.
+    """
+    layers = network.layers
+    if section.depthwise == "digital":
+        layers = {name: _off_tiles(layer, layers) for name, layer in layers.items()}
+    if section.fuse_parallel:
+        layers = _fused(layers)
+    unchanged = list(layers) == list(network.layers) and all(layers[name] is network.layers[name] for name in layers)
+    return network if unchanged else replace(network, layers=layers)
+
+
+def _off_tiles(layer: AnyLayer, layers: Mapping[str, AnyLayer]) -> AnyLayer:
+    """A depthwise convolution as ONNX's Conv; any other layer as it is.
+
+    Those that cannot be written so stay too: transposed ones, inputs that are cut, and sequences seen as maps.
+    """
+    if not isinstance(layer, MatrixLayer) or len(layer.matrices) < 2 or layer.channels_last:
+        return layer
+    window, first = layer.window, layer.matrices[0]
+    plain = all(zeros == 1 for zeros in window.stuffing) and min(window.pads) >= 0
+    if first.rows != window.taps or not plain or layers[layer.inputs[0]].output_shape != layer.input_shape:
+        return layer
+    weights = np.concatenate([matrix.weights.T for matrix in layer.matrices]).reshape(-1, 1, *window.kernel)
+    attributes = {
+        "kernel_shape": window.kernel, "strides": window.strides, "pads": window.pads, "dilations": window.dilations,
+        "group": len(layer.matrices),
+    }  # fmt: skip
+    outputs = math.prod(layer.output_shape)
+    return DigitalLayer(
+        layer.name, layer.inputs, layer.output_shape, "Conv", attributes,
+        {1: np.ascontiguousarray(weights), 2: np.concatenate([matrix.bias for matrix in layer.matrices])},
+        "window", window, 2 * layer.macs + outputs * (1 + len(layer.activations)), layer.activations, CONV_OPSET,
+        macs=layer.macs, reason=WHY_DIGITAL, position_axes=layer.position_axes,
+    )  # fmt: skip
+
+
+def _fused(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
+    """Matrix layers that read the same in the same way, as one layer and a view of it for each."""
+    gates = {name for layer in layers.values() if isinstance(layer, GateLayer) for name in layer.inputs}
+    groups: defaultdict[object, list[MatrixLayer]] = defaultdict(list)
+    for layer in layers.values():
+        if isinstance(layer, MatrixLayer) and len(layer.matrices) == 1 and not layer.delay and layer.name not in gates:
+            groups[_geometry(layer)].append(layer)
+    first = {group[0].name: group for group in groups.values() if len(group) > 1}
+    members = {layer.name for group in first.values() for layer in group}
+    found: dict[str, AnyLayer] = {}
+    for name, layer in layers.items():
+        if name in first:
+            whole = _one_layer(first[name])
+            found[whole.name] = whole
+            found |= _views(whole, first[name])
+        elif name not in members:
+            found[name] = layer
+    return found
+
+
+def _geometry(layer: MatrixLayer) -> object:
+    """What layers must have in common to be fused."""
+    return (
+        layer.inputs, layer.input_shape, layer.window, layer.activations, layer.position_axes, layer.channels_last,
+        layer.reverse, _positions(layer),
+    )  # fmt: skip
+
+
+def _positions(layer: MatrixLayer) -> Shape:
+    return layer.output_shape[:-1] if layer.channels_last else layer.output_shape[1:]
+
+
+def _one_layer(group: list[MatrixLayer]) -> MatrixLayer:
+    """The columns of all matrices side by side."""
+    name, one = "+".join(layer.name for layer in group), group[0]
+    matrices = [layer.matrices[0] for layer in group]
+    matrix = Matrix(
+        name,
+        np.concatenate([each.weights for each in matrices], axis=1),
+        np.concatenate([each.bias for each in matrices]),
+        matrices[0].first_input_channel,
+    )
+    positions, columns = _positions(one), matrix.columns
+    shape = (*positions, columns) if one.channels_last else (columns, *positions)
+    return replace(one, name=name, matrices=(matrix,), output_shape=shape)
+
+
+def _views(whole: MatrixLayer, group: list[MatrixLayer]) -> dict[str, AnyLayer]:
+    views: dict[str, AnyLayer] = {}
+    first = 0
+    for layer in group:
+        views[layer.name] = ViewLayer(
+            layer.name, (whole.name,), layer.output_shape, first_channel=first, position_axes=layer.position_axes,
+            channels_last=layer.channels_last, reverse=layer.reverse,
+        )  # fmt: skip
+        first += layer.channels
+    return views
