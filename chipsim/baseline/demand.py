@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chipsim.architecture.spec import VonNeumannSpec
+from chipsim.baseline.loops import Loop, given_to
 from chipsim.baseline.plan import MemoryPlan, chunks_of
 from chipsim.baseline.systolic import dataflow_of
 from chipsim.baseline.weights import LayerProducts, cut_weights, products_of
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.simulation.durations import bytes_of
 
 
@@ -55,32 +56,34 @@ class LayerDemand:
 
 
 def demand_of(
-    spec: VonNeumannSpec, network: Network, plan: MemoryPlan, layer: MatrixLayer | DigitalLayer, inputs: int
-) -> LayerDemand:
-    """What a layer needs for ``inputs`` inputs."""
-    tensors = plan.tensors
-    read = tensors.read_by(layer.inputs)
-    spilled = [tensor for tensor in read if tensor.name in plan.spilled]
-    spilled_in = sum(tensor.bytes_per_input for tensor in spilled) * inputs
-    made = tensors.by_name[layer.name].bytes_per_input * inputs
+    spec: VonNeumannSpec, network: Network, plan: MemoryPlan, layer: MatrixLayer | DigitalLayer | GateLayer,
+    inputs: int, loop: Loop | None = None,
+) -> LayerDemand:  # fmt: skip
+    """What a layer needs for ``inputs`` inputs; of a layer of a loop the tiles are those of one round."""
+    tensors, rounds = plan.tensors, 1 if loop is None else loop.rounds
+    read = tensors.read_by(given_to(layer))
+    spilled = [name for name in read if name in plan.spilled]
+    spilled_in = sum(read[name] for name in spilled) * inputs
+    made = tensors.by_name[layer.name].made_per_input * inputs
     spilled_out = made if layer.name in plan.spilled else 0
     chunks = chunks_of(plan, spilled_in + spilled_out, layer.positions * inputs)
     # what the network's inputs hand on has arrived before the batch begins
     given = {layer.name for layer in network.input_layers}
-    awaits = tuple(tensor.name for tensor in spilled if tensor.name not in given)
-    if isinstance(layer, DigitalLayer):
-        reads = sum(tensor.bytes_per_input for tensor in read) * inputs
+    awaits = tuple(name for name in spilled if name not in given)
+    if not isinstance(layer, MatrixLayer):
+        reads = sum(read.values()) * inputs
         return LayerDemand(
             layer.name, 0, layer.element_operations * inputs, (0,), (), chunks, spilled_in, spilled_out, awaits,
             reads + spilled_out, made + spilled_in,
         )  # fmt: skip
-    products = products_of(layer, dataflow_of(spec.compute), inputs)
+    products = products_of(layer, dataflow_of(spec.compute), inputs, rounds)
     cycles, fetched = _tiles(spec, plan, layer, products)
     spilled_in *= products.input_passes(len(cycles))
-    reads = _array_reads(spec, products)
+    reads = rounds * _array_reads(spec, products)
+    operations = layer.positions * inputs * sum(gemm.columns for gemm in products.gemms)
     return LayerDemand(
-        layer.name, layer.macs * inputs, sum(gemm.vectors * gemm.columns for gemm in products.gemms), cycles, fetched,
-        chunks, spilled_in, spilled_out, awaits, reads + spilled_out, made + spilled_in + sum(fetched),
+        layer.name, layer.macs * inputs, operations, cycles, fetched, chunks, spilled_in, spilled_out, awaits,
+        reads + spilled_out, made + spilled_in + sum(fetched) * rounds,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from chipsim.baseline.accounting import count_actions, loading_of
 from chipsim.baseline.engine import BaselineEngine
 from chipsim.baseline.plan import plan_memory
 from chipsim.baseline.program import Program, build_program
-from chipsim.errors import InputError
+from chipsim.errors import CapacityError, InputError
 from chipsim.network.graph import Network
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.timeline import Timeline
@@ -102,7 +102,10 @@ def best_batch(spec: VonNeumannSpec, network: Network, inputs_hint: int) -> int:
     best, best_interval = 1, _interval_ps(spec, network, 1)
     batch = 2
     while batch <= min(inputs_hint, LARGEST_BATCH):
-        interval = _interval_ps(spec, network, batch)
+        try:
+            interval = _interval_ps(spec, network, batch)
+        except CapacityError:  # of loops (B26)
+            break
         if interval < best_interval:
             best, best_interval = batch, interval
         batch *= 2

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.baseline.dataflow import ceil_div
-from chipsim.baseline.tensors import Tensors, tensors_of
+from chipsim.baseline.loops import Loop
+from chipsim.baseline.tensors import Tensor, Tensors, tensors_of
 from chipsim.errors import CapacityError
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.simulation.durations import bytes_of
 
 WEIGHT_SHARE = 8
@@ -52,6 +53,12 @@ class MemoryPlan:
         """Weights that are loaded once, before the run."""
         return sum(size for name, size in self.weight_bytes.items() if name in self.resident)
 
+    def fetched_of(self, loop: Loop) -> int:
+        """Bytes of a loop's weights that do not stay on chip."""
+        return sum(
+            size for name, size in self.weight_bytes.items() if name in loop.layers and name not in self.resident
+        )
+
     @property
     def used_bytes(self) -> int:
         """On-chip memory that the plan fills."""
@@ -80,7 +87,7 @@ def plan_memory(spec: VonNeumannSpec, network: Network, batch: int) -> MemoryPla
     Raises
     ------
     CapacityError
-        If not even one position of every layer fits beside two weight tiles.
+        If not even one position of every layer fits beside two weight tiles, or one round of a loop for the batch.
     """
     capacity = int(spec.on_chip_memory.capacity)
     tensors = tensors_of(network, spec.precision.activation_bits)
@@ -101,9 +108,10 @@ def plan_memory(spec: VonNeumannSpec, network: Network, batch: int) -> MemoryPla
         chunk = min(chunk, budget // 2)
     spilled: frozenset[str] = frozenset()
     if peak > budget:
+        _check_loops(spec, tensors, batch, budget - 2 * chunk)
         peak, spilled = _place(tensors, batch, budget - 2 * chunk)
     chunk = chunk if spilled else 0
-    resident = _resident(weights, capacity - peak - 2 * chunk, half)
+    resident = _resident(_loops_first(weights, tensors), capacity - peak - 2 * chunk, half)
     half = 0 if len(resident) == len(weights) else half
     return MemoryPlan(tensors, resident, weights, spilled, half, chunk, peak)
 
@@ -116,18 +124,43 @@ def _weight_bytes(network: Network, bits: int) -> dict[str, int]:
 
 
 def _place(tensors: Tensors, batch: int, budget: int | None) -> tuple[int, frozenset[str]]:
-    """Give each tensor, in topological order, a place for its lifetime; return the peak and those without one."""
+    """Give each tensor, in topological order, a place for its lifetime; return the peak and those without one.
+
+    What a loop hands round comes first and always gets one.
+    """
     used = [0] * (1 + max(tensor.last for tensor in tensors.by_name.values()))
     spilled = set()
-    for tensor in tensors.by_name.values():
+    inner = [tensor for tensor in tensors.by_name.values() if _stays(tensor, tensors)]
+    for tensor in (*inner, *(tensor for tensor in tensors.by_name.values() if tensor not in inner)):
         size = tensor.bytes_per_input * tensor.copies * batch
         span = range(tensor.first, tensor.last + 1)
-        if budget is not None and max(used[place] for place in span) + size > budget:
+        if budget is not None and tensor not in inner and max(used[place] for place in span) + size > budget:
             spilled.add(tensor.name)
             continue
         for place in span:
             used[place] += size
     return max(used), frozenset(spilled)
+
+
+def _stays(tensor: Tensor, tensors: Tensors) -> bool:
+    loop = tensors.loops.get(tensor.name)
+    return loop is not None and tensor.name in loop.inner
+
+
+def _check_loops(spec: VonNeumannSpec, tensors: Tensors, batch: int, budget: int) -> None:
+    """Refuse a batch for which a loop cannot keep what it hands round."""
+    for loop in dict.fromkeys(tensors.loops.values()):
+        kept = batch * sum(tensors.by_name[name].bytes_per_input for name in loop.inner)
+        if kept > budget:
+            raise CapacityError(
+                f"{spec.name}: the loop of {loop.layers[-1]!r} needs {kept} bytes on chip for one step of {batch} "
+                f"inputs; on_chip_memory.capacity leaves {budget} bytes for it; give it more, or use smaller batches"
+            )
+
+
+def _loops_first(weights: dict[str, int], tensors: Tensors) -> dict[str, int]:
+    """Weights in the order in which they get room: what is used in every round comes first."""
+    return dict(sorted(weights.items(), key=lambda item: item[0] not in tensors.loops))
 
 
 def _least_needs(spec: VonNeumannSpec, network: Network, weights: dict[str, int]) -> _Needs:
@@ -145,7 +178,7 @@ def _position_values(network: Network, layer: object) -> int:
     """Values that one output position reads and writes."""
     if isinstance(layer, MatrixLayer):
         return sum(matrix.rows + matrix.columns for matrix in layer.matrices)
-    if isinstance(layer, DigitalLayer):
+    if isinstance(layer, DigitalLayer | GateLayer):
         return layer.channels + sum(network.layers[name].channels for name in layer.inputs)
     return 0
 

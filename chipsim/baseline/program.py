@@ -8,9 +8,10 @@ from functools import cache
 
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.baseline.demand import LayerDemand, demand_of
+from chipsim.baseline.loop_demand import LoopDemand, loop_demand
 from chipsim.baseline.plan import MemoryPlan
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.units import duration_ps
 
 MOST_STEPS = 32
@@ -128,15 +129,13 @@ class Program:
 
 def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inputs: int) -> Program:
     """Lay out a batch of ``inputs`` under a plan that was made for at least as many."""
-    demands = tuple(
-        demand_of(spec, network, plan, layer, inputs)
-        for layer in network.layers.values()
-        if isinstance(layer, MatrixLayer | DigitalLayer)
-    )
     stepper = _Stepper(spec)
     segments: list[Segment] = []
-    for demand in demands:
-        for step in stepper.steps(demand):
+    demands: list[LayerDemand] = []
+    for demand in _demands(spec, network, plan, inputs):
+        steps = stepper.rounds(demand) if isinstance(demand, LoopDemand) else stepper.steps(demand)
+        demands += demand.layers if isinstance(demand, LoopDemand) else (demand,)
+        for step in steps:
             if segments and _continues(segments[-1], step):
                 segments[-1] = _join(segments[-1], step)
             else:
@@ -147,13 +146,24 @@ def build_program(spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inpu
         for layer in network.input_layers
     )
     given = {each.layer for each in arriving}
-    leaving = [tensors.by_name[name] for name in tensors.outputs]
-    staged = [tensor for tensor in leaving if tensor.name in plan.spilled]
+    leaving = tensors.read_by(network.outputs)
+    staged = [name for name in leaving if name in plan.spilled]
     return Program(
-        inputs, tuple(segments), demands, stepper.busy, arriving, tensors.outputs,
-        sum(tensor.bytes_per_input for tensor in leaving),
-        sum(tensor.bytes_per_input for tensor in staged) * inputs, tuple(t.name for t in staged if t.name not in given),
+        inputs, tuple(segments), tuple(demands), stepper.busy, arriving, tensors.outputs, sum(leaving.values()),
+        sum(leaving[name] for name in staged) * inputs, tuple(name for name in staged if name not in given),
     )  # fmt: skip
+
+
+def _demands(
+    spec: VonNeumannSpec, network: Network, plan: MemoryPlan, inputs: int
+) -> Iterator[LayerDemand | LoopDemand]:
+    """Of each layer, in the order in which they run; of a loop at its last layer's place (rule B24)."""
+    for layer in network.layers.values():
+        loop = plan.tensors.loops.get(layer.name)
+        if loop is not None and layer.name == loop.layers[-1]:
+            yield loop_demand(spec, network, plan, loop, inputs)
+        elif loop is None and isinstance(layer, MatrixLayer | DigitalLayer | GateLayer):
+            yield demand_of(spec, network, plan, layer, inputs)
 
 
 class _Stepper:
@@ -190,6 +200,20 @@ class _Stepper:
                 ((demand.layer, 0, duration),),
             )
 
+    def rounds(self, loop: LoopDemand) -> Iterator[Segment]:
+        """Segments of all layers of a loop, round after round (rules B24, B25)."""
+        for number in range(loop.rounds):
+            for place, demand in enumerate(loop.layers):
+                last_round, last_layer = number == loop.rounds - 1, place == len(loop.layers) - 1
+                steps = [*self.steps(loop.of_round(demand, number))]
+                for index, step in enumerate(steps):
+                    first, last = index == 0, index == len(steps) - 1
+                    if loop.kept_bytes and number == place == 0 and first:
+                        step = replace(step, weight_bytes=loop.kept_bytes)
+                    if loop.kept_bytes and last_round and last_layer and last:
+                        step = replace(step, frees_weights=True)
+                    yield step if last_round else replace(step, completes="")
+
     def _time(self, cycles: int, operations: int, on_chip_bytes: int) -> int:
         """Array, vector unit and memory port work side by side: the slowest decides (rule B5)."""
         spec, duration = self.spec, self._duration
@@ -215,10 +239,13 @@ def _continues(before: Segment, step: Segment) -> bool:
 def _join(before: Segment, step: Segment) -> Segment:
     """Two segments of which the second waits for nothing, as one."""
     begin = before.duration_ps
-    marks = tuple((layer, begin + start, begin + end) for layer, start, end in step.marks)
+    spans = {layer: (start, end) for layer, start, end in before.marks}
+    for layer, start, end in step.marks:
+        first, _ = spans.get(layer, (begin + start, 0))
+        spans[layer] = first, begin + end
     return replace(
         before,
         duration_ps=begin + step.duration_ps,
         frees_weights=step.frees_weights,
-        marks=before.marks + marks,
+        marks=tuple((layer, start, end) for layer, (start, end) in spans.items()),
     )

@@ -55,12 +55,13 @@ class LayerProducts:
         return done, band - (self.ends[done - 1] if done else 0)
 
 
-def products_of(layer: MatrixLayer, dataflow: Dataflow, inputs: int) -> LayerProducts:
-    """The products of a layer for a batch of ``inputs``.
+def products_of(layer: MatrixLayer, dataflow: Dataflow, inputs: int, rounds: int = 1) -> LayerProducts:
+    """The products of a layer for a batch of ``inputs``, or those of one of several rounds (rule B24).
 
     Only shapes are read.
     """
-    gemms = tuple(Gemm(layer.positions * inputs, matrix.rows, matrix.columns) for matrix in layer.matrices)
+    vectors = ceil_div(layer.positions, rounds) * inputs
+    gemms = tuple(Gemm(vectors, matrix.rows, matrix.columns) for matrix in layer.matrices)
     return LayerProducts(dataflow, gemms, tuple(accumulate(dataflow.bands(gemm) for gemm in gemms)))
 
 
