@@ -78,12 +78,14 @@ class AnalogNetwork:
         """
         size = chunk or self.chunk()
         layers = self.plan.network.layers
-        kept = {name: np.empty((len(x), *layers[name].output_shape), np.float32) for name in keep}
+        kept: dict[str, Values] = {}
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(x), size):
                 part = x[start : start + size]
                 found = forward(self.plan.network, part, keep, self._matrix_functions(pool, keep))
                 for name in keep:
+                    if not start:
+                        kept[name] = np.empty((len(x), *layers[name].output_shape), found[name].dtype)
                     kept[name][start : start + size] = found[name]
                 self._first_input += len(part)
         return kept

@@ -37,6 +37,8 @@ class Network:
         What a reader of the results should know: sizes that were assumed, weights that stand on tiles twice.
     alone : bool
         Whether ``onnx_bytes`` must be run one example at a time, since some values do not have the batch on axis 0.
+    value_shapes : tuple of tuple of int
+        Of the outputs as the model gives them for one input, batch of one included.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Network:
     sha256: str
     notes: tuple[str, ...] = ()
     alone: bool = False
+    value_shapes: tuple[Shape, ...] = ()
 
     @property
     def input_layers(self) -> list[InputLayer]:
@@ -67,15 +70,15 @@ class Network:
             return first.output_shape
         return (sum(math.prod(layer.output_shape) for layer in (first, *others)),)
 
-    def join_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def join_inputs(self, arrays: Mapping[str, NDArray[Any]], dtype: type = np.float32) -> NDArray[Any]:
         """What each input layer is given as one array, shape (n, *input_shape); `split_inputs` undoes it."""
         first, *others = self.input_layers
         if not others:
-            return np.ascontiguousarray(arrays[first.name], np.float32)
+            return np.ascontiguousarray(arrays[first.name], dtype)
         parts = [arrays[layer.name].reshape(len(arrays[layer.name]), -1) for layer in (first, *others)]
-        return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+        return np.concatenate(parts, axis=1, dtype=dtype)
 
-    def split_inputs(self, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def split_inputs(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """What each input layer is given, shape (n, *its shape), in the type that it takes."""
         layers, start, found = self.input_layers, 0, {}
         flat = x.reshape(len(x), -1)

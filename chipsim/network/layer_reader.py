@@ -20,7 +20,7 @@ from chipsim.network.operators.recurrent import RECURRENT, names_of, read_recurr
 from chipsim.network.shapes import infer_shapes, shape_constants
 
 
-def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool]:
+def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool, tuple[Shape, ...]]:
     """One layer per node.
 
     Returns
@@ -30,6 +30,8 @@ def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool]:
         Those that are outputs.
     batched : bool
         Whether the graph gives the same for each input of a batch as for that input alone.
+    shapes : tuple of tuple of int
+        Of the outputs, for a batch of one.
 
     Raises
     ------
@@ -42,7 +44,8 @@ def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool]:
     for output in flow.outputs:
         if output not in reading.made_by:
             raise ModelError(f"{flow.name}: output {output!r} is not a value of a layer; remove it from the outputs")
-    return lay_out(reading.layers), [reading.made_by[output] for output in flow.outputs], reading.batched
+    shapes = tuple(reading.shapes[output] for output in flow.outputs)
+    return lay_out(reading.layers), [reading.made_by[output] for output in flow.outputs], reading.batched, shapes
 
 
 @dataclass(slots=True)

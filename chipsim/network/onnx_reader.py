@@ -18,6 +18,7 @@ from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, d
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import label_of, load_model
+from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
 from chipsim.network.synthetic import synthetic_weights
 
@@ -95,7 +96,7 @@ def _read(
 
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:
-    read, made, batched = layers_of(flow)
+    read, made, batched, shapes = layers_of(plain_products(flow))
     layers, outputs = fold_layers(read, made)
     plain = {
         value: layers[layer].output_shape
@@ -116,6 +117,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         sha256=sha256,
         notes=(*notes, *_shared_weights(flow)),
         alone=not batched,
+        value_shapes=shapes,
     )
 
 
