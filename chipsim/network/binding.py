@@ -19,6 +19,21 @@ from chipsim.network.layers import Shape
 from chipsim.network.model_file import OLDEST_OPSET, opset_of
 
 Array = NDArray[Any]
+SIZES = {
+    "ConstantOfShape": (0,),
+    "Expand": (1,),
+    "Pad": (1,),
+    "Reshape": (1,),
+    "SequenceAt": (1,),
+    "SequenceErase": (1,),
+    "SequenceInsert": (2,),
+    "Slice": (1, 2, 3, 4),
+    "SplitToSequence": (1,),
+    "Squeeze": (1,),
+    "Tile": (1,),
+    "Unsqueeze": (1,),
+}
+"""Operands that decide on sizes and places, which do not depend on data."""
 HELD = {
     "Conv": (1, 2),
     "ConvTranspose": (1, 2),
@@ -45,9 +60,8 @@ def modern(model: onnx.ModelProto) -> onnx.ModelProto:
         newer = onnx.version_converter.convert_version(model, OLDEST_OPSET)
         slopes_of_channels(newer.graph, onnx.shape_inference.infer_shapes(newer).graph)
     except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(
-            f"uses opset {opset_of(model)}, which cannot be converted to {OLDEST_OPSET}: {error}"
-        ) from None
+        opset = opset_of(model)
+        raise ModelError(f"uses opset {opset}, which cannot be converted to {OLDEST_OPSET}: {error}") from None
     return newer
 
 
@@ -71,7 +85,7 @@ def slopes_of_channels(graph: onnx.GraphProto, inferred: onnx.GraphProto) -> Non
 
 
 def held_inputs(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Inputs of a graph that stand where an operator has its weights, and nowhere else.
+    """Inputs of a graph that stand where an operator has its weights or its sizes, and nowhere else.
 
     Parameters
     ----------
@@ -85,7 +99,7 @@ def held_inputs(model: onnx.ModelProto) -> tuple[str, ...]:
     held: set[str] = set()
     data = {value.name for value in model.graph.output}
     for node in model.graph.node:
-        own = HELD.get(node.op_type, ()) if node.domain in ("", "ai.onnx") else ()
+        own = (HELD | SIZES).get(node.op_type, ()) if node.domain in ("", "ai.onnx") else ()
         for position, value in enumerate(node.input):
             (held if position in own else data).add(value)
         for attribute in node.attribute:

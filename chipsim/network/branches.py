@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, Constants, fold
 from chipsim.network.model_file import label_of
+from chipsim.network.value_lists import ValueLists
 
 MOST_NODES = 100_000
 """After writing out all loops."""
@@ -36,6 +37,8 @@ class Unfolding:
         Further constants that follow from the shapes of the data; asked when a condition is not known otherwise.
     nodes : list of onnx.NodeProto
     constants : dict of str to ndarray
+    lists : ValueLists
+        Sequences of tensors.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Unfolding:
     from_shapes: FromShapes
     constants: Constants
     nodes: list[onnx.NodeProto] = field(default_factory=list)
+    lists: ValueLists = field(default_factory=ValueLists)
     _copies: int = 0
 
     def walk(self, nodes: Sequence[onnx.NodeProto], names: Mapping[str, str], depth: int = 0) -> None:
@@ -60,6 +64,8 @@ class Unfolding:
             if node.op_type in ("If", "Loop") and node.domain in ("", "ai.onnx"):
                 (self._if if node.op_type == "If" else self._loop)(node, names, depth)
                 continue
+            if self.lists.takes(node, self):
+                continue
             values = fold(node, self.constants, self.opset, self.name)
             if values is not None:
                 self.constants |= values
@@ -69,16 +75,16 @@ class Unfolding:
                 raise ModelError(f"{self.name}: has more than {MOST_NODES:,} nodes with its loops written out")
 
     def _if(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        condition = self._known(node.input[0], node)
+        condition = self.known(node.input[0], node)
         chosen = "then_branch" if bool(condition) else "else_branch"
         outputs = self._inline(_graph(node, chosen, self.name), names, depth)
         for value, result in zip(node.output, outputs, strict=False):
-            self._alias(result, value)
+            self.alias(result, value)
 
     def _loop(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
         body = _graph(node, "body", self.name)
-        trips = int(self._known(node.input[0], node)) if node.input[0] else MOST_TURNS + 1
-        going = bool(self._known(node.input[1], node)) if len(node.input) > 1 and node.input[1] else True
+        trips = int(self.known(node.input[0], node)) if node.input[0] else MOST_TURNS + 1
+        going = bool(self.known(node.input[1], node)) if len(node.input) > 1 and node.input[1] else True
         carried = list(node.input[2:])
         scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
         turn = 0
@@ -94,10 +100,10 @@ class Unfolding:
             carried, made = outputs[: len(carried)], outputs[len(carried) :]
             for values, value in zip(scanned, made, strict=True):
                 values.append(value)
-            going = bool(self._known(proceed, node))
+            going = bool(self.known(proceed, node))
             turn += 1
         for value, result in zip(node.output, carried, strict=False):
-            self._alias(result, value)
+            self.alias(result, value)
         for value, parts in zip(node.output[len(carried) :], scanned, strict=False):
             self._stack(parts, value, node)
 
@@ -113,7 +119,7 @@ class Unfolding:
         self.walk(graph.node, own, depth + 1)
         return [own.get(value.name, value.name) for value in graph.output]
 
-    def _known(self, value: str, node: onnx.NodeProto) -> Any:
+    def known(self, value: str, node: onnx.NodeProto) -> Any:
         """The one number that a condition or count is."""
         if value not in self.constants:
             self.constants |= self.from_shapes(self.nodes, self.constants)
@@ -129,7 +135,22 @@ class Unfolding:
             )
         return self.constants[value].item()
 
-    def _alias(self, source: str, value: str) -> None:
+    def sizes(self, value: str, node: onnx.NodeProto) -> list[int]:
+        """The shape of a value, for a batch of one."""
+        self._copies += 1
+        shape = f"{value}@shape{self._copies}"
+        if value in self.constants:
+            return list(self.constants[value].shape)
+        found = self.from_shapes([*self.nodes, helper.make_node("Shape", [value], [shape])], self.constants)
+        if shape not in found:
+            raise ModelError(
+                f"{self.name}: node {label_of(node)!r} ({node.op_type}) reads {value!r}, whose shape is not known; "
+                "export the model again"
+            )
+        return [int(size) for size in found[shape]]
+
+    def alias(self, source: str, value: str) -> None:
+        """Let a value have two names."""
         if source in self.constants:
             self.constants[value] = self.constants[source]
         elif value:

@@ -12,9 +12,7 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 _SIZED_BY_DATA = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
 _NO_TENSOR = {
-    *("ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap"),
-    *("SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength"),
-    *("SequenceMap", "SplitToSequence", "ZipMap"),
+    *("Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap", "SequenceMap", "ZipMap"),
 }
 _TEXT = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
 _CONTROL = {"If", "Loop", "Scan"}
