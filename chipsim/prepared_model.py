@@ -23,7 +23,7 @@ from chipsim.execution.block_run import IDEAL, Fidelity
 from chipsim.execution.calibration import Ranges
 from chipsim.execution.functional import AnalogNetwork, program_network
 from chipsim.mapping.placement import pieces, place
-from chipsim.network.binding import as_batch, bind, held_inputs, modern
+from chipsim.network.binding import as_batch, bind, held_inputs, keeps_batch, modern
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, Shape
 from chipsim.network.onnx_reader import read_onnx
@@ -161,7 +161,7 @@ def _program(
 
 def _read(model: onnx.ModelProto, held: Mapping[str, Array], shapes: Mapping[str, Shape]) -> tuple[Network, bool]:
     """The network, with axis 0 as the batch where that gives the same, else with one example."""
-    if len({shape[:1] for shape in shapes.values()}) == 1 and all(len(shape) > 1 for shape in shapes.values()):
+    if keeps_batch(model, held, shapes):
         try:
             network = read_onnx(bind(model, held, shapes, whole=False), NAME)
         except ModelError:  # sizes that only fit together with this very batch

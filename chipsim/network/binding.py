@@ -124,6 +124,7 @@ def bind(model: onnx.ModelProto, values: Mapping[str, Array], shapes: Mapping[st
     """
     bound = onnx.ModelProto()
     bound.CopyFrom(model)
+    bound.ir_version = max(bound.ir_version, 8)  # before 4 what is stored must be an input too
     graph = bound.graph
     given = {value.name: value for value in model.graph.input}
     del graph.input[:]
@@ -141,6 +142,33 @@ def bind(model: onnx.ModelProto, values: Mapping[str, Array], shapes: Mapping[st
     del graph.node[:]
     graph.node.extend(nodes)
     return bytes(bound.SerializeToString())
+
+
+def keeps_batch(model: onnx.ModelProto, held: Mapping[str, Array], shapes: Mapping[str, Shape]) -> bool:
+    """Whether axis 0 of all that is made of data is as long as that of the data, as far as shapes tell.
+
+    A batch of one cannot tell: other axes may be as long.
+    """
+    batches = {shape[:1] for shape in shapes.values()}
+    if len(batches) != 1 or any(len(shape) < 2 for shape in shapes.values()):
+        return False
+    ((batch,),) = batches
+    sized = onnx.load_model_from_string(bind(model, held, shapes, whole=False))
+    for value in sized.graph.input:
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    for value in sized.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        inferred = onnx.shape_inference.infer_shapes(sized, data_prop=True).graph
+    except (RuntimeError, onnx.shape_inference.InferenceError):
+        return False
+    known = {value.name: value.type.tensor_type.shape.dim for value in (*inferred.value_info, *inferred.output)}
+    data = set(shapes)
+    for node in sized.graph.node:
+        if data.intersection(node.input) and node.op_type not in ("Shape", "Size"):
+            data.update(value for value in node.output if value)
+    made = [known[value] for value in data - set(shapes) if value in known]
+    return all(len(dims) > 0 and dims[0].dim_value == batch for dims in made)
 
 
 def as_batch(values: Array, *, whole: bool) -> Array:
