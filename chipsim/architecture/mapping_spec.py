@@ -15,10 +15,10 @@ class Mapping(Section):
     strategy: str = Field(
         "in-order",
         min_length=1,
-        description="A strategy (`in-order`, `balanced`, `annealed`, or one of an installed package), or a file that "
-        "holds a mapping.",
+        description="A strategy (`in-order`, `balanced`, `best-fit`, `annealed`, or one of an installed package), or "
+        "a file that holds a mapping.",
     )
-    tiles: Count | Literal["all"] = Field("all", description="Tiles that copies of layers may fill (`balanced`).")
+    tiles: Count | Literal["all"] = Field("all", description="Tiles that `balanced` and `best-fit` may use.")
     effort: Few = Field(100, description="Moves that `annealed` draws for each tile in use, in each of its rounds.")
     depthwise: Literal["block-diagonal", "digital"] = Field(
         "block-diagonal",

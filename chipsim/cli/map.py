@@ -20,7 +20,13 @@ from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.planning.compare import Compared, compare
 from chipsim.planning.estimate import estimate
-from chipsim.report.comparison_rows import comparison_numbers, comparison_table, estimate_numbers, limit_line
+from chipsim.report.comparison_rows import (
+    comparison_numbers,
+    comparison_table,
+    estimate_numbers,
+    limit_line,
+    sharing_line,
+)
 from chipsim.report.plan_numbers import plan_numbers
 from chipsim.report.tables import digital_table, file_table, plan_table
 
@@ -62,6 +68,7 @@ def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: R
     console = Console()
     console.print(plan_table(plan))
     console.print(digital_table(plan))
+    console.print(sharing_line(plan), highlight=False)
     console.print(limit_line(plan, estimate(plan)), highlight=False)
     if found:
         console.print(comparison_table(found))

@@ -115,7 +115,7 @@ def _check_refusal(strategy: MappingStrategy) -> None:
 
 
 def _chip(shape: str) -> Chip:
-    spec = load_spec("hermes64", [f"grid.shape={shape}"])
+    spec = load_spec("hermes64", [f"grid.shape={shape}", "neuron_unit.partial_sums=gather"])  # tiles may be shared
     assert isinstance(spec, InMemorySpec)
     return build_chip(spec)
 

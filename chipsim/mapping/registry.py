@@ -14,6 +14,7 @@ GROUP = "chipsim.mappings"
 _BUILT_IN = {
     "annealed": "chipsim.planning.annealed:map_annealed",
     "balanced": "chipsim.planning.balanced:map_balanced",
+    "best-fit": "chipsim.mapping.best_fit:map_best_fit",
     "in-order": "chipsim.mapping.in_order:map_in_order",
 }
 

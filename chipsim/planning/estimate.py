@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chipsim.mapping.plan import Plan
+from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.planning.traffic import hop_bytes, machine_traffic
+from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.pace import position_interval_ps, tile_interval_ps
 from chipsim.simulation.wiring import build_machine
@@ -83,15 +85,31 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def _servers(plan: Plan, machine: Machine) -> defaultdict[str, int]:
-    """Time of tiles and units."""
+    """Time of tiles and units; of tiles that blocks share, of each part that serves one MVM at a time (T72)."""
     parts: defaultdict[str, int] = defaultdict(int)
+    spec = plan.chip.spec
     for layer in plan.layers.values():
         for placed in layer.blocks:
             positions = len(placed.replica.positions(layer.layer.positions))
             block = placed.block
-            parts[placed.array] += positions * tile_interval_ps(plan.chip.spec, block.rows, block.columns)
+            if placed.tile not in plan.shared_tiles:
+                parts[placed.array] += positions * tile_interval_ps(spec, block.rows, block.columns)
+                continue
+            for part, time in _shared_parts(plan, placed, mvm_phases(spec, block.rows, block.columns)):
+                parts[part] += positions * time
     for neuron in machine.neurons:
         parts[neuron.name] += neuron.gate.positions * neuron.service
     for server in machine.digital:
         parts[server.unit.name] += server.gate.positions * server.service
     return parts
+
+
+def _shared_parts(plan: Plan, placed: PlacedBlock, phases: MvmPhases) -> Iterator[tuple[str, int]]:
+    """What an MVM keeps of a shared tile, and for how long: array, load port, converters, output port."""
+    tile = plan.chip.spec.tile
+    converting = phases.convert_ps or (phases.integrate_ps if tile.mvm_latency is not None else 0)
+    yield placed.array, phases.integrate_ps + phases.handover_ps + (0 if tile.sample_and_hold else phases.convert_ps)
+    yield f"{placed.tile} load", phases.load_ps
+    yield f"{placed.tile} converters {placed.crossbar // tile.adc.crossbars_per_adc}", converting
+    own = placed.crossbar if tile.output_ports == "per-crossbar" else 0
+    yield f"{placed.tile} output {own}", phases.drain_ps

@@ -84,6 +84,15 @@ def limit_line(plan: Plan, found: Estimate) -> str:
     )
 
 
+def sharing_line(plan: Plan) -> str:
+    """Tiles before and after sharing."""
+    crossbars = plan.chip.spec.tile.crossbars
+    before = -(-len(plan.blocks) // crossbars)
+    shared = len(plan.shared_tiles)
+    one = "one block per tile" if crossbars == 1 else f"one block per array, {crossbars} to a tile"
+    return f"tiles: {before:,} with {one}, {plan.tiles_used:,} as mapped, {shared:,} of them with several blocks"
+
+
 def estimate_numbers(found: Estimate) -> dict[str, Any]:
     """What is estimated of one plan."""
     return {

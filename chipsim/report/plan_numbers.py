@@ -21,6 +21,7 @@ def plan_numbers(plan: Plan) -> dict[str, Any]:
         "strategy": plan.chip.spec.mapping.strategy,
         "tiles": len(plan.chip.tiles),
         "tiles_used": plan.tiles_used,
+        "tiles_before_sharing": -(-len(plan.blocks) // plan.chip.spec.tile.crossbars),
         "blocks": len(plan.blocks),
         "utilisation_cells": plan.utilisation_cells,
         "tile_mvms": plan.tile_mvms,

@@ -149,3 +149,14 @@ def test_map_compares_mappings_as_they_are_simulated(capsys):
     for text in ("limit by the estimate", "hop-bytes per input", "annealed", f"{annealed['hop_bytes_per_input']:,}"):
         assert text in shown
     assert "unknown mapping 'x'" in here(capsys, "map", "hermes64", "zoo:digits-cnn", "--compare", "x").one_message()
+
+
+def test_map_says_how_many_tiles_sharing_saves(capsys):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--mapping", "best-fit")
+    outcome = here(capsys, *words)
+    assert outcome.code == 1
+    assert "neuron_unit.partial_sums=gather" in outcome.one_message()
+    gathered = (*words, "--set", "neuron_unit.partial_sums=gather")
+    assert "tiles: 6 with one block per tile, 1 as mapped, 1 of them with several blocks" in here(capsys, *gathered).out
+    numbers = json.loads(here(capsys, *gathered, "--json").out)
+    assert (numbers["tiles_before_sharing"], numbers["tiles_used"], numbers["blocks"]) == (6, 1, 6)
