@@ -78,8 +78,12 @@ def array_rows(crossbar: Crossbar, known_faults: int) -> list[Row]:
 
 
 def tile_rows(tile: Tile) -> list[Row]:
-    """Programming and drift compensation."""
+    """Several arrays, programming and drift compensation."""
     rows: list[Row] = []
+    if tile.crossbars > 1:
+        shared, own = tile.adc.crossbars_per_adc, tile.output_ports == "per-crossbar"
+        text = f"{tile.crossbars}, one load port" + (", output ports of their own" if own else " and one output port")
+        rows.append(("arrays of a tile", text + (f", converters for {shared} of them" if shared > 1 else "")))
     programming, compensation = tile.programming, tile.compensation
     if programming is not None:
         text = (
@@ -95,9 +99,11 @@ def tile_rows(tile: Tile) -> list[Row]:
 
 
 def interconnect_rows(spec: InMemorySpec) -> list[Row]:
-    """A chain of partial sums, and the links of each level or those of their own."""
+    """A chain of partial sums, shared neuron units, and the links of each level or those of their own."""
     rows: list[Row] = []
     unit, grid = spec.neuron_unit, spec.grid
+    if unit.tiles_per_unit > 1:
+        rows.append(("neuron units", f"one for {unit.tiles_per_unit} tiles"))
     if unit.partial_sums == "chain":
         hop = f", {human(unit.hop_latency, 's')} a hop" if unit.hop_latency else ""
         rows.append(("partial sums", f"chain, from tile to tile{hop}"))

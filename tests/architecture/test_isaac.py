@@ -19,7 +19,12 @@ POSITIONS = 64
 
 @pytest.fixture(scope="module")
 def outcome():
-    """Two 1x1 convolutions of 128 channels over 8 x 8 positions, one IMA each."""
+    """Two 1x1 convolutions of 128 channels over 8 x 8 positions, one IMA of the same tile each."""
+    return simulate_chip(pair({}), 4, trace_inputs=1)
+
+
+def pair(replicas):
+    """The two of them on a chip of two tiles, perhaps with copies."""
     layers = [InputLayer("x", (), (128, 8, 8))]
     for name, before in (("a", "x"), ("b", "a")):
         matrix = Matrix(name, np.zeros((128, 128), np.float32), np.zeros(128, np.float32))
@@ -34,7 +39,7 @@ def outcome():
         sha256="",
     )
     spec = load_spec("isaac", ["grid.shape=[1,2]"])
-    return simulate_chip(place(network, build_chip(spec)), 4, trace_inputs=1)
+    return place(network, build_chip(spec), replicas)
 
 
 def spans(outcome, component, activity):
@@ -57,12 +62,21 @@ def test_results_follow_every_16_cycles(outcome):
     assert np.diff(drains)[1:].tolist() == [16 * CYCLE_PS] * (POSITIONS - 2)
 
 
+def test_the_imas_of_a_tile_keep_that_pace_side_by_side():
+    """12 copies of a layer on the 12 IMAs of each tile: 12 results every 16 cycles."""
+    outcome = simulate_chip(pair({"a": 12, "b": 12}), 12, trace_inputs=8)
+    assert outcome.tile_mvms["tile(0,0)[11]"] == outcome.tile_mvms["tile(0,1)[11]"] == 12 * 5
+    ends = sorted(s.end_ps for s in outcome.timeline.spans if s.activity == "neuron" and s.layer == "a")
+    half = len(ends) // 2
+    assert (ends[half + 120] - ends[half]) / 120 == pytest.approx(16 * CYCLE_PS / 12, rel=0.1)
+
+
 def test_the_chip_peaks_at_the_published_rate():
     spec = load_spec("isaac")
     chip = build_chip(spec)
-    assert len(chip.tiles) == 168 * 12
+    assert (len(chip.tiles), len(chip.arrays)) == (168, 168 * 12)
     assert peak_interval_ps(spec) == 16 * CYCLE_PS
-    tops = 2 * 128 * 128 * len(chip.tiles) / peak_interval_ps(spec)
+    tops = 2 * 128 * 128 * len(chip.arrays) / peak_interval_ps(spec)
     assert tops == pytest.approx(41.3, rel=1e-3)
 
 

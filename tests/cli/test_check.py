@@ -43,6 +43,7 @@ def rows(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
         ("tile.compensation.reads=16", "compensation", "global, 16 reads per tile"),
         (f"{WRITING}, write_heads: 32}}", "programming",
          "pulse 125 ns, verify 768 ns, at most 30 pulses a cell, 32 write heads"),
+        ("tile.crossbars=4", "arrays of a tile", "4, one load port and one output port"),
         (LEVELS, "link of level 1", "mesh 2 x 2, 400 MB/s, 2.5 ns a hop"),
         (LEVELS, "link of level 2", "ring 2 x 4, 1 GB/s, 2.5 ns a hop"),
     ],
@@ -63,8 +64,17 @@ def test_a_plain_chip_has_no_rows_about_nothing(rows) -> None:
 def test_published_chips_say_what_they_are(rows) -> None:
     isaac, hermes = rows("isaac"), rows("hermes64")
     assert isaac["crossbar"].startswith("128 x 128 weights of 8 slices in single cells (ideal; 16-bit weights")
+    assert isaac["arrays of a tile"] == "12, one load port, output ports of their own"
     assert isaac["DAC"] == "16 bits, bit-serial, 1 bit a plane, twos-complement, 16 planes"
     assert hermes["partial sums"].startswith("chain, from tile to tile")
+
+
+def test_what_is_shared_is_said(rows) -> None:
+    shared = "tile.crossbars=4", "tile.adc.crossbars_per_adc=2", "tile.output_ports=per-crossbar"
+    found = rows("hermes64", *shared, "neuron_unit.partial_sums=gather", "neuron_unit.tiles_per_unit=4")
+    assert found["arrays of a tile"] == "4, one load port, output ports of their own, converters for 2 of them"
+    assert found["neuron units"] == "one for 4 tiles"
+    assert "16 neuron unit" in found["components"]
 
 
 def test_a_map_of_faults_is_counted(rows, tmp_path: Path) -> None:
