@@ -55,7 +55,7 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
                 "rows": row.rows if row else None,
                 "columns": row.columns if row else None,
                 "matrices": len(plan.layers[layer.name].matrices) if matrix else None,
-                "tiles": len(plan.layers[layer.name].blocks) if matrix else None,
+                "tiles": len({placed.tile for placed in plan.layers[layer.name].blocks}) if matrix else None,
                 "replicas": plan.layers[layer.name].replicas if matrix else None,
                 "cells_used": plan.layers[layer.name].cells_used if matrix else None,
                 "macs_per_input": layer.macs,

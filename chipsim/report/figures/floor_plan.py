@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -34,7 +36,7 @@ def draw_floor_plan(result: Result) -> Figure | None:
     Figure or None
         None without tiles.
     """
-    tiles = list(result.tables.get("tiles", []))
+    tiles = _by_tile(result.tables.get("tiles", []))
     if not tiles:
         return None
     xs, ys = [tile["x"] for tile in tiles], [tile["y"] for tile in tiles]
@@ -59,6 +61,19 @@ def draw_floor_plan(result: Result) -> Figure | None:
     what = f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights"
     add_title(figure, what, result, int(9 * wide + 20), baseline=False)
     return figure
+
+
+def _by_tile(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each tile: its layers, and the mean busy share of those of its arrays that hold blocks."""
+    found: dict[str, dict[str, Any]] = {}
+    arrays: defaultdict[str, set[Any]] = defaultdict(set)
+    for row in rows:
+        tile = found.setdefault(row["tile"], {**row, "layer": "", "utilisation": 0.0})
+        if row["layer"] and row["layer"] not in tile["layer"].split():
+            tile["layer"] = f"{tile['layer']} {row['layer']}".strip()
+        tile["utilisation"] += row["utilisation"]
+        arrays[row["tile"]].add(row.get("crossbar"))
+    return [{**tile, "utilisation": tile["utilisation"] / len(arrays[name])} for name, tile in found.items()]
 
 
 def _scale(shares: Sequence[float]) -> Normalize:
