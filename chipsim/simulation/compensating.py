@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from chipsim.mapping.plan import Plan
@@ -20,7 +20,7 @@ _PREFIXES = ("reference ", "refit ")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceCost:
-    """What reference reads take, all tiles side by side.
+    """What reference reads take, all tiles side by side, the blocks of a tile one after another.
 
     Attributes
     ----------
@@ -63,7 +63,9 @@ def reference_cost(plan: Plan) -> ReferenceCost:
     most = max(busiest.values(), default=0)
     sums = duration_ps(most, spec.neuron_unit.rate) + to_ps(spec.neuron_unit.latency) if most else 0
     phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
-    return ReferenceCost(reads * phases.latency_ps, sums, {key: amount for key, amount in operations.items() if amount})
+    together = max(Counter(placed.tile for placed in plan.blocks).values(), default=1)
+    time = together * reads * phases.latency_ps
+    return ReferenceCost(time, sums, {key: amount for key, amount in operations.items() if amount})
 
 
 def compensation_joules(ledger: Ledger) -> float:
