@@ -7,7 +7,7 @@ from typing import Any
 
 from chipsim.execution.accuracy import ValuesOutcome
 from chipsim.mapping.plan import PlacedBlock, Plan
-from chipsim.network.layers import DigitalLayer, MatrixLayer
+from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.result import Records
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.outcome import Outcome
@@ -41,15 +41,15 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
     stages = {span.layer: span for span in reversed(chip.timeline.stages) if span.input == 0}
     found = []
     for layer in plan.network.layers.values():
-        if not isinstance(layer, MatrixLayer | DigitalLayer):
+        if not isinstance(layer, MatrixLayer | DigitalLayer | GateLayer):
             continue
         matrix = isinstance(layer, MatrixLayer)
         row, stage = rows.get(layer.name), stages.get(layer.name)
         found.append(
             {
                 "layer": layer.name,
-                "operator": "matrix" if isinstance(layer, MatrixLayer) else layer.operator,
-                "runs_on": "tiles" if matrix else plan.digital_units[layer.name],
+                "operator": _operator(layer),
+                "runs_on": "tiles" if matrix else {**plan.digital_units, **plan.gate_units}[layer.name],
                 "output_shape": "x".join(map(str, layer.output_shape)),
                 "positions": layer.positions,
                 "rows": row.rows if row else None,
@@ -58,9 +58,9 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
                 "tiles": len({placed.tile for placed in plan.layers[layer.name].blocks}) if matrix else None,
                 "replicas": plan.layers[layer.name].replicas if matrix else None,
                 "cells_used": plan.layers[layer.name].cells_used if matrix else None,
-                "macs_per_input": layer.macs,
+                "macs_per_input": 0 if isinstance(layer, GateLayer) else layer.macs,
                 "element_operations_per_input": 0 if isinstance(layer, MatrixLayer) else layer.element_operations,
-                "reason": "" if isinstance(layer, MatrixLayer) else layer.reason,
+                "reason": layer.reason if isinstance(layer, DigitalLayer) else "",
                 "first_input_start_s": from_ps(stage.start_ps) if stage else None,
                 "first_input_end_s": from_ps(stage.end_ps) if stage else None,
                 "energy_j": joules[layer.name],
@@ -69,6 +69,12 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
             }
         )
     return found
+
+
+def _operator(layer: MatrixLayer | DigitalLayer | GateLayer) -> str:
+    if isinstance(layer, GateLayer):
+        return f"{layer.rules.kind} {layer.part}"
+    return "matrix" if isinstance(layer, MatrixLayer) else layer.operator
 
 
 def _tiles(plan: Plan, chip: ChipOutcome) -> Records:
@@ -120,7 +126,7 @@ def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:
             layers[part.neuron_unit].append(name)
             for block in part.blocks:  # a chain of partial sums has a unit beside every tile
                 layers.setdefault(plan.chip.neuron_unit_of(block.tile), [name])
-    for name, unit in plan.digital_units.items():
+    for name, unit in (*plan.digital_units.items(), *plan.gate_units.items()):
         layers[unit].append(name)
     found = []
     for unit, busy in outcome.timeline.busy_ps.items():

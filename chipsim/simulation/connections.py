@@ -11,6 +11,7 @@ from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.gate import Credit, EdgeSink
+from chipsim.simulation.gate_layer import SharedChainUnit
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Branch, Flow
@@ -201,6 +202,8 @@ def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) ->
         if isinstance(neuron, ChainUnit):
             after = "" if neuron.after is None else neuron.after.name
             found.chain[neuron.name] = ChainFacts(after, neuron.service, hop_ps)
+        if isinstance(neuron, SharedChainUnit):
+            found.units[neuron.name] = neuron.name
         if isinstance(neuron, SharedNeuronServer):
             found.units[neuron.slice_name] = neuron.name
         for tile in neuron.tiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from random_recurrent import BOUNDED, CHAIN, LOOPS, laid, sequences
 from second_engine import SecondEngine
 from test_periodic import both
 from test_second_engine import compare, least_buffers
+from test_shared_tiles_engines import SHARING, together
+from test_shared_tiles_engines import compare as compare_shared
 from test_topologies_engines import GRIDS, on
 
+from chipsim.mapping.placement import gate_units
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
@@ -92,3 +96,20 @@ def test_the_least_buffers_are_those_of_a_recursive_execution_on_demand(net: Net
         delay = getattr(net.layers.get(edge.consumer), "delay", 0)
         if delay:
             assert capacity <= delay
+
+
+@settings(max_examples=120, suppress_health_check=SLOW)
+@given(
+    sequences(layers=3), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2), st.integers(1, 3),
+    st.booleans(),
+)  # fmt: skip
+def test_two_engines_agree_where_loops_share_tiles_and_neuron_units(
+    net, changes, sharing, tiles, copies, inputs, bounded
+):
+    plan = together(net, {**changes, **sharing, **(BOUNDED if bounded else {})}, tiles, copies)
+    assume(plan is not None)
+    plan = replace(plan, gate_units=gate_units(net, plan.layers))
+    with least_buffers() if bounded else nullcontext():
+        outcome = simulate_chip(plan, inputs)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), least=bounded).run()
+    compare_shared(plan, outcome, second, inputs)

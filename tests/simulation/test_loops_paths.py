@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,10 @@ from recurrent_layers import recurrent, steps
 from small_machines import NS, plan
 from test_critical_path import check
 from test_second_engine import least_buffers
+from test_shared_tiles_causes import traced
+from test_shared_tiles_engines import SHARING, together
 
+from chipsim.mapping.placement import gate_units
 from chipsim.simulation.critical_path import critical_path, steady_cycle
 from chipsim.simulation.traced_run import trace_run
 
@@ -72,3 +76,13 @@ def test_the_loop_sets_the_pace_of_a_stream():
     mvms = [segment for segment in cycle.segments if segment.activity == "mvm"]
     assert [segment.position for segment in mvms] == [*range(COUNT)]
     assert all(segment.ps == 100 * NS for segment in mvms)
+
+
+@RANDOM
+@given(sequences(layers=3), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2))
+def test_paths_fill_the_latency_where_loops_share_tiles_and_neuron_units(net, changes, sharing, tiles, inputs):
+    placed = together(net, {**changes, **sharing}, tiles, 1)
+    assume(placed is not None)
+    run = traced(replace(placed, gate_units=gate_units(net, placed.layers)), inputs)
+    if run is not None:
+        check(run)
