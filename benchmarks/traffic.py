@@ -2,8 +2,8 @@
 
 One link with many Poisson sources is a queue with random arrivals and constant service (M/D/1), whose mean wait is
 rho S / (2 (1 - rho)). A k x k mesh under uniform random traffic can deliver in full at most 4/k flits per cycle and
-site (k even): half of what the sites on one side of its middle send must pass the k links there. Takes about two
-minutes on a quiet machine.
+site (k even): half of what the sites on one side of its middle send must pass the k links there. Routers with bounded
+buffers deliver a share of that. Takes about five minutes on a quiet machine.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ ENDS = [f"tile({site})" for site in range(SOURCES)], f"tile({SOURCES + 1})"
 QUEUES = {0.3: 200_000, 0.5: 300_000, 0.8: 1_000_000}  # load: packets, so that 3 % are at least 3.8 standard errors
 SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25)  # of 4/k
 CYCLES = {4: 12_000, 8: 6_000}
+BUFFERS = (1, 2, 3, 4, 8, 16, 64, None)  # flits for each input port; None: unbounded
+OFFERED = 1.25  # times 4/k, to see what routers with bounded buffers deliver at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,24 @@ class MeshPoint:
     @property
     def in_full(self) -> bool:
         return self.delivered >= IN_FULL * self.load
+
+
+@dataclass(frozen=True, slots=True)
+class BufferPoint:
+    """A mesh that is offered more than it bears.
+
+    Attributes
+    ----------
+    flits : int or None
+        That each input port holds; None where there is always room.
+    share : float
+        Delivered, of 4/k.
+    """
+
+    side: int
+    flits: int | None
+    share: float
+    bisection_busy: float
 
 
 def queue_chip() -> Chip:
@@ -120,6 +140,12 @@ def bisection(side: int) -> list[str]:
     ]
 
 
+def measure_buffers(side: int, flits: int | None, cycles: int) -> BufferPoint:
+    chip = mesh_chip(side, *([] if flits is None else [f"router.buffer={flits} B"]))
+    point = measure_mesh(chip, OFFERED * 4 / side, cycles)
+    return BufferPoint(side, flits, point.delivered / (4 / side), point.bisection_busy)
+
+
 def measure_all() -> tuple[list[QueuePoint], list[MeshPoint]]:
     chip = queue_chip()
     queues = [measure_queue(chip, load, packets) for load, packets in QUEUES.items()]
@@ -149,13 +175,25 @@ def print_tables(queues: list[QueuePoint], meshes: list[MeshPoint]) -> None:
         print(f"greatest load delivered in full: {most:g}")
 
 
+def print_buffers(points: list[BufferPoint]) -> None:
+    print(f"\nbounded buffers, {OFFERED:g} x 4/k flits per cycle and site sent\n")
+    print("mesh    flits per input port   delivered, of 4/k   least busy bisection link")
+    for point in points:
+        flits = "unbounded" if point.flits is None else point.flits
+        print(f"{point.side} x {point.side} {flits!s:>22} {point.share:18.1%} {point.bisection_busy:22.1%}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print all points as JSON")
     as_json = parser.parse_args().json
-    found = measure_all()
+    found = (
+        *measure_all(),
+        [measure_buffers(side, flits, CYCLES[side] // 2) for side in CYCLES for flits in BUFFERS],
+    )
     if as_json:
-        named = zip(("queues", "meshes"), found, strict=True)
+        named = zip(("queues", "meshes", "buffers"), found, strict=True)
         print(json.dumps({name: [asdict(point) for point in points] for name, points in named}))
     else:
-        print_tables(*found)
+        print_tables(*found[:2])
+        print_buffers(found[2])

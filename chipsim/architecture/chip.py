@@ -14,7 +14,7 @@ import networkx as nx
 
 from chipsim.architecture.link_spec import LinkChanges
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.architecture.topology import Topology, build_topology, changes_of
+from chipsim.architecture.topology import Topology, build_topology, changes_of, channels_of
 
 Edge = tuple[str, str]
 
@@ -67,6 +67,14 @@ class Chip:
         sites = self.topology.route(self.site(source), self.site(target))
         routers = [router_name(self.topology, site) for site in sites]
         return list(zip([source, *routers], [*routers, target], strict=True))
+
+    def channels(self, source: str, target: str) -> list[int]:
+        """The virtual channel on each link of `path`; ports have one."""
+        found = channels_of(self.topology, self.topology.route(self.site(source), self.site(target)))
+        given = self.spec.router.virtual_channels
+        if given != "auto":
+            found = [min(channel, given - 1) for channel in found]
+        return [0, *found, 0]
 
     def position(self, component: str) -> tuple[float, float]:
         """(x, y) of a component on the floor plan."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from chipsim.architecture.later_fields import LaterFields
-from chipsim.architecture.quantities import Bandwidth, EnergyPerByte, PositiveTime, Power, Time
+from chipsim.architecture.quantities import Bandwidth, Capacity, EnergyPerByte, PositiveTime, Power, Time
 from chipsim.architecture.section import Section
 
 SiteNumber = Annotated[int, Field(ge=0, strict=True)]
@@ -66,7 +66,7 @@ class CustomLink(LinkChanges):
 class Router(LaterFields):
     """Switches packets between links."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"switching", "arbitration"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"switching", "arbitration", "buffer", "virtual_channels"})
 
     delay: PositiveTime = Field(1e-9, validate_default=False, description="From head in to head out.")
     switching: Literal["cut-through", "store-and-forward"] = Field(
@@ -76,5 +76,18 @@ class Router(LaterFields):
         "age",
         description="Which waiting packet a link takes next: the one that asked first, or that of the next input port.",
     )
+    buffer: Capacity | Literal["unbounded"] = Field(
+        "unbounded",
+        description="Bytes for each input port and virtual channel. A packet enters a link once there is room for all "
+        "of it at the router behind.",
+    )
+    virtual_channels: Annotated[int, Field(ge=1, le=16, strict=True)] | Literal["auto"] = Field(
+        "auto", description="Of each link, where buffers are bounded; `auto` has as many as the topology's routes need."
+    )
     energy_per_byte: EnergyPerByte = Field(0.0, description="Of each byte that it sends over a link.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
+
+    @property
+    def buffer_bytes(self) -> int | None:
+        """Whole bytes for each input port and virtual channel; None where there is always room."""
+        return None if self.buffer == "unbounded" else int(self.buffer)

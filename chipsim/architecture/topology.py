@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,7 +12,9 @@ from chipsim.architecture.topologies.layout import Site, Sites, both_ways
 from chipsim.architecture.topologies.registry import find_topology
 from chipsim.errors import SpecError
 
-__all__ = ["Mesh", "Site", "Topology", "UnequalLinks", "build_topology", "changes_of"]
+__all__ = [
+    "Mesh", "Site", "Topology", "UnequalLinks", "VirtualChannels", "build_topology", "changes_of", "channels_of",
+]  # fmt: skip
 
 
 class Topology(Protocol):
@@ -70,6 +73,27 @@ def changes_of(topology: Topology, source: Site, target: Site) -> LinkChanges:
     {}
     """
     return topology.link_changes(source, target) if isinstance(topology, UnequalLinks) else ALIKE
+
+
+@runtime_checkable
+class VirtualChannels(Protocol):
+    """What a topology has beside that whose routes could wait for each other in a circle on one channel."""
+
+    def channels(self, route: Sequence[Site]) -> list[int]:
+        """The virtual channel on each link of a route, from 0; the same wherever two routes of a source go together."""
+
+
+def channels_of(topology: Topology, route: Sequence[Site]) -> list[int]:
+    """The virtual channel on each link of a route; 0 where a topology says nothing.
+
+    Examples
+    --------
+    >>> channels_of(Mesh(1, 3), [0, 1, 2])
+    [0, 0]
+    """
+    if isinstance(topology, VirtualChannels):
+        return topology.channels(route)
+    return [0] * (len(route) - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from chipsim.device import get_device
 from chipsim.report.physics_rows import (
     adc_words,
     array_rows,
+    buffer_rows,
     crossbar_words,
     dac_words,
     interconnect_rows,
@@ -91,6 +92,7 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
         ("peak", f"{peak:.4g} TOPS"),
         ("link", f"{human(spec.link.bandwidth, 'B/s')}, {human(spec.link.latency, 's')} a hop"),
         *interconnect_rows(spec),
+        *buffer_rows(chip),
     ]
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chipsim.architecture.circles import all_routes, circle_words, find_circle
 from chipsim.report.metrics import percent
 from chipsim.units import human
 
 if TYPE_CHECKING:
+    from chipsim.architecture.chip import Chip
     from chipsim.architecture.spec import Adc, Crossbar, Dac, Faults, InMemorySpec, Tile, Wires
 
 Row = tuple[str, str]
@@ -98,6 +100,10 @@ def tile_rows(tile: Tile) -> list[Row]:
     return rows
 
 
+MOST_CHECKED_SITES = 256
+"""Of larger chips not all routes are looked at."""
+
+
 def interconnect_rows(spec: InMemorySpec) -> list[Row]:
     """A chain of partial sums, shared neuron units, and the links of each level or those of their own."""
     rows: list[Row] = []
@@ -113,6 +119,23 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
     if grid.unlike:
         rows.append(("links of their own", f"{len(grid.unlike)} of {len(grid.links)}"))
     return rows
+
+
+def buffer_rows(chip: Chip) -> list[Row]:
+    """Bounded buffers of routers: how many each port has, and whether packets could wait in a circle (T60 to T63)."""
+    router = chip.spec.router
+    if router.buffer_bytes is None:
+        return []
+    each = f"{human(router.buffer_bytes, 'B')} for each input port"
+    if chip.topology.sites > MOST_CHECKED_SITES:
+        return [("router buffers", f"{each} and virtual channel; a run checks whether packets could wait in a circle")]
+    follows = all_routes(chip)
+    channels = 1 + max((channel for pair in follows for _, channel in pair), default=0)
+    circle = find_circle(follows)
+    words = f"{each} and each of {channels} virtual channels" if channels > 1 else each
+    if circle:
+        return [("router buffers", words), ("packets could wait", f"for each other, over {circle_words(circle)}")]
+    return [("router buffers", f"{words}; no route can wait in a circle")]
 
 
 def _link(spec: InMemorySpec, given: dict[str, float]) -> str:

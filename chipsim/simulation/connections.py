@@ -12,6 +12,7 @@ from chipsim.simulation.digital import DigitalLayerServer
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.gate import Credit, EdgeSink
 from chipsim.simulation.gate_layer import SharedChainUnit
+from chipsim.simulation.link_queue import RoomyHop
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Branch, Flow
@@ -42,6 +43,8 @@ class Link:
         Gates at its end, and the consumer position that each of the flow's positions completes there.
     unit : str
         The neuron unit at its end that takes the packets value by value (T48); empty where there is none.
+    channel : int
+        Virtual channel (T62).
     """
 
     before: str
@@ -51,6 +54,7 @@ class Link:
     delay_ps: int
     sinks: list[tuple[int, Sequence[int]]]
     unit: str
+    channel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,8 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
         found.flows.append(flow)
         found.senders.append(senders.get(flow, flow.source))
         found.links.append({})
-        _note_links(found.links[-1], flow, flow.tree, "", number)
+        channels = {hop.branch: hop.channel for hop in flow.hops if isinstance(hop, RoomyHop)}
+        _note_links(found.links[-1], flow, flow.tree, "", number, channels)
     return found
 
 
@@ -231,12 +236,15 @@ def _note_credits(found: Connections, machine: Machine, inputs: int) -> None:
             ]
 
 
-def _note_links(links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int]) -> None:
+def _note_links(
+    links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int], channels: dict[Branch, int]
+) -> None:
     server = branch.link
     sinks = [(number[id(sink.gate)], sink.completes) for sink in branch.sinks if isinstance(sink, EdgeSink)]
     unit = next((sink.name for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
     links[server.name] = Link(
-        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, unit
-    )
+        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, unit,
+        channels.get(branch, 0),
+    )  # fmt: skip
     for child in branch.children:
-        _note_links(links, flow, child, server.name, number)
+        _note_links(links, flow, child, server.name, number, channels)

@@ -11,6 +11,7 @@ from chipsim.architecture.spec import InMemorySpec, InputBuffer
 from chipsim.mapping.partition import Ranges
 from chipsim.mapping.plan import WHOLE, Plan, Replica
 from chipsim.network.edges import Edge
+from chipsim.simulation.buffered import interconnect_for
 from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
@@ -148,7 +149,7 @@ class Machine:
     def empty(cls, plans: Sequence[Plan], windows: Sequence[int]) -> list[Machine]:
         """Machines without servers, one for each network on a chip."""
         clock, orders = Clock(), [TieOrder(plans, number) for number in range(len(plans))]
-        interconnect = Interconnect(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
+        interconnect = interconnect_for(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
         sharing, units = Sharing(plans, clock), dict[str, DigitalUnitServer]()
         return [
             cls(plan, window, clock, order, interconnect, sharing, units=units)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from chipsim.simulation.connections import Link
-from chipsim.simulation.terms import INPUT, LINK, Term, arrived, until
+from chipsim.simulation.terms import INPUT, LINK, SPACE, Term, arrived, until
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import Leg, TracedRun
 from chipsim.units import to_ps
 
 
 def transfer(run: TracedRun, span: Span) -> list[Term]:
-    """What a transfer starts after (T9, T9c)."""
-    before = run.before.get((span.component, span.start_ps))
-    return [head(run, span), *until(LINK, before)]
+    """What a transfer starts after (T9, T9c, T61)."""
+    here = span.component, span.start_ps
+    return [head(run, span), *until(LINK, run.before.get(here)), *until(SPACE, run.freed.get(here))]
 
 
 def head(run: TracedRun, span: Span) -> Term:

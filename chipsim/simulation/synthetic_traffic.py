@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.architecture.chip import Chip
+from chipsim.simulation.buffered import interconnect_for
 from chipsim.simulation.clock import Clock
-from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.timeline import Span
 from chipsim.streams import stream
@@ -81,7 +81,7 @@ def carry(
     """
     ordered = sorted(injections)
     ways = dict.fromkeys((source, target) for _, source, target in ordered)
-    net = Interconnect(chip, Clock(), input_key=1, position_key=len(ways) + 1)
+    net = interconnect_for(chip, Clock(), input_key=1, position_key=len(ways) + 1)
     sink = _Arrivals(len(ordered))
     flows: dict[tuple[str, str], Flow] = {
         (source, target): net.add_flow(source, "", packet_bytes, key, [(target, sink)])

@@ -12,6 +12,7 @@ from chipsim.architecture.chip import component_of
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.connections import HOST, Connections, Server, connections
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.freed import freed
 from chipsim.simulation.host import Stream
 from chipsim.simulation.shared_turns import SharedTurns, shared_turns
 from chipsim.simulation.timeline import Span
@@ -63,6 +64,8 @@ class TracedRun:
         The last value that a neuron unit takes from the unit before it (T48).
     shared : SharedTurns
         Who used what before on shared tiles.
+    freed : dict of (link, int) to Span
+        The transfer by whose end there was space behind a link for what it takes at a time (T60).
     """
 
     outcome: ChipOutcome
@@ -74,6 +77,7 @@ class TracedRun:
     before: dict[tuple[str, int], Span] = field(default_factory=dict)
     arrivals: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
     tails: dict[tuple[str, int, int], Arrival] = field(default_factory=dict)
+    freed: dict[tuple[str, int], Span] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -134,6 +138,7 @@ def trace_run(
         spans.sort(key=lambda span: span.start_ps)
         for earlier, later in pairwise(spans):
             run.before[component, later.start_ps] = earlier
+    run.freed = freed(run.feeds, run.transfers)
     _note_sending(run)
     _note_arrivals(run)
     return run

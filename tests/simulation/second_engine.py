@@ -106,6 +106,28 @@ class Queue:
 
 
 @dataclass
+class _Place:
+    """T60: what a packet takes up behind a link, until its last copy has left."""
+
+    edge: Any
+    channel: int
+    size: int
+    copies: int
+    until: int = 0
+
+
+@dataclass
+class _Waiting:
+    """T61: a packet that has asked for a link."""
+
+    age: tuple[int, Key]
+    channel: int
+    size: int
+    place: _Place | None
+    serve: Callable[[], None]
+
+
+@dataclass
 class Tile:
     """A block, which has the tile ``where`` to itself or shares it."""
 
@@ -193,6 +215,8 @@ class SecondEngine:
         self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
         self.units: dict[str, Queue] = defaultdict(Queue)
         self.shared, self.neuron_latency = SharedTiles(self), to_ps(self.spec.neuron_unit.latency)
+        self.used: dict[tuple[Any, int], int] = defaultdict(int)
+        self.most_used = 0
         self.released: list[int] = []
         self.done: list[int] = []
         self.sent: dict[str, int] = defaultdict(int)
@@ -575,20 +599,29 @@ class SecondEngine:
                     children.append(after)
             arrivals[path[-1]].append(function)
         first = self.plan.chip.path(start, ends[0][0])[0]
+        channels: dict[Any, int] = {}
+        for target, _ in ends:
+            channels.update(
+                zip(self.plan.chip.path(start, target), self.plan.chip.channels(start, target), strict=True)
+            )
         if tail is None:
-            return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start)
+            return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start, channels)
         heads = {edge: [_Stream(function) for function in found] for edge, found in arrivals.items()}
-        return self._ask_link(first, key, size, self.now, tail, tree, defaultdict(list, heads), start)
+        return self._ask_link(first, key, size, self.now, tail, tree, defaultdict(list, heads), start, channels)
 
     def _ask_link(
-        self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any, port: str
-    ) -> None:
+        self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any, port: str,
+        channels: dict[Any, int], place: _Place | None = None,
+    ) -> None:  # fmt: skip
         def serve() -> None:
             link, data = self.links[edge], self.plan.chip.graph.edges[edge]
+            behind = _Place(edge, channels[edge], size, len(tree[edge])) if tree[edge] else None
             start = max(self.now, link.free)
             end = max(start + math.ceil(Fraction(size * 10**12) / exact(data["bandwidth_bytes_per_s"])), tail)
             link.free, link.busy = end, link.busy + end - start
             link.packets, link.bytes = link.packets + 1, link.bytes + size
+            if self.bounded_rooms:
+                self._move(place, behind, end)
             latency = to_ps(data["latency_s"])
             for function in arrivals[edge]:
                 if isinstance(function, _Stream):
@@ -599,12 +632,65 @@ class SecondEngine:
                 delay = latency + to_ps(self.plan.chip.graph.edges[child]["delay_s"])
                 whole = self.spec.router.switching == "store-and-forward"  # T9b
                 onward = (end if whole else start) + delay
-                self._ask_link(child, key, size, onward, end + delay, tree, arrivals, edge[0])
+                self._ask_link(child, key, size, onward, end + delay, tree, arrivals, edge[0], channels, behind)
 
-        if self.spec.router.arbitration == "age":
+        if self.bounded_rooms:
+            behind_it = _Place(edge, channels[edge], size, 0) if tree[edge] else None
+            entry = _Waiting((head, key), channels[edge], size, behind_it, serve)
+            self._at(head, 1, key, lambda: self._wait_for_room(edge, port, entry))
+        elif self.spec.router.arbitration == "age":
             self._at(head, 1, key, serve)
         else:
             self._at(head, 1, key, lambda: self._wait_at_port(edge, port, serve))
+
+    @property
+    def bounded_rooms(self) -> bool:
+        return self.spec.router.buffer != "unbounded"
+
+    def _move(self, left: _Place | None, behind: _Place | None, end: int) -> None:
+        """T60: a packet takes up space behind a link, and gives back what it had once its last tail has left."""
+        if behind is not None:
+            self.used[behind.edge, behind.channel] += behind.size
+            self.most_used = max(self.most_used, self.used[behind.edge, behind.channel])
+        if left is None:
+            return
+        left.copies, left.until = left.copies - 1, max(left.until, end)
+
+        def free() -> None:
+            self.used[left.edge, left.channel] -= left.size
+            self._look_for_room(left.edge)
+
+        if not left.copies:
+            self._ends(left.until, free)
+
+    def _wait_for_room(self, edge: Any, port: str, entry: _Waiting) -> None:
+        port = port if self.spec.router.arbitration == "round-robin" else ""
+        self.links[edge].waiting.setdefault(port, []).append(entry)
+        self._look_for_room(edge)
+
+    def _look_for_room(self, edge: Any) -> None:
+        to_component = self.plan.chip.graph.nodes[edge[1]]["kind"] != "router"
+        self._at(max(self.now, self.links[edge].free), 3 if to_component else 2, (), lambda: self._take_with_room(edge))
+
+    def _take_with_room(self, edge: Any) -> None:
+        """T61: the next port in turn, and of its channels' first packets the one that has asked first."""
+        link = self.links[edge]
+        if link.free > self.now:
+            return
+        names = sorted(name for name, packets in link.waiting.items() if packets)
+        for name in [n for n in names if n > link.last_port] + [n for n in names if n <= link.last_port]:
+            seen: set[int] = set()
+            for entry in sorted(link.waiting[name], key=lambda entry: entry.age):
+                if entry.channel in seen:
+                    continue
+                seen.add(entry.channel)
+                used = self.used[edge, entry.channel]
+                if entry.place is None or used + entry.size <= int(self.spec.router.buffer):
+                    link.last_port = name
+                    link.waiting[name].remove(entry)
+                    entry.serve()
+                    self._look_for_room(edge)
+                    return
 
     def _wait_at_port(self, edge: Any, port: str, serve: Callable[[], None]) -> None:
         """T9c: a link that is free looks for a packet once all links and ports have been asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from chipsim.architecture.link_spec import LinkChanges
-from chipsim.architecture.topology import Site, Topology, changes_of
+from chipsim.architecture.topology import Site, Topology, changes_of, channels_of
 
 
 def check_topology(topology: Topology) -> None:
@@ -78,6 +78,7 @@ def _checked_links(topology: Topology) -> set[tuple[Site, Site]]:
 def _check_routes(topology: Topology, source: Site, ends: list[Site], links: set[tuple[Site, Site]]) -> None:
     """Routes exist, start and end where they should, walk links, and form a tree."""
     feeder: dict[Site, Site] = {}
+    channel_to: dict[Site, int] = {}
     for target in ends:
         route = topology.route(source, target)
         way = f"the route from {source} to {target}, {route},"
@@ -88,3 +89,8 @@ def _check_routes(topology: Topology, source: Site, ends: list[Site], links: set
             _require(topology, (a, b) in links, f"{way} uses {a} -> {b}, which is no link")
             tree = feeder.setdefault(b, a) == a
             _require(topology, tree, f"{way} reaches {b} from {a}, another route from {feeder[b]}: not a tree")
+        channels = channels_of(topology, route)
+        known = len(channels) == len(route) - 1 and all(channel >= 0 for channel in channels)
+        _require(topology, known, f"{way} has no channel from 0 on for each link: {channels}")
+        for b, channel in zip(route[1:], channels, strict=True):
+            _require(topology, channel_to.setdefault(b, channel) == channel, f"{way} reaches {b} on another channel")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from chipsim.architecture.link_spec import ALIKE, LinkChanges
@@ -34,6 +36,7 @@ class Custom(Sites):
     directed: bool = False
     unlike: tuple[tuple[Link, LinkChanges], ...] = ()
     _after: tuple[tuple[Site, ...], ...] = field(init=False, repr=False, compare=False)
+    _order: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _changes: dict[Link, LinkChanges] = field(init=False, repr=False, compare=False)
     _trees: dict[Site, array[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -41,6 +44,7 @@ class Custom(Sites):
         check_links(self.rows * self.columns, self.pairs, self.directed)
         after = successors(self.rows * self.columns, self.links())
         object.__setattr__(self, "_after", tuple(map(tuple, after)))
+        object.__setattr__(self, "_order", tuple(_breadth_first(self._after)))
         changes = dict(self.unlike)
         if not self.directed:
             changes |= {(b, a): change for (a, b), change in self.unlike}
@@ -81,6 +85,24 @@ class Custom(Sites):
             path.append(tree[path[-1]])
         return path[::-1]
 
+    def channels(self, route: Sequence[Site]) -> list[int]:
+        """How often a route has turned upwards again after going down, seen from site 0.
+
+        Sites are ordered breadth first from site 0. Links that go back in this order lead up, the others down. Routes
+        that only go up, then down, cannot wait for each other in a circle; each further turn up takes another channel.
+
+        Examples
+        --------
+        >>> Custom(1, 4, ((0, 1), (1, 2), (2, 3), (3, 0)), directed=True).channels([2, 3, 0, 1])
+        [0, 1, 1]
+        """
+        found, was_down = [0], False
+        for a, b in pairwise(route):
+            down = self._order[b] > self._order[a]
+            found.append(found[-1] + (was_down and not down))
+            was_down = down
+        return found[1:]
+
     def placement_order(self) -> list[Site]:
         """Depth first from site 0, lower numbers first."""
         order: dict[Site, None] = {}
@@ -91,3 +113,14 @@ class Custom(Sites):
                 order[site] = None
                 waiting.extend(reversed(self._after[site]))
         return list(order)
+
+
+def _breadth_first(after: Sequence[Sequence[Site]]) -> list[int]:
+    """The place of each site in the order of a breadth-first search from site 0."""
+    order = {0: 0}
+    for site in (reached := [0]):
+        for following in after[site]:
+            if following not in order:
+                order[following] = len(order)
+                reached.append(following)
+    return [order[site] for site in range(len(after))]

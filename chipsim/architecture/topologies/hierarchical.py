@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from chipsim.architecture.link_spec import ALIKE, LinkChanges
 from chipsim.architecture.topologies.layout import Point, Site, centre, free_place, spread_evenly
-from chipsim.architecture.topology import Topology, build_topology, changes_of
+from chipsim.architecture.topology import Topology, build_topology, changes_of, channels_of
 
 if TYPE_CHECKING:
     from chipsim.architecture.spec import Grid
@@ -106,6 +107,33 @@ class Hierarchical:
         up = [] if a is None else [self._router(one, router) for router in self.inner.route(a, gateway)[:-1]]
         down = [] if b is None else [self._router(other, router) for router in self.inner.route(gateway, b)[1:]]
         return [*up, *(self._outside(router) for router in self.outer.route(one, other)), *down]
+
+    def channels(self, route: Sequence[Site]) -> list[int]:
+        """Between clusters as ``outer`` says; in a cluster twice what ``inner`` says, and one more on the way down.
+
+        Examples
+        --------
+        >>> from chipsim.architecture.topology import Mesh
+        >>> Hierarchical(Mesh(1, 3), Mesh(1, 2)).channels([2, 1, 0, 3, 4])
+        [0, 0, 0, 1]
+        """
+        places = [self._inside(router) for router in route]
+        (one, a), (other, b) = places[0], places[-1]
+        if one == other and a is not None and b is not None:
+            return [2 * channel for channel in self._inner_channels(places)]
+        first = next((index for index, (cluster, _) in enumerate(places) if cluster != one), len(places))
+        last = next((index for index, (cluster, _) in enumerate(reversed(places)) if cluster != other), len(places))
+        up, down = places[:first], places[len(places) - last :]
+        across = [cluster for cluster, _ in places[max(first - 1, 0) : len(places) - last + 1]]
+        return [
+            *(2 * channel for channel in self._inner_channels(up)),
+            *channels_of(self.outer, across),
+            *(2 * channel + 1 for channel in self._inner_channels(down)),
+        ]
+
+    def _inner_channels(self, places: Sequence[tuple[Site, Site | None]]) -> list[int]:
+        routers = [within for _, within in places if within is not None]
+        return channels_of(self.inner, routers) if routers else []
 
     def placement_order(self) -> list[Site]:
         """Cluster after cluster, each in its own order."""

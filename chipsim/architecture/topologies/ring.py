@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chipsim.architecture.topologies.layout import Point, Site, both_ways, spread_evenly
-from chipsim.architecture.topologies.torus import ring_route
+from chipsim.architecture.topologies.torus import ring_channels, ring_route
 
 if TYPE_CHECKING:
     from chipsim.architecture.spec import Grid
@@ -70,6 +71,10 @@ class Ring:
         [5, 0, 1, 2]
         """
         return ring_route(self.sites, source, target)
+
+    def channels(self, route: Sequence[Site]) -> list[int]:
+        """1 from the link between the last and the first site on, 0 before it."""
+        return ring_channels(route)
 
     def placement_order(self) -> list[Site]:
         """Once round."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from chipsim.architecture.topologies.layout import Site, Sites, both_ways
@@ -43,6 +45,32 @@ class Torus(Sites):
         target_row, target_column = divmod(target, self.columns)
         along = [row * self.columns + c for c in ring_route(self.columns, column, target_column)]
         return along + [r * self.columns + target_column for r in ring_route(self.rows, row, target_row)[1:]]
+
+    def channels(self, route: Sequence[Site]) -> list[int]:
+        """1 from the link on that closes a row or column, 0 before it.
+
+        Examples
+        --------
+        >>> Torus(4, 4).channels([1, 0, 3, 15])
+        [0, 1, 1]
+        >>> Torus(4, 4).channels([1, 0, 3, 7])
+        [0, 1, 0]
+        """
+        columns, rows = zip(*((site % self.columns, site // self.columns) for site in route), strict=True)
+        along = next((index for index, row in enumerate(rows) if row != rows[0]), len(rows)) - 1
+        return ring_channels(columns[: along + 1]) + ring_channels(rows[along:])
+
+
+def ring_channels(route: Sequence[int]) -> list[int]:
+    """1 from the link on that joins the last and the first of a ring, 0 before it.
+
+    Examples
+    --------
+    >>> ring_channels([4, 5, 0, 1]), ring_channels([1, 0, 5])
+    ([0, 1, 1], [0, 1])
+    """
+    crossed = [abs(b - a) > 1 for a, b in pairwise(route)]
+    return [int(any(crossed[: index + 1])) for index in range(len(crossed))]
 
 
 def ring_route(size: int, source: int, target: int) -> list[int]:
