@@ -154,14 +154,13 @@ def _skip_views(layers: Layers) -> Layers:
     changed: Layers = {}
     for layer in layers.values():
         source = changed.get(layer.inputs[0]) if len(layer.inputs) == 1 else None
-        if isinstance(source, ViewLayer):
+        if isinstance(source, ViewLayer) and source.picks is None:
+            behind = changed[source.inputs[0]]
             if isinstance(layer, ViewLayer):
-                if source.picks is None and (
-                    layer.picks is None or source.positions == changed[source.inputs[0]].positions
-                ):
+                if layer.picks is None or source.positions == behind.positions:
                     layer = replace(layer, inputs=source.inputs)
             elif isinstance(layer, MatrixLayer) and layer.positions == 1 and len(source.output_shape) == 1:
-                layer = _on_map(layer, changed[source.inputs[0]])
+                layer = _on_map(layer, behind)
         changed[layer.name] = layer
     return changed
 

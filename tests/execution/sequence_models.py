@@ -65,11 +65,11 @@ def bench_of(network: Network, x: Values, *overrides: str) -> Bench:
     return Bench(plan, split, calibrate(plan, split.calibration))
 
 
-def assert_equals_onnxruntime(content: bytes, examples: int = 3, seed: int = 0) -> Network:
+def assert_equals_onnxruntime(content: bytes, examples: int = 3, seed: int = 0, *overrides: str) -> Network:
     """All outputs of the network on tiles, with ideal cells and no converters, are those of onnxruntime."""
     network = network_of(content)
     x = np.random.default_rng(seed).standard_normal((examples, *network.input_shape), np.float32)
-    bench = bench_of(network, x)
+    bench = bench_of(network, x, *overrides)
     found = bench.program(IDEAL).run(x, network.outputs)
     for name, reference in zip(network.outputs, run_reference(network, x), strict=True):
         assert found[name].shape == reference.shape, name
