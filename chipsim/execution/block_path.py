@@ -37,7 +37,7 @@ Values = NDArray[np.float32]
 
 def slots_of(layer: MatrixLayer) -> int:
     """Vectors per BLAS call: many for feature maps, few where a layer has few positions, or one step at a time."""
-    if layer.in_loop:
+    if layer.steps > 1:
         return 16
     return 256 if layer.positions >= 64 else 64 if layer.positions >= 16 else 16
 

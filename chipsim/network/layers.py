@@ -153,8 +153,8 @@ class MatrixLayer(Layer):
     delay : int
         With d > 0, position p reads position p - d of the layer that feeds it, in the order in which it walks; the
         first d read a constant that is held where the layer is computed.
-    in_loop : bool
-        Its values are known step by step only, since they depend on its own.
+    steps : int
+        Of a loop: its positions are computed in so many steps, each of which depends on the one before.
     """
 
     input_shape: Shape
@@ -162,7 +162,7 @@ class MatrixLayer(Layer):
     matrices: tuple[Matrix, ...]
     activations: tuple[Activation, ...] = ()
     delay: int = field(default=0, kw_only=True)
-    in_loop: bool = field(default=False, kw_only=True)
+    steps: int = field(default=1, kw_only=True)
 
     @property
     def macs(self) -> int:
@@ -242,6 +242,11 @@ class GateLayer(Layer):
     part: Literal["state", "reset", "cell"] = "state"
     state: str = ""
     element_operations: int = 0
+
+    @property
+    def operator(self) -> str:
+        """What is computed, for people."""
+        return f"{self.rules.kind} {'gates' if self.part == 'state' else self.part}"
 
 
 @dataclass(frozen=True, slots=True)

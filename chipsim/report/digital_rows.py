@@ -1,29 +1,32 @@
-"""`digital_table`: what a plan leaves to digital units, and the share of products on tiles."""
+"""`digital_table`: what a plan leaves to digital and neuron units, and the share of products on tiles."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from chipsim.report.grid import add_column, new_table
 
 if TYPE_CHECKING:
     from chipsim.mapping.plan import Plan
-    from chipsim.network.layers import DigitalLayer
+    from chipsim.network.layers import DigitalLayer, GateLayer
 
 
 def digital_table(plan: Plan) -> Group:
-    """One row per digital layer, the share of multiply-accumulates on tiles, and what the reader noted.
+    """One row per layer of gates and per digital layer, the share of products on tiles, and what the reader noted.
 
     Parameters
     ----------
     plan : Plan
     """
     network = plan.network
-    layers: list[DigitalLayer] = [network.layers[name] for name in plan.digital_units]  # type: ignore[misc]
     parts: list[RenderableType] = []
+    if plan.gate_units:
+        parts.append(_gate_table(plan))
+    layers: list[DigitalLayer] = [network.layers[name] for name in plan.digital_units]  # type: ignore[misc]
     if layers:
         table = new_table("on digital units")
         for name in ("layer", "operator"):
@@ -40,6 +43,19 @@ def digital_table(plan: Plan) -> Group:
         parts.append(table)
     parts.append(Text(share_in_words(network.macs, network.macs_on_tiles)))
     return Group(*parts, *map(Text, network.notes))
+
+
+def _gate_table(plan: Plan) -> Table:
+    """Gates of recurrent operators, and the neuron units that compute them."""
+    table = new_table("in neuron units")
+    add_column(table, "layer")
+    add_column(table, "operator")
+    add_column(table, "operations", right=True)
+    add_column(table, "unit")
+    for name, unit in plan.gate_units.items():
+        layer: GateLayer = plan.network.layers[name]  # type: ignore[assignment]
+        table.add_row(*map(Text, (name, layer.operator, f"{layer.element_operations:,}", unit)))
+    return table
 
 
 def share_in_words(macs: int, on_tiles: int) -> str:

@@ -164,7 +164,7 @@ def _chain(
         stored = Matrix(own, np.ascontiguousarray(values), np.ascontiguousarray(offsets))
         return MatrixLayer(
             own, (source,), sizes.shape(stored.columns), (stored.rows, 1, sizes.positions), Window(), (stored,),
-            delay=delay, in_loop=part != "input", channels_last=True, reverse=reverse,
+            delay=delay, steps=1 if part == "input" else sizes.steps, channels_last=True, reverse=reverse,
         )  # fmt: skip
 
     def gates(part: str, inputs: tuple[str, ...], operations: int) -> GateLayer:
