@@ -72,8 +72,6 @@ def _layers(plan: Plan, chip: ChipOutcome, values: ValuesOutcome | None) -> Reco
 
 
 def _operator(layer: MatrixLayer | DigitalLayer | GateLayer) -> str:
-    if isinstance(layer, GateLayer):
-        return f"{layer.rules.kind} {layer.part}"
     return "matrix" if isinstance(layer, MatrixLayer) else layer.operator
 
 

@@ -66,7 +66,7 @@ def test_values_and_times_agree_on_every_product(folder: Path) -> None:
     macs = STEPS * (2 * 4 * HIDDEN * (WIDTH + HIDDEN) + gru) + 4 * HIDDEN
     assert sum(row["macs_per_input"] for row in layers.values()) == macs
     assert result.data["chip"]["tile_mvms"] == 7 * STEPS + 1
-    assert layers["lstm/forward"]["operator"] == "LSTM gates"
+    assert layers["lstm/forward"]["operator"] == "LSTM state"
     assert layers["gru/reset"]["operator"] == "GRU reset"
     assert layers["gru"]["runs_on"] == layers["gru/reset"]["runs_on"]
     assert layers["gru"]["runs_on"].startswith("neuron")

@@ -246,7 +246,7 @@ class GateLayer(Layer):
     @property
     def operator(self) -> str:
         """What is computed, for people."""
-        return f"{self.rules.kind} {'gates' if self.part == 'state' else self.part}"
+        return f"{self.rules.kind} {self.part}"
 
 
 @dataclass(frozen=True, slots=True)
