@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from chipsim.architecture.chip import Chip, Edge
+from chipsim.errors import SpecError
 from chipsim.simulation.arbitration import RoundRobin
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.origin import Origin, State
@@ -133,6 +134,11 @@ class Interconnect:
     def _link(self, edge: Edge) -> LinkServer:
         link = self.links.get(edge)
         if link is None:
+            if edge not in self.chip.graph.edges:
+                raise SpecError(
+                    f"topology {self.chip.spec.grid.topology} has a route over {'->'.join(edge)}, which is none of its "
+                    f"links; check_topology of chipsim.architecture.topologies.conformance says where it goes wrong"
+                )
             data = self.chip.graph.edges[edge]
             link = LinkServer(edge, data["bandwidth_bytes_per_s"], to_ps(data["latency_s"]), to_ps(data["delay_s"]))
             self.links[edge] = link

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_machines import NS, chip
+from small_machines import NS, chip, dense, plan
+from small_machines import source as input_layer
 
+from chipsim.architecture.topology import Mesh
+from chipsim.errors import SpecError
 from chipsim.simulation.clock import Clock
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.interconnect import Interconnect
 
 MESH = {"grid.shape": "[4, 4]"}
@@ -155,3 +160,17 @@ def test_events_never_lie_in_the_past() -> None:
     clock.run_all()
     assert seen == [(5, "completion"), (5, "tie"), (5, "request")]
     assert clock.events == 4
+
+
+class Leaping(Mesh):
+    """Its routes leave out what is between the ends."""
+
+    def route(self, source: int, target: int) -> list[int]:
+        return [source, target] if source != target else [source]
+
+
+def test_a_route_over_a_link_that_does_not_exist_is_named():
+    built = plan([input_layer(4), dense("a", "x", 4, 4), dense("b", "a", 4, 4), dense("c", "b", 4, 4)])
+    leaping = replace(built, chip=replace(built.chip, topology=Leaping(1, 4)))
+    with pytest.raises(SpecError, match=r"topology mesh has a route over router\(0,2\)->router\(0,0\), which is none"):
+        simulate_chip(leaping, 1)
