@@ -16,6 +16,7 @@ from chipsim.architecture.grid_spec import Grid
 from chipsim.architecture.later_fields import LaterFields
 from chipsim.architecture.link_spec import Link, LinkChanges, Router
 from chipsim.architecture.mapping_spec import Mapping
+from chipsim.architecture.memory_spec import GlobalMemory
 from chipsim.architecture.quantities import (
     Energy,
     EnergyPerOperation,
@@ -45,6 +46,7 @@ __all__ = [
     "Dram",
     "Encoding",
     "Faults",
+    "GlobalMemory",
     "Grid",
     "Host",
     "InMemorySpec",
@@ -135,7 +137,7 @@ class Widths(Section):
 class InMemorySpec(Machine, LaterFields):
     """A chip of crossbar tiles, neuron units, digital units and an interconnect."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"mapping"})
+    later_fields: ClassVar[frozenset[str]] = frozenset({"global_memory", "mapping"})
 
     kind: Literal["in-memory"] = Field(description="What the file describes.")
     grid: Grid
@@ -147,6 +149,19 @@ class InMemorySpec(Machine, LaterFields):
     router: Router = Router()
     widths: Widths = Widths()
     mapping: Mapping = Mapping()
+    global_memory: GlobalMemory | None = Field(None, description="A farther memory, for what buffers spill.")
+
+    @model_validator(mode="after")
+    def _spilling_has_somewhere_to_go(self) -> InMemorySpec:
+        if self.tile.buffer.spill == "none":
+            return self
+        if self.global_memory is None:
+            raise ValueError("tile.buffer.spill: global_memory needs a section global_memory with its bandwidth")
+        if self.tile.buffer.capacity == "unbounded":
+            raise ValueError("tile.buffer.spill: an unbounded buffer spills nothing; give tile.buffer.capacity bytes")
+        if self.neuron_unit.partial_sums == "chain":
+            raise ValueError("tile.buffer.spill: global_memory cannot be used with neuron_unit.partial_sums: chain")
+        return self
 
 
 Spec = Annotated[InMemorySpec | VonNeumannSpec, Field(discriminator="kind")]

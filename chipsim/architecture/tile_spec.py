@@ -13,10 +13,9 @@ from chipsim.architecture.crossbar_spec import Crossbar
 from chipsim.architecture.later_fields import LaterFields
 from chipsim.architecture.programming_spec import Programming
 from chipsim.architecture.quantities import Bandwidth, Capacity, Energy, EnergyPerByte, PositiveTime, Power
-from chipsim.architecture.section import Section
 
 
-class InputBuffer(Section):
+class InputBuffer(LaterFields):
     """Memory that holds what has arrived and is still needed."""
 
     capacity: Capacity | Literal["unbounded"] = Field(
@@ -28,6 +27,11 @@ class InputBuffer(Section):
 class LineBuffer(InputBuffer):
     """Memory of a tile, from which the input registers are loaded."""
 
+    later_fields: ClassVar[frozenset[str]] = frozenset({"spill"})
+
+    spill: Literal["none", "global_memory"] = Field(
+        "none", description="Where positions go that do not fit; with `none` too small a buffer is refused."
+    )
     bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of its one port.")
 
 

@@ -80,12 +80,14 @@ def array_rows(crossbar: Crossbar, known_faults: int) -> list[Row]:
 
 
 def tile_rows(tile: Tile) -> list[Row]:
-    """Several arrays, programming and drift compensation."""
+    """Several arrays, a buffer that spills, programming and drift compensation."""
     rows: list[Row] = []
     if tile.crossbars > 1:
         shared, own = tile.adc.crossbars_per_adc, tile.output_ports == "per-crossbar"
         text = f"{tile.crossbars}, one load port" + (", output ports of their own" if own else " and one output port")
         rows.append(("arrays of a tile", text + (f", converters for {shared} of them" if shared > 1 else "")))
+    if tile.buffer.spill != "none":
+        rows.append(("line buffer", f"{tile.buffer.capacity:,.0f} B for each edge; the rest goes to the global memory"))
     programming, compensation = tile.programming, tile.compensation
     if programming is not None:
         text = (
@@ -105,7 +107,7 @@ MOST_CHECKED_SITES = 256
 
 
 def interconnect_rows(spec: InMemorySpec) -> list[Row]:
-    """A chain of partial sums, shared neuron units, and the links of each level or those of their own."""
+    """Chains of partial sums, shared neuron units, a global memory, and links of each level or of their own."""
     rows: list[Row] = []
     unit, grid = spec.neuron_unit, spec.grid
     if unit.tiles_per_unit > 1:
@@ -113,6 +115,10 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
     if unit.partial_sums == "chain":
         hop = f", {human(unit.hop_latency, 's')} a hop" if unit.hop_latency else ""
         rows.append(("partial sums", f"chain, from tile to tile{hop}"))
+    if spec.global_memory is not None:
+        memory = spec.global_memory
+        words = f"{human(memory.bandwidth, 'B/s')}, {human(memory.latency, 's')} an access"
+        rows.append(("global memory", words))
     for number, level in enumerate(grid.levels, 1):
         rows.append((f"link of level {number}", f"{level.topology} {' x '.join(map(str, level.shape))}, "
                      f"{_link(spec, level.link.given)}{_unlike(len(level.unlike))}"))  # fmt: skip

@@ -12,6 +12,8 @@ from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.packets import Flow
+from chipsim.simulation.shared_block import SharedBlock
+from chipsim.simulation.spilling import GLOBAL_MEMORY
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.units import PS_PER_S
 
@@ -39,6 +41,7 @@ def count_work(ledger: Ledger, machine: Machine) -> None:
     _count_neurons(ledger, spec, machine)
     _count_digital(ledger, plan, machine)
     _count_traffic(ledger, plan, machine.flows)
+    _count_spilling(ledger, spec, machine)
 
 
 def count_static(ledger: Ledger, machines: Sequence[Machine], makespan_ps: int) -> None:
@@ -170,6 +173,19 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
                     ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, flow.layer, amount)
 
 
+def _count_spilling(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:
+    """Bytes to the farther memory and back."""
+    memory = spec.global_memory
+    if memory is None:
+        return
+    write, read = (_per_byte(name, memory, memory.energy_per_byte, "global_memory") for name in ("write", "read"))
+    for sink in machine.far_sinks:
+        ledger.add(GLOBAL_MEMORY, "global memory", write, sink.layer, sink.written)
+    for tile in machine.tiles:
+        if isinstance(tile, SharedBlock):
+            ledger.add(GLOBAL_MEMORY, "global memory", read, tile.layer, tile.fetched)
+
+
 def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]]:
     """(component, kind, watts, source) of every component that draws power."""
     spec, chip = machines[0].spec, machines[0].plan.chip
@@ -191,6 +207,9 @@ def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]
         switch = router_name(chip.topology, site)
         if switch in used or not gated:
             yield switch, "router", spec.router.static_power, _static_source(spec.router)
+    memory = spec.global_memory
+    if memory is not None and (any(machine.spills for machine in machines) or not gated):
+        yield GLOBAL_MEMORY, "global memory", memory.static_power, _static_source(memory)
     for unit in chip.digital_units:
         if unit in machines[0].units or not gated:
             yield unit, "digital unit", spec.digital_unit.static_power, _static_source(spec.digital_unit)

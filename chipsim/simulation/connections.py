@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chipsim.errors import MappingError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.digital import DigitalLayerServer
@@ -159,8 +160,18 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
         That are asked about.
     counts : mapping of tile to ConversionCounts, optional
         As for `chipsim.simulation.engine.simulate_chip`.
+
+    Raises
+    ------
+    MappingError
+        If a buffer spills, which causes of waiting do not cover.
     """
     machine = build_machine(plan, 1, counts=counts)
+    if machine.spills:
+        raise MappingError(
+            f"the buffer of {next(iter(machine.spills))} spills to the global memory, whose waits are not explained: "
+            f"raise tile.buffer.capacity or make it unbounded"
+        )
     found, number = Connections(plan), {id(gate): index for index, gate in enumerate(machine.gates)}
     found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}

@@ -13,6 +13,7 @@ from chipsim.simulation.durations import bytes_of
 from chipsim.simulation.gate import Arrivals, Credit
 from chipsim.simulation.gate_layer import GateLayerServer
 from chipsim.simulation.machine import BufferUse, Machine, Target
+from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.tile import TileServer
 
 
@@ -46,17 +47,24 @@ def _watch_buffer(
     channels = sum(high - low for low, high in machine.channels_read(edge, target, None))
     each = bytes_of(channels, machine.spec.widths.activation_bits)
     capacity = int(buffer.capacity // each)
+    if capacity < needed and isinstance(server, SharedBlock) and server.far is not None:
+        capacity = server.far.spill.positions
     if capacity < needed:
         raise CapacityError(
             f"buffer of {target.component} for the edge {edge.producer} -> {edge.consumer} has "
             f"{buffer.capacity:g} bytes ({capacity} positions of {each} bytes), needs {needed * each} bytes "
-            f"({needed} positions); raise {_section(server)}.buffer.capacity or make it unbounded"
+            f"({needed} positions); raise {_section(server)}.buffer.capacity or make it unbounded{_spilling(server)}"
         )
     own = target.replica.positions(len(edge.oldest))
     credit = Credit(capacity, edge.oldest[own.start :: own.step].tolist(), producer_positions, server.releases)
     for source in machine.sources[edge.producer]:
         source.outlet.credits.append(credit)
         server.on_release.append(source.wake)
+
+
+def _spilling(server: TileServer | DigitalLayerServer) -> str:
+    """What else could be done."""
+    return ", or let it spill (tile.buffer.spill)" if isinstance(server, TileServer) else ""
 
 
 def _section(server: TileServer | DigitalLayerServer) -> str:

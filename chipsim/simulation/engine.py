@@ -27,6 +27,7 @@ from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.periodic import PeriodicRegime
+from chipsim.simulation.spilling import GLOBAL_MEMORY
 from chipsim.simulation.stages import STAGE_INPUTS, StageNotes
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.timeline import Timeline
@@ -250,6 +251,8 @@ def _busy(machine: Machine) -> dict[str, int]:
     for layer in machine.digital:
         if isinstance(layer, GateLayerServer):
             busy[layer.unit.name] += layer.busy
+    if machine.memory is not None and machine.spills:
+        busy[GLOBAL_MEMORY] = machine.memory.busy
     return (
         dict(busy)
         | {unit.name: unit.busy for unit in machine.units.values()}

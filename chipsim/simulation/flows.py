@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from chipsim.mapping.partition import Ranges
 from chipsim.network.edges import Edge
 from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.far_sink import FarSink
 from chipsim.simulation.gate import EdgeSink
 from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet, close_together
+from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.unread import wait_for_unread
 
 Classes = tuple[Taps, ...]
@@ -126,10 +128,24 @@ def _flow(
         channels = sum(high - low for low, high in ranges)
         size = bytes_of(channels, widths.activation_bits) + widths.packet_header_bytes
         key = machine.order.key(source.layer, block, source.component)
-        ends = [(target.component, sinks[index, number]) for index, number, target in targets]
+        values = bytes_of(channels, widths.activation_bits)
+        ends = [
+            (target.component, _spilled(machine, target, sinks[index, number], values))
+            for index, number, target in targets
+        ]
         flow = machine.interconnect.add_flow(source.component, source.layer, size, key, ends)
         known[identity] = flow
     return flow
+
+
+def _spilled(machine: Machine, target: Target, sink: EdgeSink, size: int) -> EdgeSink:
+    """The way on to the memory that a target's buffer spills to (rule T75); the sink itself where it does not."""
+    server = target.server
+    if not isinstance(server, SharedBlock) or server.far is None:
+        return sink
+    far = FarSink(sink, server.layer, server.far, size)
+    machine.far_sinks.append(far)
+    return far
 
 
 def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDArray[np.int64]]]:

@@ -15,6 +15,7 @@ from chipsim.simulation.buffered import interconnect_for
 from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
+from chipsim.simulation.far_sink import FarSink
 from chipsim.simulation.gate import Arrivals, Gate
 from chipsim.simulation.host import HostSource
 from chipsim.simulation.interconnect import Interconnect
@@ -22,6 +23,7 @@ from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.sharing import Sharing
+from chipsim.simulation.spilling import FarMemory, Spill
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import ConversionCounts
 
@@ -121,6 +123,12 @@ class Machine:
         An input is done when it has passed all of them.
     unread : list of (Gate, Source)
         Those of them that a unit ends at whose positions nobody reads (rule T93).
+    memory : FarMemory or None
+        That buffers spill to.
+    spills : dict of str to Spill
+        Of blocks whose buffers do, by their names.
+    far_sinks : list of FarSink
+        Where what they spill arrives.
     counts : mapping of tile to ConversionCounts
         What conversions took, where it depends on values and these are known.
     """
@@ -131,6 +139,9 @@ class Machine:
     order: TieOrder
     interconnect: Interconnect
     sharing: Sharing
+    memory: FarMemory | None = None
+    spills: dict[str, Spill] = field(default_factory=dict)
+    far_sinks: list[FarSink] = field(default_factory=list)
     tiles: list[TileServer] = field(default_factory=list)
     neurons: list[NeuronServer | ChainUnit] = field(default_factory=list)
     units: dict[str, DigitalUnitServer] = field(default_factory=dict)
@@ -151,8 +162,10 @@ class Machine:
         clock, orders = Clock(), [TieOrder(plans, number) for number in range(len(plans))]
         interconnect = interconnect_for(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
         sharing, units = Sharing(plans, clock), dict[str, DigitalUnitServer]()
+        given = plans[0].chip.spec.global_memory
+        memory = None if given is None else FarMemory(given, clock)
         return [
-            cls(plan, window, clock, order, interconnect, sharing, units=units)
+            cls(plan, window, clock, order, interconnect, sharing, memory, units=units)
             for plan, window, order in zip(plans, windows, orders, strict=True)
         ]
 

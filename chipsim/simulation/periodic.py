@@ -20,6 +20,8 @@ from chipsim.simulation.jump import Jump, Simulated
 from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.machine_state import MachineState, progress_of, state_of
 from chipsim.simulation.origin import Origin
+from chipsim.simulation.shared_block import SharedBlock
+from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import VaryingTileServer
 
 BEFORE_EVERYTHING = -1
@@ -39,7 +41,7 @@ class _Seen:
 
 def reason_for_all(machine: Machine, stream: Stream, kept: int) -> str | None:
     """Why a stream cannot be cut short, as far as it is known before the run (rule T53)."""
-    if any(isinstance(tile, VaryingTileServer) for tile in machine.tiles):
+    if any(isinstance(tile, VaryingTileServer) or _varies(tile) for tile in machine.tiles):
         return "the time of an MVM depends on its values"
     if stream.in_flight >= stream.inputs:
         return "all inputs are in flight at once"
@@ -51,6 +53,11 @@ def reason_for_all(machine: Machine, stream: Stream, kept: int) -> str | None:
         if gaps and max(gaps) - min(gaps) > 1:
             return "inputs come at random"
     return None
+
+
+def _varies(tile: TileServer) -> bool:
+    """Whether a block on a shared tile has MVMs of different lengths."""
+    return isinstance(tile, SharedBlock) and len(tile.lengths) > 1
 
 
 class PeriodicRegime:
@@ -193,8 +200,13 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
     """Everything that only grows and is reported: objects, and names of their attributes."""
     for tile in machine.tiles:
         yield from ((tile, name) for name in ("loads", "drains", "busy"))
+        if isinstance(tile, SharedBlock):
+            yield tile, "fetched"
     for neuron in machine.neurons:
         yield from ((neuron, "busy"), (neuron.places, "done"))
+    yield from ((sink, "written") for sink in machine.far_sinks)
+    if machine.memory is not None:
+        yield machine.memory, "busy"
     for layer in machine.digital:
         yield from ((layer, "busy"), (layer, "done"))
     for unit in machine.units.values():

@@ -23,6 +23,7 @@ from chipsim.simulation.planes_of_mvms import planes_of
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.shared_neuron import SharedNeuronServer
+from chipsim.simulation.spilling import FarBuffer
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import VaryingTileServer, mvm_lengths
 from chipsim.units import to_ps
@@ -130,10 +131,11 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
         placed.name, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
         spec.sample_and_hold, machine.interconnect,
     )  # fmt: skip
-    array = machine.sharing.array_of(placed)
+    array = machine.sharing.array_of(placed, spills=placed.name in machine.spills)
     if array is not None:
         planes = planes_of(machine.spec, placed.block.rows, placed.block.columns, counts)
-        tile: TileServer = SharedBlock(*what, array, planes, machine.order.keys(plan.layer.name, rank, placed.tile))
+        keys = machine.order.keys(plan.layer.name, rank, placed.tile)
+        tile: TileServer = SharedBlock(*what, array, planes, keys, _far_buffer(machine, plan, placed, rank))
     else:
         lengths = None
         if counts is not None:
@@ -141,6 +143,15 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
         tile = TileServer(*what) if lengths is None else VaryingTileServer(*what, lengths)
     machine.tiles.append(tile)
     return tile
+
+
+def _far_buffer(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int) -> FarBuffer | None:
+    spill = machine.spills.get(placed.name)
+    if spill is None or machine.memory is None:
+        return None
+    name, behind = plan.layer.name, rank + len(plan.blocks)
+    keys = (machine.order.keys(name, block, placed.tile) for block in (rank, behind))
+    return FarBuffer(machine.memory, spill, *keys)
 
 
 def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int) -> NeuronServer:

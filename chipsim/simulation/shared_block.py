@@ -8,6 +8,7 @@ from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.shared_array import Mvm, Planes, SharedArray
+from chipsim.simulation.spilling import FarBuffer
 from chipsim.simulation.tile import TileServer
 
 
@@ -24,25 +25,37 @@ class SharedBlock(TileServer):
     lengths : list of Planes
         Of all MVMs alike (one entry), or one by one.
     load_ps, drain_ps : int
+    far : FarBuffer or None
+        Where its buffer spills to.
+    fetched : int
+        Bytes read back from there so far.
     """
 
-    __slots__ = ("array", "asked", "drain_ps", "keys", "last_load_ps", "lengths", "load_ps")
+    __slots__ = ("array", "asked", "drain_ps", "far", "fetched", "keys", "last_load_ps", "lengths", "load_ps")
 
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect, array: SharedArray, lengths: list[Planes], keys: tuple[int, int, int],
+        far: FarBuffer | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
         self.array, self.lengths, self.keys = array, lengths, keys
         self.load_ps, self.drain_ps = phases.load_ps, phases.drain_ps
-        self.asked = self.last_load_ps = 0
+        self.far = far
+        self.asked = self.last_load_ps = self.fetched = 0
 
     def state(self, origin: Origin) -> State:
         """Progress and times, those of its array included (rule T50)."""
         first = origin.input * self.gate.positions
         counts = self.asked - first, self.loads - first, self.integrates - first, self.drains - first
         releases = self.releases if self.releases is not None and self.on_release else ()
-        return *counts, origin.after((self.last_load_ps,)), origin.still_to_come(releases), self.array.state(origin)
+        memory = 0 if self.far is None else self.far.memory.free
+        return (
+            *counts,
+            origin.after((self.last_load_ps, memory)),
+            origin.still_to_come(releases),
+            self.array.state(origin),
+        )
 
     def advance(self) -> None:
         """Let the next MVM enter once it is known when: operands, the load before, a place for its sums (rule T71)."""
@@ -63,7 +76,20 @@ class SharedBlock(TileServer):
         block_key, input_key, position_key = self.keys
         key = 1 + block_key + input * input_key + own * position_key
         mvm = Mvm(self, input, own, m, key, self.lengths[m if len(self.lengths) > 1 else 0])
-        self.array.clock.at(time, key, self._enter, (input, own, mvm))
+        if self.far is None or not self.far.spill.read_bytes[own]:
+            self.array.clock.at(time, key, self._enter, (input, own, mvm))
+            return
+        read_key, input_key, position_key = self.far.reading
+        key = 1 + read_key + input * input_key + own * position_key
+        self.array.clock.at(time, key, self._fetch, (input, own, mvm))
+
+    def _fetch(self, call: Call) -> None:
+        """Read back what the buffer has spilled."""
+        input, own, mvm = call.payload
+        assert self.far is not None
+        size = self.far.spill.read_bytes[own]
+        self.fetched += size
+        self.array.clock.at(self.far.memory.access(size), mvm.key, self._enter, (input, own, mvm))
 
     def _enter(self, call: Call) -> None:
         self.array.enter(call.payload[2])

@@ -47,9 +47,9 @@ class Sharing:
         """Units that several slices, or gates too, use, by name."""
         return self._units
 
-    def array_of(self, placed: PlacedBlock) -> SharedArray | None:
-        """The array that a block takes turns on; None where it has its tile to itself."""
-        if placed.tile not in self._tiles:
+    def array_of(self, placed: PlacedBlock, *, spills: bool) -> SharedArray | None:
+        """The array that a block takes turns on; None where it has its tile, and a buffer that suffices, to itself."""
+        if placed.tile not in self._tiles and not spills:
             return None
         if placed.array not in self._arrays:
             tile = self._tile

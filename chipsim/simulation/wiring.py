@@ -10,6 +10,7 @@ from chipsim.simulation.credits import bound_buffers
 from chipsim.simulation.flows import close_flows, lay_flows
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.servers import add_host_target, add_servers, watch_tiles
+from chipsim.simulation.spilling import find_spills
 from chipsim.simulation.varying import ConversionCounts
 
 
@@ -68,11 +69,12 @@ def build_machines(
 def _furnish(machine: Machine, *, preloaded: bool) -> None:
     plan, interconnect = machine.plan, machine.interconnect
     before = len(interconnect.flows)
+    network_edges = [] if preloaded else edges(plan.network)
+    machine.spills = find_spills(plan, network_edges)
     add_servers(machine, preloaded=preloaded)
     if preloaded:
         watch_tiles(machine)
     else:
-        network_edges = edges(plan.network)
         for edge in network_edges:
             if edge.consumer == HOST:
                 add_host_target(machine, edge)

@@ -77,6 +77,13 @@ def test_what_is_shared_is_said(rows) -> None:
     assert "16 neuron unit" in found["components"]
 
 
+def test_where_buffers_spill_to_is_said(rows) -> None:
+    spilling = "tile.buffer.capacity=2048 B", "tile.buffer.spill=global_memory", "global_memory.bandwidth=1 GB/s"
+    found = rows("hermes64", *spilling, "neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 s")
+    assert found["line buffer"] == "2,048 B for each edge; the rest goes to the global memory"
+    assert found["global memory"] == "1 GB/s, 0 s an access"
+
+
 def test_a_map_of_faults_is_counted(rows, tmp_path: Path) -> None:
     path = tmp_path / "known.csv"
     path.write_text('tile,row,column,line,fault\n"tile(0,0)",12,7,0,on\n"tile(0,1)",*,3,1,open\n')

@@ -44,6 +44,10 @@ class Reader:
     per_input: int
     capacity: int = INFINITE
     own: range = range(0)
+    windows: list[set[int]] = field(default_factory=list)
+    width: int = 0
+    far: set[int] = field(default_factory=set)
+    tile: Any = None
     arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     expected: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     done: int = 0
@@ -223,6 +227,8 @@ class SecondEngine:
         self._packets: dict[tuple[int, int], list[tuple[int, list[Reader]]]] = {}
         self._bounded = not least
         self._build()
+        if self._bounded and self.spec.tile.buffer.spill == "global_memory":
+            self.shared.spill(self.tiles, self.least())
         if least:
             for name, positions in self.least().items():
                 for reader in self.readers:
@@ -413,7 +419,12 @@ class SecondEngine:
                 return frozenset()
             return everything if rows is None else frozenset(first + c for t in met[g] for c in rows[t])
 
-        return Reader(component, layer.name, producer.name, operand, need, oldest, reads, total, own=own)
+        width = len(everything if rows is None else set().union(*rows.values()))
+        windows = [set(found) for found in taps]
+        return Reader(
+            component, layer.name, producer.name, operand, need, oldest, reads, total, own=own, windows=windows,
+            width=width,
+        )  # fmt: skip
 
     def _rows_read(self, layer: MatrixLayer, matrices: Any, rows: range) -> dict[int, set[int]]:
         """Kernel tap -> channels that a block's rows read, walking the packed matrix row by row."""
@@ -465,8 +476,11 @@ class SecondEngine:
 
     def _bound(self, reader: Reader, capacity: Any) -> None:
         if self._bounded and capacity != "unbounded":
-            channels = set().union(*(reader.reads(g) for g in range(reader.per_input)))
-            reader.capacity = int(capacity) // math.ceil(len(channels) * self.spec.widths.activation_bits / 8)
+            reader.capacity = int(capacity) // self._bytes_of(reader)
+
+    def _bytes_of(self, reader: Reader) -> int:
+        """T20: of a position."""
+        return math.ceil(reader.width * self.spec.widths.activation_bits / 8)
 
     def _packets_of(self, emitter: Emitter, position: int) -> list[tuple[int, list[Reader]]]:
         """T6: one multicast packet for each distinct set of channels."""
@@ -584,7 +598,9 @@ class SecondEngine:
         input, position = divmod(g, positions)
         for block, (size, readers) in enumerate(self._packets[id(emitter), position]):
             key = (input, self.rank[emitter.layer], position, block, emitter.component)
-            self._send(key, size, emitter.component, [(r.component, lambda r=r: r.arrive(g)) for r in readers])
+            values = size - self.spec.widths.packet_header_bytes
+            ends = [(r.component, lambda r=r, s=values: self.shared.arrive(r, g, s)) for r in readers]
+            self._send(key, size, emitter.component, ends)
 
     def _send(self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], tail: int | None = None) -> None:
         """T8: the union of the routes is a tree. T10a: a packet is filled up to whole flits."""

@@ -5,9 +5,13 @@ Like the rest of it, it only acts on what has happened by now: an MVM that could
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
+
+from chipsim.units import exact, to_ps
 
 if TYPE_CHECKING:
     from second_engine import NeuronSlice, SecondEngine, Tile
@@ -51,6 +55,7 @@ class SharedTiles:
         self.free: dict[tuple[str, str, int], int] = defaultdict(int)  # load ports, converters, output ports
         slices = Counter(part.neuron_unit for layer in plan.layers.values() for part in layer.slices)
         self.units = {name for name, count in slices.items() if count > 1} | set(plan.gate_units.values())
+        self.memory_free = self.memory_busy = self.written = self.read = 0
         self.slots = engine.spec.neuron_unit.partial_sum_slots
 
     def array_of(self, tile: Tile) -> Array:
@@ -61,15 +66,66 @@ class SharedTiles:
         """T71: an MVM enters; then whatever its array can go on with."""
         engine, m = self.engine, tile.started["enter"]
         input, turn = divmod(m, len(tile.own))
-        entered = (
+        fits = (
             input < len(engine.released) and m == tile.ended["load"] and tile.reader.ready(input, turn)
             and m - tile.slice.ended < self.slots
         )  # fmt: skip
-        if entered:
+        if fits:
             tile.started["enter"] += 1
-            key = (input, engine.rank[tile.layer.name], tile.own[turn], tile.block, tile.where)
-            engine._at(engine.now, 1, key, lambda: self.enter(Turn(tile, m, key)))
-        return entered | self.integrate(self.array_of(tile))
+            position = tile.own[turn]
+            key = (input, engine.rank[tile.layer.name], position, tile.block, tile.where)
+            far = len(tile.reader.windows[position] & tile.reader.far)
+            if far:  # T75
+                blocks = sum(other.layer is tile.layer for other in engine.tiles)
+                read_key = (input, engine.rank[tile.layer.name], position, blocks + tile.block, tile.where)
+                size = far * engine._bytes_of(tile.reader)
+                self.read += size
+                self.access(read_key, size, lambda: self.ask_to_enter(tile, m, key))
+            else:
+                self.ask_to_enter(tile, m, key)
+        return fits | self.integrate(self.array_of(tile))
+
+    def ask_to_enter(self, tile: Tile, m: int, key: Any) -> None:
+        self.engine._at(self.engine.now, 1, key, lambda: self.enter(Turn(tile, m, key)))
+
+    def spill(self, tiles: list[Tile], least: dict[tuple[str, int], int]) -> None:
+        """T75: what does not fit goes to the memory."""
+        places = {placed.name: placed for layer in self.engine.plan.layers.values() for placed in layer.blocks}
+        for tile in tiles:
+            reader, n = tile.reader, least[tile.layer.name, 0]
+            if reader.capacity < n:
+                whole = reader.per_input - reader.per_input % n
+                near = {g for g in range(whole) if g % n < reader.capacity}
+                reader.far = set(range(reader.per_input)) - near
+                reader.capacity, reader.tile = n, tile
+                self.places[tile.name] = places[tile.name]
+
+    def arrive(self, reader: Any, g: int, size: int) -> None:
+        """T75: a far position is there once it is written."""
+        input, position = divmod(g, reader.per_input)
+        if position not in reader.far:
+            reader.arrive(g)
+            return
+        reader.held.add(g)
+        self.written += size
+        tile = reader.tile
+        key = (input, self.engine.rank[tile.layer.name], position, tile.block, tile.where)
+
+        def there() -> None:
+            reader.arrived[g] += 1
+
+        self.access(key, size, there)
+
+    def access(self, key: Any, size: int, there: Any) -> None:
+        engine, memory = self.engine, self.engine.spec.global_memory
+
+        def serve() -> None:
+            duration = math.ceil(Fraction(size * 10**12) / exact(memory.bandwidth))
+            self.memory_free = max(engine.now, self.memory_free) + duration
+            self.memory_busy += duration
+            engine._ends(self.memory_free + to_ps(memory.latency), there)
+
+        engine._at(engine.now, 1, key, serve)
 
     def enter(self, turn: Turn) -> None:
         array = self.array_of(turn.tile)

@@ -1,0 +1,128 @@
+"""Buffers that spill to a farther memory (T75): the engine against the second one, and where the answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from second_engine import SecondEngine
+from small_machines import NS, conv, plan, source, spec
+from test_second_engine import CHIPS, networks
+from test_shared_tiles_engines import SHARING, compare, together
+
+from chipsim.errors import CapacityError, MappingError, SpecError
+from chipsim.network.edges import edges
+from chipsim.simulation.buffers import least_capacities
+from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.spilling import far_positions
+from chipsim.simulation.traced_run import trace_run
+
+SPILLING = st.fixed_dictionaries(
+    {
+        "tile.buffer.capacity": st.sampled_from(["1 B", "4 B", "12 B", "30 B"]),
+        "tile.buffer.spill": st.just("global_memory"),
+        "global_memory.bandwidth": st.sampled_from(["100 MB/s", "1 GB/s", "3 GB/s"]),
+        "global_memory.latency": st.sampled_from(["0 ns", "7 ns", "100 ns"]),
+        "global_memory.energy_per_byte": st.just("2 pJ/B"),
+    }
+)
+MANY = {"suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+
+
+def amounts(outcome: Any) -> dict[str, int]:
+    return {
+        action: sum(row.amount for row in outcome.ledger.rows() if (row.kind, row.action) == ("global memory", action))
+        for action in ("write", "read")
+    }
+
+
+@settings(max_examples=250, **MANY)
+@given(networks(), CHIPS, SHARING, SPILLING, st.sampled_from([0, 0, 1, 2]), st.integers(1, 2), st.integers(1, 4))
+def test_two_engines_agree_on_buffers_that_spill(net, changes, sharing, spilling, tiles, copies, inputs) -> None:
+    built = together(net, {**changes, **sharing, **spilling}, tiles, copies)
+    if built is None:
+        return
+    outcome = simulate_chip(built, inputs)
+    second = SecondEngine(built, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare(built, outcome, second, inputs)
+    assert amounts(outcome) == {"write": second.shared.written, "read": second.shared.read}
+    assert outcome.timeline.busy_ps.get("global memory", 0) == second.shared.memory_busy
+    moved = second.shared.written + second.shared.read
+    assert outcome.ledger.bytes_by_level()["global_memory"] == moved
+    assert sum(r.joules for r in outcome.ledger.rows() if r.kind == "global memory") == pytest.approx(moved * 2e-12)
+
+
+@settings(max_examples=60, **MANY)
+@given(networks(4), CHIPS, SHARING, SPILLING, st.integers(12, 40))
+def test_a_jump_gives_the_same_integers(net, changes, sharing, spilling, inputs) -> None:
+    built = together(net, {**changes, **sharing, **spilling}, 0, 1)
+    if built is None:
+        return
+    jumped, full = simulate_chip(built, inputs), simulate_chip(built, inputs, exact_all=True)
+    for name in ("done_ps", "tile_mvms", "block_busy_ps", "links", "buffer_peaks", "utilisation_mean"):
+        assert getattr(jumped, name) == getattr(full, name)
+    assert jumped.ledger.rows() == full.ledger.rows()
+    assert jumped.timeline.busy_ps == full.timeline.busy_ps
+
+
+@given(st.integers(1, 60), st.data())
+def test_no_working_set_has_more_near_positions_than_fit(total: int, data: st.DataObject) -> None:
+    needed = data.draw(st.integers(1, total))
+    near = data.draw(st.integers(0, needed))
+    far = far_positions(total, needed, near).tolist() * 3
+    assert max(far[first : first + needed].count(False) for first in range(2 * total)) <= near
+
+
+CAPACITY = {"tile.buffer.capacity": "5 B", "tile.buffer.spill": "global_memory", "global_memory.bandwidth": "100 MB/s",
+            "global_memory.latency": "40 ns", "global_memory.energy_per_byte": "2 pJ/B"}  # fmt: skip
+
+
+def test_a_convolution_pays_for_what_does_not_fit() -> None:
+    """A 2 x 2 kernel over 4 x 4 pixels needs 6 of them; 5 fit: of pixels 0 to 11 each sixth is far, and all after."""
+    x = source(1, 4, 4)
+    built = plan([x, conv("a", x, 1, 2)], CAPACITY)
+    [needed, _] = least_capacities(edges(built.network), {"x": 16, "a": 9})
+    assert needed == 6
+    far = {5, 11, 12, 13, 14, 15}
+    windows = [{r * 4 + c, r * 4 + c + 1, r * 4 + c + 4, r * 4 + c + 5} for r in range(3) for c in range(3)]
+    outcome = simulate_chip(built, 1)
+    assert amounts(outcome) == {"write": len(far), "read": sum(len(far & window) for window in windows)}
+    assert outcome.timeline.busy_ps["global memory"] == (6 + sum(len(far & w) for w in windows)) * 10 * NS
+
+
+def test_one_far_position_delays_by_writing_and_reading_it() -> None:
+    """One pixel that does not fit: written when it arrives, read back before the MVM that uses it."""
+    x = source(4)
+    layers = [x, conv("a", x, 1)]
+    near = simulate_chip(plan(layers), 1).done_ps[0]
+    far = simulate_chip(plan(layers, {**CAPACITY, "tile.buffer.capacity": "3 B"}), 1).done_ps[0]
+    assert far - near == 2 * (40 + 40) * NS
+
+
+def test_without_spilling_a_small_buffer_is_refused_and_told_what_to_do() -> None:
+    x = source(1, 4, 4)
+    with pytest.raises(CapacityError, match=r"needs 6 bytes \(6 positions\).*or let it spill \(tile.buffer.spill\)"):
+        simulate_chip(plan([x, conv("a", x, 1, 2)], {"tile.buffer.capacity": "5 B"}), 1)
+
+
+def test_waits_for_the_memory_are_not_explained() -> None:
+    x = source(1, 4, 4)
+    with pytest.raises(MappingError, match=r"buffer of tile\(0,0\) spills.*raise tile.buffer.capacity"):
+        trace_run(plan([x, conv("a", x, 1, 2)], CAPACITY), 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tile.buffer.capacity": "5 B", "tile.buffer.spill": "global_memory"}, "needs a section global_memory"),
+        ({**CAPACITY, "tile.buffer.capacity": "unbounded"}, "an unbounded buffer spills nothing"),
+        ({**CAPACITY, "neuron_unit.partial_sums": "chain"}, "cannot be used with neuron_unit.partial_sums: chain"),
+        ({**CAPACITY, "global_memory.bandwidth": "0 B/s"}, "bandwidth"),
+        ({**CAPACITY, "tile.buffer.spill": "dram"}, "spill"),
+    ],
+)
+def test_spilling_that_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec(changes)
