@@ -9,6 +9,7 @@ from chipsim.errors import InputError
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import LayerPlan
 from chipsim.network.graph import Network
+from chipsim.network.loops import loops
 
 BALANCED = "balanced"
 
@@ -74,7 +75,8 @@ def balanced_replicas(
     Notes
     -----
     A layer of P positions with k copies takes P / k intervals per input; the slowest layer sets the pace of the
-    pipeline, so copies of any other would not help.
+    pipeline, so copies of any other would not help. In a loop each position waits for the one before, so copies do not
+    help there either.
     """
     plan = place(network, chip, fixed)
     copies = {name: layer.replicas for name, layer in plan.layers.items()}
@@ -82,9 +84,10 @@ def balanced_replicas(
     work = {name: layer.layer.positions * interval_ps(layer) for name, layer in plan.layers.items()}
     most = len(chip.tiles) if budget is None else min(budget, len(chip.tiles))
     free = most * chip.spec.tile.crossbars - plan.arrays_used
+    looped = {name for loop in loops(network).values() for name in loop.members}
     while copies:
         slowest = max(copies, key=lambda name: work[name] / copies[name])
-        full = copies[slowest] == plan.layers[slowest].layer.positions
+        full = slowest in looped or copies[slowest] == plan.layers[slowest].layer.positions
         if full or arrays[slowest] > free or slowest in (fixed or {}):
             break
         copies[slowest] += 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chipsim.mapping.plan import PlacedBlock, Plan
+from chipsim.planning.loop_pace import loop_ps
 from chipsim.planning.traffic import hop_bytes, machine_traffic
 from chipsim.simulation.durations import MvmPhases, mvm_phases
 from chipsim.simulation.machine import Machine
@@ -25,7 +26,7 @@ class Estimate:
         Of each layer on tiles: its positions, taken in turn by its copies, at the pace of its slowest tile or neuron
         unit.
     parts_ps : dict of str to int
-        Of each tile, neuron unit, digital unit and link: how long one input keeps it from the next.
+        Of each tile, neuron unit, digital unit, link and loop: how long one input keeps it from the next.
     limit : str
         The part that takes longest.
     hop_bytes : int
@@ -75,6 +76,7 @@ def estimate(plan: Plan) -> Estimate:
         for name, layer in plan.layers.items()
     }
     parts = _servers(plan, machine)
+    parts |= {f"loop of {state}": time for state, time in loop_ps(plan).items() if time}
     flows = machine_traffic(machine)
     for flow in flows:
         for edge in flow.links:
