@@ -19,7 +19,7 @@ from chipsim.execution.calibration import device_of
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.zoo import load_network
-from chipsim.planning.choose import make_plan
+from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS
 from chipsim.units import parse_age
 from chipsim.versions import software_versions
@@ -90,7 +90,7 @@ def age_network(
     data = None if settings.data is None else load_data(settings.data)
     network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.shapes)
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
-    plan, split = make_plan(network, build_chip(spec), (), settings.seed), split_data(dataset)
+    plan, split = make_plan(network, build_chip(with_strategy(spec, None)), (), settings.seed), split_data(dataset)
     found = compute_ageing(
         plan, split, settings.seed, ages_s, settings.programmings, compensations, progress=progress, threads=threads,
         chunk=chunk,

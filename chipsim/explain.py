@@ -149,6 +149,8 @@ def _plan(data: dict[str, Any], folder: Path) -> Plan:
     settings, hashes = data["settings"], data["input_hashes"]
     spec = load_spec(settings["architecture"], settings["set"])
     assert isinstance(spec, InMemorySpec)  # the run had one
+    if spec.mapping.reload and data["chip"].get("reloading") is not None:
+        raise InputError("explain follows one run, not the rounds of mapping.reload: explain a network that fits")
     spec = with_strategy(spec, settings.get("mapping"))
     _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     shape = data["network"].get("input_shape")  # results of older versions lack it

@@ -24,12 +24,13 @@ from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs, partial_data
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
-from chipsim.planning.choose import make_plan, with_strategy
+from chipsim.planning.choose import make_plan, make_rounds, with_strategy
+from chipsim.planning.reloading import check_reload, simulate_rounds
 from chipsim.result import Result
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.loading import simulate_loading
+from chipsim.simulation.loading import Loading, simulate_loading
 from chipsim.simulation.outcome import Outcome
 from chipsim.stopping import Stop
 from chipsim.summary import Findings, at_best_batch, result_data
@@ -187,7 +188,11 @@ def _simulate(
         settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=None if data is None else data.shapes
     )
     dataset = dataset_of(settings, network, data)
-    plan = make_plan(network, build_chip(spec), settings.replicas, settings.seed)
+    chip_graph = build_chip(spec)
+    rounds = make_rounds(network, chip_graph, settings.replicas)
+    plan = make_plan(network, chip_graph, settings.replicas, settings.seed) if rounds is None else rounds.plan
+    if rounds is not None:
+        check_reload(settings, spec)
     split = split_data(dataset)
     values = refit = None
     load = None if settings.load_programming is None else Path(settings.load_programming)
@@ -199,12 +204,19 @@ def _simulate(
         )  # fmt: skip
     asked, arrivals_ps = len(split.x), _arrivals_ps(settings, len(split.x))
     progress("timing", 0, asked)
+    reloading = None
     with stop.patiently():
-        chip = simulate_chip(
-            plan, asked, settings.batch, drain=settings.drain, trace_inputs=settings.trace, arrivals_ps=arrivals_ps,
-            stop=lambda: stop.asked, progress=lambda done: progress("timing", done, asked), at_time=at_time,
-            counts=None if values is None else values.conversion_counts, exact_all=exact_all,
-        )  # fmt: skip
+        if rounds is None:
+            chip = simulate_chip(
+                plan, asked, settings.batch, drain=settings.drain, trace_inputs=settings.trace, arrivals_ps=arrivals_ps,
+                stop=lambda: stop.asked, progress=lambda done: progress("timing", done, asked), at_time=at_time,
+                counts=None if values is None else values.conversion_counts, exact_all=exact_all,
+            )  # fmt: skip
+        else:
+            chip, reloading = simulate_rounds(
+                rounds, asked, settings.batch, writes=None if values is None else values.writes,
+                progress=lambda done: progress("timing", done, asked),
+            )  # fmt: skip
     inputs = chip.inputs  # fewer than asked for after an interrupt
     if values is not None and inputs < asked:
         first = activity_of_first(
@@ -219,12 +231,15 @@ def _simulate(
             refit = simulate_refit(plan, values)
         if refit is not None:
             pay_for_refit(chip, refit)
-    loading = simulate_loading(plan, values.writes) if values is not None and values.writes else None
+    if reloading is not None:
+        loading: Loading | None = reloading.before
+    else:
+        loading = simulate_loading(plan, values.writes) if values is not None and values.writes else None
     beside = None if other is None else _beside(settings, other, network, inputs, arrivals_ps, progress, stop)
     partial = partial_data(settings, values, inputs, asked, other is not None and beside is None)
     baseline, best = beside or (None, None)
     found = Findings(
-        settings, plan, dataset, split, age_s, values, chip, other, baseline, loading, best, partial, refit,
+        settings, plan, dataset, split, age_s, values, chip, other, baseline, loading, best, partial, refit, reloading,
     )  # fmt: skip
     return Result(result_data(found), tables(plan, chip, values, baseline))
 

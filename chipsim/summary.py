@@ -14,6 +14,8 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_data, plan_sha256
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network
+from chipsim.planning.reloading import Reloading
+from chipsim.planning.rounds_chip import RoundsChip
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.arrivals import parse_arrivals
@@ -46,6 +48,8 @@ class Findings:
         What was cut off; None of a whole run.
     refit : ChipOutcome or None
         The calibration inputs that affine factors were fitted with, on the chip.
+    reloading : Reloading or None
+        Tiles that were written between rounds, of a network larger than the chip.
     """
 
     settings: Settings
@@ -61,6 +65,7 @@ class Findings:
     best_batch: dict[str, Any] | None = None
     partial: dict[str, Any] | None = None
     refit: ChipOutcome | None = None
+    reloading: Reloading | None = None
 
 
 def result_data(found: Findings) -> dict[str, Any]:
@@ -118,17 +123,43 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
     return headline(chip, plan.network.macs) | {
         "technology": plan.chip.spec.technology,
         "precision": chip_precision(plan.chip.spec),
-        "tiles": len(plan.chip.tiles),
-        "tiles_used": plan.tiles_used,
+        "tiles": _tiles(plan),
+        "tiles_used": min(plan.tiles_used, _tiles(plan)),
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
         "simulation": _simulation(chip),
         "arrivals": _arrivals(found.settings, chip),
         **_loading(found.loading),
+        "reloading": _reloading(found),
         "drift_compensation": _compensation(found),
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
+    }
+
+
+def _tiles(plan: Plan) -> int:
+    """Of the chip; one that is drawn once for each round is there once."""
+    return len(plan.chip.tiles) // (plan.chip.rounds if isinstance(plan.chip, RoundsChip) else 1)
+
+
+def _reloading(found: Findings) -> dict[str, Any] | None:
+    """Tiles that were written between rounds: their time and energy are in all numbers (rules T86 to T88)."""
+    reloading, plan = found.reloading, found.plan
+    if reloading is None:
+        return None
+    where = {name: int(layer.blocks[0].tile.rpartition("@")[2]) for name, layer in plan.layers.items()}
+    return {
+        "rounds": len(reloading.loads),
+        "layers": [
+            [name for name, number in where.items() if number == each + 1] for each in range(len(reloading.loads))
+        ],
+        "blocks_written_per_batch": sum(len(load.tiles) for load in reloading.loads if load is not None),
+        "blocks": len(plan.blocks),
+        "round_s": [None if load is None else from_ps(load.end_ps) for load in reloading.loads],
+        "times": sum(reloading.times),
+        "time_s": from_ps(reloading.time_ps),
+        "energy_j": reloading.joules,
     }
 
 

@@ -28,3 +28,8 @@ class Mapping(Section):
         False,
         description="Layers on tiles with the same input and geometry become one matrix (Q, K and V of attention).",
     )
+    chips: Count = Field(1, description="Copies of the chip, joined by links like that to the host.")
+    reload: bool = Field(
+        False,
+        description="What does not fit at once goes on the tiles in rounds, one after the other for each batch.",
+    )

@@ -34,6 +34,10 @@ Mapping = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE", help="How blocks go to tiles: in-order, balanced, ... or a file of map --out."),
 ]
+Chips = Annotated[int, typer.Option(metavar="N", help="Copies of the chip, joined by links.", min=1)]
+Reload = Annotated[
+    bool, typer.Option("--reload", help="Write tiles again, round after round, if the network does not fit.")
+]
 Shapes = Annotated[
     list[str] | None,
     typer.Option("--shape", metavar="NAME=1x3x224x224", help="Shape of the input, where the model leaves sizes open."),
@@ -92,6 +96,8 @@ def run(
     ] = None,
     replicas: Replicas = None,
     mapping: Mapping = None,
+    chips: Chips = 1,
+    reload: Reload = False,
     shape: Shapes = None,
     arrivals: Annotated[
         str | None,
@@ -118,11 +124,17 @@ def run(
     from chipsim.settings import Settings
 
     settings = Settings(
-        architecture, model, data, baseline, batch, seed, age, programmings, tuple(overrides or ()),
+        architecture, model, data, baseline, batch, seed, age, programmings, _mapped(overrides, chips, reload),
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
         arrivals, tuple(replicas or ()), tuple(shape or ()), mapping, tuple(beside or ()),
     )  # fmt: skip
     return partial(run_command, Request(settings, out, json, save_programming, threads, chunk, exact_all))
+
+
+def _mapped(overrides: list[str] | None, chips: int, reload: bool) -> tuple[str, ...]:
+    """Overrides, and those that two options stand for."""
+    more = [f"mapping.chips={chips}"] * (chips > 1) + ["mapping.reload=true"] * reload
+    return (*(overrides or ()), *more)
 
 
 @app.command()
@@ -151,6 +163,8 @@ def map_(
     model: Model,
     overrides: Overrides = None,
     mapping: Mapping = None,
+    chips: Chips = 1,
+    reload: Reload = False,
     replicas: Replicas = None,
     shape: Shapes = None,
     seed: Seed = 0,
@@ -166,7 +180,8 @@ def map_(
     from chipsim.cli.map import Request, map_command
 
     request = Request(
-        architecture, model, tuple(overrides or ()), mapping, tuple(replicas or ()), tuple(shape or ()), seed, out,
+        architecture, model, _mapped(overrides, chips, reload), mapping, tuple(replicas or ()), tuple(shape or ()),
+        seed, out,
         json, tuple(name.strip() for name in compare.split(",")) if compare else (),
     )  # fmt: skip
     return partial(map_command, request)

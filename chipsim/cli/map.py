@@ -17,9 +17,10 @@ from chipsim.files import output_folder
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import write_plan
 from chipsim.network.zoo import load_network
-from chipsim.planning.choose import make_plan, with_strategy
+from chipsim.planning.choose import make_plan, make_rounds, with_strategy
 from chipsim.planning.compare import Compared, compare
 from chipsim.planning.estimate import estimate
+from chipsim.planning.rounds_chip import RoundsChip
 from chipsim.report.comparison_rows import (
     comparison_numbers,
     comparison_table,
@@ -54,7 +55,9 @@ def map_command(request: Request) -> None:
         if not isinstance(spec, InMemorySpec):
             raise SpecError(f"{request.architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
         network = load_network(request.model, seed=request.seed, shapes=request.shapes)
-        plan = make_plan(network, build_chip(with_strategy(spec, request.mapping)), request.replicas, request.seed)
+        chip = build_chip(with_strategy(spec, request.mapping))
+        rounds = make_rounds(network, chip, request.replicas)
+        plan = make_plan(network, chip, request.replicas, request.seed) if rounds is None else rounds.plan
         found = compare(network, spec, request.compare, request.replicas, request.seed)
         paths = [] if request.out is None else _write(plan, request.out)
     _print(plan, found, paths, request)
@@ -62,14 +65,20 @@ def map_command(request: Request) -> None:
 
 def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: Request) -> None:
     if request.json:
-        numbers = plan_numbers(plan) | {"estimate": estimate_numbers(estimate(plan))}
+        limit = None if isinstance(plan.chip, RoundsChip) else estimate_numbers(estimate(plan))
+        numbers = plan_numbers(plan) | {"estimate": limit}
         print(json.dumps(numbers | {"compared": comparison_numbers(found)}, indent=2))
         return
     console = Console()
     console.print(plan_table(plan))
     console.print(digital_table(plan))
-    console.print(sharing_line(plan), highlight=False)
-    console.print(limit_line(plan, estimate(plan)), highlight=False)
+    if isinstance(plan.chip, RoundsChip):
+        console.print(
+            f"in {plan.chip.rounds} rounds, named behind @; tiles are written again in between", highlight=False
+        )
+    else:
+        console.print(sharing_line(plan), highlight=False)
+        console.print(limit_line(plan, estimate(plan)), highlight=False)
     if found:
         console.print(comparison_table(found))
     if request.out is not None:
@@ -77,12 +86,14 @@ def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: R
 
 
 def _write(plan: Plan, folder: Path) -> list[Path]:
-    """The plan as a file that ``--mapping`` takes, and a picture."""
+    """A picture, and the plan as a file that ``--mapping`` takes; rounds are no such plan."""
     from chipsim.report.figures.canvas import house_style, save
     from chipsim.report.figures.placement import draw_placement
 
     file, picture = folder / "mapping.json", folder / "mapping.png"
-    write_plan(plan, file, plan.chip.spec.mapping.strategy)
     with house_style():
         save(draw_placement(plan), picture)
+    if isinstance(plan.chip, RoundsChip):
+        return [picture]
+    write_plan(plan, file, plan.chip.spec.mapping.strategy)
     return [file, picture]

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chipsim.architecture.chip import Chip
+from chipsim.architecture.several_chips import with_chips
 from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import InputError
 from chipsim.mapping.from_file import map_from_file
+from chipsim.mapping.placement import pieces
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import is_plan_file
 from chipsim.mapping.prepare import prepared
@@ -15,14 +18,15 @@ from chipsim.mapping.registry import find_mapping
 from chipsim.mapping.replication import chosen_replicas
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
+from chipsim.planning.rounds import Rounds, plan_rounds
 from chipsim.simulation.pace import position_interval_ps
 
 
 def with_strategy(spec: InMemorySpec, name: str | None) -> InMemorySpec:
-    """The architecture with another mapping strategy, or file that holds a mapping; as it is if None is given."""
-    if name is None:
-        return spec
-    return spec.model_copy(update={"mapping": spec.mapping.model_copy(update={"strategy": name})})
+    """The architecture as a network is mapped to it: all chips, and another strategy or file where one is given."""
+    if name is not None:
+        spec = spec.model_copy(update={"mapping": spec.mapping.model_copy(update={"strategy": name})})
+    return with_chips(spec)
 
 
 def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: int = 0) -> Plan:
@@ -51,3 +55,22 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
     if is_plan_file(section.strategy):
         return map_from_file(Path(section.strategy), network, chip, options)
     return find_mapping(section.strategy)(network, chip, options, seed)
+
+
+def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> Rounds | None:
+    """Cut a network that does not fit into rounds, where ``mapping.reload`` asks for it; None otherwise.
+
+    Raises
+    ------
+    InputError
+        If that cannot be combined with other options.
+    CapacityError
+        If a layer does not fit by itself.
+    """
+    section = chip.spec.mapping
+    network = prepared(network, section)
+    if not section.reload or len(pieces(network, chip)) <= len(chip.arrays):
+        return None
+    if replicas:
+        raise InputError("mapping.reload has no tiles to spare for copies: leave out --replicas")
+    return plan_rounds(network, chip)

@@ -160,3 +160,46 @@ def test_map_says_how_many_tiles_sharing_saves(capsys):
     assert "tiles: 6 with one block per tile, 1 as mapped, 1 of them with several blocks" in here(capsys, *gathered).out
     numbers = json.loads(here(capsys, *gathered, "--json").out)
     assert (numbers["tiles_before_sharing"], numbers["tiles_used"], numbers["blocks"]) == (6, 1, 6)
+
+
+def test_a_network_that_is_too_large_is_told_of_chips_and_of_reloading(capsys):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--set", "grid.shape=[1,3]")
+    outcome = here(capsys, *words)
+    assert outcome.code == 1
+    for text in ("needs 6 tiles, hermes64 has 3", "--chips 2", "--reload"):
+        assert text in outcome.one_message()
+    numbers = json.loads(here(capsys, *words, "--chips", "2", "--json").out)
+    assert (numbers["tiles"], numbers["tiles_used"]) == (6, 6)
+    assert "tile(0,1/0,2)" in numbers["layers"][-1]["places"]
+    assert "has no section tile.programming" in here(capsys, *words, "--reload").one_message()
+
+
+def test_several_chips_have_links_like_the_hosts(capsys):
+    words = (
+        "run",
+        "hermes64",
+        "zoo:digits-cnn",
+        "--timing-only",
+        "--json",
+        "--set",
+        "grid.shape=[1,3]",
+        "--chips",
+        "2",
+    )
+    slow = json.loads(here(capsys, *words, "--set", "host.latency=50 us").out)["chip"]
+    fast = json.loads(here(capsys, *words).out)["chip"]
+    # the image in, from chip to chip, the result back to the chip beside the host, and out
+    assert slow["latency_first_input_s"] - fast["latency_first_input_s"] == pytest.approx(4 * 49.9e-6, rel=0.01)
+
+
+def test_map_shows_rounds(capsys, tmp_path):
+    section = (
+        "tile.programming={pulse_time: 125 ns, verify_time: 768 ns, step: 0.25, tolerance: 0.02, max_iterations: 30}"
+    )
+    words = ("map", "hermes64", "zoo:digits-cnn", "--reload", "--set", "grid.shape=[1,3]", "--set", section)
+    outcome = here(capsys, *words, "--out", tmp_path / "plan")
+    assert outcome.code == 0
+    assert "in 2 rounds" in outcome.out
+    assert "(0,1)@2" in outcome.out
+    assert [path.name for path in (tmp_path / "plan").iterdir()] == ["mapping.png"]
+    assert json.loads(here(capsys, *words, "--json").out)["estimate"] is None

@@ -42,9 +42,15 @@ def draw_placement(plan: Plan) -> Figure:
     strategy = shorten(chip.spec.mapping.strategy, 30)
     figure.suptitle(
         f"{shorten(plan.network.name, 30)} on {shorten(chip.spec.name, 24)}, mapping {strategy}\n"
-        f"{plan.tiles_used:,} of {len(chip.tiles):,} tiles hold weights", fontsize=9.5, color=INK,
+        f"{plan.tiles_used:,} of {len(chip.tiles):,} tiles hold weights{_rounds(plan)}", fontsize=9.5, color=INK,
     )  # fmt: skip
     return figure
+
+
+def _rounds(plan: Plan) -> str:
+    """Words for a chip that is drawn once for each round."""
+    rounds = getattr(plan.chip, "rounds", 1)
+    return f", {rounds} rounds one below the other" if rounds > 1 else ""
 
 
 def _hue(number: int) -> str:

@@ -1,0 +1,231 @@
+"""Networks larger than the chip: which round a layer is in, and times and energies as sums (rules T86 to T88)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from math import ceil
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from second_engine import SecondEngine
+from small_machines import chip, conv, dense, network, relu, source
+from test_second_engine import CHIPS, networks
+
+import chipsim
+from chipsim.errors import CapacityError, InputError
+from chipsim.mapping.placement import pieces
+from chipsim.network.layers import InputLayer
+from chipsim.planning.reloading import simulate_rounds
+from chipsim.planning.rounds import _cut, plan_rounds
+from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.loading import simulate_loading
+
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+PROGRAMMING = (
+    "{pulse_time: 100 ns, pulse_energy: 10 pJ, verify_time: 300 ns, verify_energy: 5 pJ, step: 0.25, tolerance: 0.02, "
+    "max_iterations: 4, write_heads: 2, tiles_in_parallel: 2}"
+)
+
+
+def small(changes, shape):
+    return chip({**changes, "grid.shape": shape, "tile.programming": PROGRAMMING, "mapping.reload": "true"})
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(networks(layers=6), CHIPS, st.integers(1, 5), st.integers(1, 3))
+def test_the_second_engine_and_loading_add_up_to_the_run(net, changes, inputs, batch):
+    """Each round by the other engine, on an empty chip; all that is left is addition, written here once more."""
+    assume(net.matrix_layers)
+    built = small(changes, "[2, 3]")
+    assume(6 < len(pieces(net, built)) < 40)
+    try:
+        rounds = plan_rounds(net, built)
+    except CapacityError:
+        assume(False)
+    outcome, reloading = simulate_rounds(rounds, inputs, batch)
+    in_flight = int(changes["host.max_inputs_in_flight"])
+    time, done, released, joules = 0, [], [], 0.0
+    mvms = {}
+    for first in range(0, inputs, batch):
+        size = min(batch, inputs - first)
+        for number, each in enumerate(rounds.rounds):
+            if (first or number) and each.loaded.layers:
+                load = reloading.loads[number]
+                time, joules = time + load.end_ps, joules + load.joules
+            if number == 0:
+                released += [time] * size
+            second = SecondEngine(each.plan, size, in_flight, size).run()
+            joules += simulate_chip(each.plan, size, size).ledger.total_joules()
+            for tile in second.tiles:
+                name = f"{tile.name}@{number + 1}"
+                mvms[name] = mvms.get(name, 0) + len(tile.own) * size
+            finished = [time + end for end in second.done]
+            time += max(second.done)
+        done += finished
+    assert outcome.done_ps == done
+    assert outcome.released_ps == released
+    assert outcome.makespan_ps == time
+    assert outcome.tile_mvms == mvms
+    assert outcome.ledger.total_joules() == pytest.approx(joules)
+    for name, layer in rounds.plan.layers.items():
+        counted = sum(outcome.tile_mvms[placed.name] for placed in layer.blocks)
+        assert counted == inputs * net.layers[name].positions * len(layer.blocks)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(networks(layers=8), CHIPS)
+def test_every_layer_is_in_one_round_and_has_what_it_reads(net, changes):
+    assume(net.matrix_layers)
+    built = small(changes, "[2, 3]")
+    try:
+        rounds = plan_rounds(net, built)
+    except CapacityError:
+        assume(False)
+    seen, made = [], {layer.name for layer in net.input_layers}
+    for each in rounds.rounds:
+        part = each.plan.network
+        given_ = [layer.name for layer in part.layers.values() if isinstance(layer, InputLayer)]
+        assert set(given_) <= made
+        mine = [name for name in part.layers if name not in given_]
+        seen += mine
+        made |= set(part.outputs)
+        assert len(each.plan.blocks) <= 6
+        tiles = {placed.tile for placed in each.plan.blocks}
+        staying = {p.tile for name in rounds.resident for p in rounds.rounds[0].plan.layers[name].blocks}
+        assert each is rounds.rounds[0] or not tiles & staying
+    assert sorted(seen) == sorted(name for name in net.layers if not isinstance(net.layers[name], InputLayer))
+    assert set(net.outputs) <= made
+
+
+@settings(max_examples=150)
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=7), st.integers(4, 9))
+def test_no_other_cut_has_fewer_rounds_or_writes_less(weights, room):
+    net = network([source(1), dense("a", "x", 1, 1)])
+    units = [(f"l{i}",) for i in range(len(weights))]
+    if max(weights) > room:
+        with pytest.raises(CapacityError, match="by itself"):
+            _cut(weights, room, net, units)
+        return
+    assume(sum(weights) > room)
+    stays, groups = _cut(weights, room, net, units)
+    found = (groups[-1] + 1, sum(weights[stays:]))
+    best = min(
+        (len(cuts) + 1, sum(weights[kept:]))
+        for kept in range(len(weights))
+        for count in range(len(weights))
+        for cuts in combinations(range(kept + 1, len(weights)), count)
+        if all(
+            sum(weights[:kept]) + sum(weights[a:b]) <= room
+            for a, b in zip((kept, *cuts), (*cuts, len(weights)), strict=True)
+        )
+    )
+    assert found == best
+
+
+def chain():
+    """Four layers of one tile each over four positions."""
+    x = source(2, 2, 2)
+    layers = [x]
+    for number in range(4):
+        layers.append(conv(f"c{number}", layers[-1], 2))
+    return network([*layers, relu("r", layers[-1])])
+
+
+def test_what_fits_stays_and_the_rest_takes_turns():
+    """Three tiles for four layers: two stay, two take turns on the third."""
+    rounds = plan_rounds(chain(), small({}, "[1, 3]"))
+    assert rounds.resident == ("c0", "c1")
+    assert [list(each.plan.layers) for each in rounds.rounds] == [["c0", "c1", "c2"], ["c3"]]
+    assert [list(each.loaded.layers) for each in rounds.rounds] == [["c2"], ["c3"]]
+    assert rounds.plan.layers["c3"].blocks[0].tile == "tile(0,2)@2"
+    assert rounds.plan.chip.position("tile(0,2)@2") != rounds.plan.chip.position("tile(0,2)@1")
+
+
+def test_larger_batches_write_less_often():
+    rounds = plan_rounds(chain(), small({}, "[1, 3]"))
+    runs = {batch: simulate_rounds(rounds, 12, batch) for batch in (1, 4, 12)}
+    assert {batch: sum(reloading.times) for batch, (_, reloading) in runs.items()} == {1: 23, 4: 5, 12: 1}
+    spans = [outcome.makespan_ps for outcome, _ in runs.values()]
+    assert spans == sorted(spans, reverse=True)
+    joules = [outcome.ledger.total_joules() for outcome, _ in runs.values()]
+    assert joules == sorted(joules, reverse=True)
+
+
+def test_writing_takes_what_loading_takes_with_all_pulses():
+    """2 x 2 weights as pairs: 4 bit lines of 2 cells, 2 heads: 4 groups of 4 pulses each, 5 verifies."""
+    built = small({}, "[1, 3]")
+    rounds = plan_rounds(chain(), built)
+    _, reloading = simulate_rounds(rounds, 1, 1)
+    load = reloading.loads[1]
+    [tile] = load.tiles
+    assert tile.end_ps - tile.start_ps == 4 * (5 * 300_000 + 4 * 100_000)
+    assert (load.cells, load.pulses, load.verifies) == (8, 32, 40)
+    assert load.joules == pytest.approx(32 * 10e-12 + 40 * 5e-12 + load.transfer_j)
+    assert reloading.time_ps == load.end_ps
+    assert simulate_loading is not None
+
+
+def test_latency_of_one_input_is_all_rounds_and_the_writings_between_them():
+    rounds = plan_rounds(chain(), small({}, "[1, 3]"))
+    outcome, reloading = simulate_rounds(rounds, 5, 2)
+    alone = sum(simulate_chip(each.plan, 1).makespan_ps for each in rounds.rounds)
+    assert outcome.latency_alone_ps == alone + reloading.loads[1].end_ps
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tile.programming": None}, "no section tile.programming"),
+        ({"mapping.strategy": "annealed"}, "the strategy in-order alone, not annealed"),
+    ],
+)
+def test_what_rounds_need_is_said(changes, message):
+    built = chip({"grid.shape": "[1, 3]", "tile.programming": PROGRAMMING, "mapping.reload": "true", **changes})
+    with pytest.raises(InputError, match=message):
+        plan_rounds(chain(), built)
+
+
+SECTION = f"tile.programming={PROGRAMMING}"
+
+
+def test_values_are_those_of_a_chip_that_is_large_enough():
+    told = {"data": "zoo:digits", "programmings": 1, "seed": 3, "batch": 50}
+    large = chipsim.run("hermes64", "zoo:digits-cnn", overrides=[SECTION], **told)
+    small_ = chipsim.run(
+        "hermes64", "zoo:digits-cnn", overrides=[SECTION, "grid.shape=[1,3]", "mapping.reload=true"], **told
+    )
+    assert small_.data["accuracy"] == large.data["accuracy"]
+    assert small_.data["signal_to_noise_db"] == large.data["signal_to_noise_db"]
+    chip_, reloading = small_.data["chip"], small_.data["chip"]["reloading"]
+    assert (chip_["tiles"], chip_["tiles_used"]) == (3, 3)
+    assert [name for names in reloading["layers"] for name in names] == ["stem", "block1", "block2", "wide", "classify"]
+    assert chip_["makespan_s"] > large.data["chip"]["makespan_s"]
+    batches = ceil(450 / 50)
+    assert reloading["times"] == batches * reloading["rounds"] - 1
+    assert reloading["time_s"] < chip_["makespan_s"]
+    assert large.data["chip"]["reloading"] is None
+    written = sum(row["energy_j"] for row in small_.tables["ledger"] if row["kind"] == "programming")
+    assert written == pytest.approx(reloading["energy_j"])
+    assert {row["tile"].partition("@")[2] for row in small_.tables["tiles"]} == {"1", "2"}
+
+
+def test_replicas_and_arrivals_do_not_go_with_rounds():
+    shape = ["grid.shape=[1,3]", "mapping.reload=true", SECTION]
+    told = {"overrides": shape, "timing_only": True}
+    with pytest.raises(InputError, match="leave out --replicas"):
+        chipsim.run("hermes64", "zoo:digits-cnn", replicas=["stem=2"], **told)
+    with pytest.raises(InputError, match=r"mapping\.reload does not go with --arrivals"):
+        chipsim.run("hermes64", "zoo:digits-cnn", arrivals="10/s", **told)
+    fits = chipsim.run("hermes64", "zoo:digits-mlp", overrides=["mapping.reload=true"], timing_only=True)
+    assert fits.data["chip"]["reloading"] is None
+
+
+def test_the_rest_of_a_round_is_a_network_like_any_other():
+    rounds = plan_rounds(chain(), small({}, "[1, 3]"))
+    second = rounds.rounds[1].plan.network
+    assert list(second.layers) == ["c2", "c3", "r"]
+    assert isinstance(second.layers["c2"], InputLayer)
+    assert second.outputs == ("r",)
+    assert replace(second, outputs=("c3",)).outputs == ("c3",)
