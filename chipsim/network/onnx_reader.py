@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
+from chipsim.network.batch_axis import batch_first
 from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
@@ -71,6 +72,7 @@ def _read(
 ) -> Network:
     model, sha256 = load_model(source, name)
     constants = stored_constants(model.graph, name)
+    model, moved = batch_first(model, constants)
     declared = declared_inputs(model.graph, _values_read(model.graph), constants, name)
     candidates = candidate_shapes(declared, shapes, data, name)
     first: ModelError | None = None
@@ -80,7 +82,7 @@ def _read(
             if synthetic_seed is not None:
                 flow = synthetic_weights(flow, synthetic_seed)
             _check_finite(flow)
-            return _network(flow, notes, "file" if synthetic_seed is None else "synthetic", sha256)
+            return _network(flow, (*moved, *notes), "file" if synthetic_seed is None else "synthetic", sha256)
         except UnsupportedOperatorError:
             raise
         except ModelError as error:

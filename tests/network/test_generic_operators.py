@@ -75,7 +75,6 @@ MACS = [
     (node("Einsum", "x k", "y", equation="bij,jk->bik"), {"k": normal(4, 7)}, 6 * 4 * 7),
     (node("MatMul", "w x", "y"), {"w": normal(5, 6)}, 5 * 6 * 4),
     (node("MatMul", "x w", "y"), {"w": normal(4, 5).astype(np.float32)}, 6 * 4 * 5),
-    (node("LSTM", "x w r", "y", hidden_size=3), {"w": normal(1, 12, 4), "r": normal(1, 12, 3)}, 6 * 84),
 ]  # fmt: skip
 
 

@@ -1,0 +1,132 @@
+"""`batch_first`: inputs whose batch is not on axis 0, as recurrent operators take it, get it there.
+
+RNN, LSTM and GRU have the batch of their sequences on axis 1 (with ``layout=1`` on axis 0). Where that axis is one of
+an input of the model, it is the network's batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import onnx
+from onnx import helper
+
+from chipsim.network.constants import attributes_of
+from chipsim.network.operators.generic import ELEMENTWISE
+from chipsim.network.operators.recurrent import RECURRENT
+
+SEQUENCES = (0, 5, 6)
+"""Operands of a recurrent operator with a batch: the sequences and the first states."""
+KEEP_AXES = ELEMENTWISE | {"Dropout", "Identity", "LayerNormalization"}
+
+
+def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """The same model with the batch on axis 0 of every input that a recurrent operator takes.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    constants : collection of str
+        Values that are stored.
+
+    Returns
+    -------
+    model : onnx.ModelProto
+        The one given, where nothing had to be moved. Otherwise an input keeps its name, and a Transpose follows it.
+    notes : tuple of str
+        What a reader of the results should know.
+    """
+    axes = {name: axis for name, axis in _batch_axes(model.graph, constants).items() if axis > 0}
+    if not axes:
+        return model, ()
+    moved = onnx.ModelProto()
+    moved.CopyFrom(model)
+    graph = moved.graph
+    inner = {name: _free(f"{name}/as_exported", graph) for name in axes}
+    for node in graph.node:
+        node.input[:] = [inner.get(value, value) for value in node.input]
+    turning = []
+    for value in graph.input:
+        axis = axes.get(value.name)
+        if axis is not None:
+            sizes = list(value.type.tensor_type.shape.dim)
+            del value.type.tensor_type.shape.dim[:]
+            value.type.tensor_type.shape.dim.extend([sizes[axis], *sizes[:axis], *sizes[axis + 1 :]])
+            order = [*range(1, axis + 1), 0, *range(axis + 1, len(sizes))]
+            turning.append(
+                helper.make_node("Transpose", [value.name], [inner[value.name]], inner[value.name], perm=order)
+            )
+    nodes = [*turning, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return moved, tuple(
+        f"input {name!r} has its batch on axis {axis} in the file; here, in data and in --shape it is axis 0"
+        for name, axis in axes.items()
+    )
+
+
+def _batch_axes(graph: onnx.GraphProto, constants: Collection[str]) -> dict[str, int]:
+    """Where the batch of inputs is that recurrent operators take, as far as axes can be followed; first come first."""
+    made_by = {value: node for node in graph.node for value in node.output if value}
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.input}
+    found: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type not in RECURRENT or node.domain not in ("", "ai.onnx"):
+            continue
+        axis = 0 if attributes_of(node).get("layout", 0) else 1
+        for position in SEQUENCES:
+            if position < len(node.input) and node.input[position] not in constants:
+                for name, place in _sources(node.input[position], axis, made_by, constants):
+                    if 0 <= place < ranks.get(name, 0):
+                        found.setdefault(name, place)
+    return found
+
+
+def _sources(
+    value: str, axis: int, made_by: dict[str, onnx.NodeProto], constants: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    """Values that a value is made of without mixing axes, down to inputs, and where an axis of it is in them."""
+    waiting, seen = [(value, axis)], {value}
+    while waiting:
+        name, place = waiting.pop()
+        node = made_by.get(name)
+        if node is None:
+            yield name, place
+            continue
+        for before, where in _before(node, place, made_by, constants):
+            if before not in seen and before not in constants:
+                seen.add(before)
+                waiting.append((before, where))
+
+
+def _before(
+    node: onnx.NodeProto, axis: int, made_by: dict[str, onnx.NodeProto], constants: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    """What a node reads, and where an axis of its output is in it; nothing where axes cannot be followed."""
+    match node.op_type:
+        case "Transpose":
+            order = attributes_of(node).get("perm")
+            if order is not None and axis < len(order):
+                yield node.input[0], int(order[axis])
+        case "Gather" if node.input[0] in constants:  # an embedding
+            yield node.input[1], axis
+        case "MatMul" if node.input[1] in constants:
+            yield node.input[0], axis
+        case operator if operator in KEEP_AXES:
+            for value in node.input:
+                if value:
+                    yield value, axis
+        case operator if operator in RECURRENT and not attributes_of(node).get("layout", 0):
+            if axis == 2:  # steps, directions, batch, values
+                yield node.input[0], 1
+        case "Squeeze":
+            source = made_by.get(node.input[0])
+            if axis == 1 and source is not None and source.op_type in RECURRENT:  # without the axis of directions
+                yield node.input[0], 2
+
+
+def _free(name: str, graph: onnx.GraphProto) -> str:
+    taken = {value for node in graph.node for value in (*node.input, *node.output)}
+    while name in taken:
+        name += "'"
+    return name
