@@ -67,9 +67,9 @@ def draw(tiles: list[int], by_tiles: list[float], every: list[float], jumped: li
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True, layout="constrained")
-    left.loglog(tiles, by_tiles, "o-", label="one input")
+    left.loglog(tiles, by_tiles, "o-", label=f"one input, exponent {exponent(tiles, by_tiles):.2f}")
     left.set(xlabel="tiles", ylabel="processor time, s")
-    right.loglog(INPUTS, every, "o-", label="every input simulated")
+    right.loglog(INPUTS, every, "o-", label=f"every input simulated, exponent {exponent(INPUTS, every):.2f}")
     right.loglog(INPUTS, jumped, "s--", label="with the jump")
     right.set(xlabel="inputs, 64 tiles")
     for axes in (left, right):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from chipsim.execution.accuracy import compute_values, split_data
 from chipsim.execution.calibration import device_of
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.execution.stored import stored_age_and_count
+from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
@@ -142,37 +142,9 @@ def simulate(
             settings, threads=threads, chunk=chunk, progress=progress, stop=stop, at_time=at_time
         )  # fmt: skip
     with staged(save_programming) as place:  # programmings are kept only beside a result
-        return checked(lambda: _simulate(settings, threads, chunk, progress, place, stop or Stop(), at_time, exact_all))
-
-
-def checked(work: Callable[[], Result]) -> Result:
-    """A result whose numbers are finite.
-
-    Raises
-    ------
-    InputError
-        If a number is not, or cannot be reckoned with.
-    """
-    try:
-        result = work()
-    except OverflowError as error:
-        raise _extreme(f"times or energies overflow ({error.args[-1]})") from None
-    _check_finite(result.data, "result")
-    return result
-
-
-def _extreme(what: str) -> InputError:
-    return InputError(f"{what}; look for extreme values in the architecture and its overrides")
-
-
-def _check_finite(data: dict[str, Any], path: str) -> None:
-    for key, value in data.items():
-        if isinstance(value, dict):
-            _check_finite(value, f"{path}.{key}")
-        elif isinstance(value, list):
-            _check_finite({str(index): item for index, item in enumerate(value)}, path)
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise _extreme(f"{path}.{key} comes out as {value}")
+        return checked(
+            lambda: _simulate(settings, threads, chunk, progress, place, stop or Stop(), at_time, exact_all), settings
+        )
 
 
 def _simulate(

@@ -9,6 +9,7 @@ from chipsim.architecture.chip import Chip, build_chip
 from chipsim.beside import Beside, parse_beside
 from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
 from chipsim.execution.first_inputs import activity_of_first
+from chipsim.extremes import checked
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, load_data
@@ -18,7 +19,7 @@ from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate
 from chipsim.planning.choose import make_plan
 from chipsim.result import Result
 from chipsim.settings import Settings
-from chipsim.simulate import Progress, age_of, checked, chip_spec, dataset_of
+from chipsim.simulate import Progress, age_of, chip_spec, dataset_of
 from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.together import Workload, simulate_together
@@ -64,7 +65,7 @@ def simulate_several(
     Result
         With ``networks``, one entry for each, instead of ``accuracy``; see ``docs/several.md``.
     """
-    return checked(lambda: _simulate(settings, threads, chunk, progress, stop or Stop(), at_time))
+    return checked(lambda: _simulate(settings, threads, chunk, progress, stop or Stop(), at_time), settings)
 
 
 def _simulate(

@@ -10,7 +10,7 @@ _ROWS = (
     ("Inputs offered", "offered_inputs_per_s", plain("inputs/s")),
     ("Latency, 95 % below", "latency_p95_s", scaled("s")),
     ("Latency, most", "latency_max_s", scaled("s")),
-    ("Wait at the host, mean", "queue_mean_s", scaled("s")),
+    ("Waits at host, mean", "queue_mean_s", scaled("s")),
     ("  99 % below", "queue_p99_s", scaled("s")),
     ("Inputs waiting, mean", "queue_mean_inputs", plain("inputs")),
 )

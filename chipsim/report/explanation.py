@@ -131,7 +131,7 @@ def _what_if(found: dict[str, Any] | None) -> list[RenderableType]:
         _add(
             table, row["what"] or "as it is", _changed(row),
             plain("")(row["throughput_inputs_per_s"]).strip(), _gain(row["throughput_gain"]),
-            human(row["latency_first_input_s"], "s"), row["busiest"],
+            human(row["latency_first_input_s"], "s"), row["busiest"].replace("->", " -> "),
         )  # fmt: skip
     return [table]
 

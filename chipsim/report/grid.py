@@ -22,8 +22,9 @@ def new_table(title: str = "", *, show_head: bool = True, footer: bool = False) 
     )  # fmt: skip
 
 
-def add_column(table: Table, head: str, *, right: bool = False, footer: str = "") -> None:
-    """A column that wraps where there is no room, and never replaces characters by an ellipsis."""
+def add_column(table: Table, head: str, *, right: bool = False, footer: str = "", wrap: bool = True) -> None:
+    """A column that wraps where there is no room (unless others are to do so), and never ends in an ellipsis."""
     table.add_column(
-        Text(head), justify="right" if right else "left", overflow="fold", footer=Text(footer, style="bold")
-    )
+        Text(head), justify="right" if right else "left", overflow="fold", footer=Text(footer, style="bold"),
+        no_wrap=not wrap,
+    )  # fmt: skip

@@ -70,7 +70,7 @@ def _numbers(result: Result) -> Table:
     data = result.data
     chip, baseline, ratio = data["chip"], data["baseline"], data["ratio"] or {}
     table = new_table()
-    add_column(table, "")
+    add_column(table, "", wrap=False)
     add_column(table, chip["name"], right=True)
     if baseline is not None:
         add_column(table, baseline["name"], right=True)

@@ -106,6 +106,16 @@ def test_at_80_columns_every_row_of_numbers_is_one_line(compared):
             assert re.search(r"(more|less|same|better|worse|-)\s*$", row)
 
 
+def test_at_80_columns_no_label_wraps():
+    result = chipsim.run(
+        "hermes64", "zoo:digits-mlp", timing_only=True, baseline="edge_npu", arrivals="poisson 250000/s"
+    )
+    text = rendered(result_table(result), 80)
+    for label in ("Waits at host, mean", "Inputs waiting, mean", "Latency, first input", "Data moved per input"):
+        [row] = [row for row in text.splitlines() if row.startswith(label)]
+        assert re.search(r"\d", row[len(label) :])
+
+
 def test_the_verdict_is_readable_without_colour(compared):
     plain = rendered(result_table(compared))
     coloured = rendered(result_table(compared), force_terminal=True, color_system="standard")

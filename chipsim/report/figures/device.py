@@ -102,7 +102,7 @@ def _draw_ages(axes: Axes, rows: Sequence[Reads], scale: float) -> None:
 
 
 def _age_axis(axes: Axes, ages: list[float]) -> None:
-    """A logarithmic axis that begins with zero where zero is among the ages."""
+    """A logarithmic axis, which begins with a linear piece from zero where zero is among the ages."""
     positive = [age for age in ages if age > 0]
     axes.set_xlabel("age")
     if len(ages) == 1 or not positive:
@@ -110,8 +110,10 @@ def _age_axis(axes: Axes, ages: list[float]) -> None:
         return
     if ages[0] == 0:
         axes.set_xscale("symlog", linthresh=positive[0], linscale=1.0)
+        axes.set_xlabel(f"age, linear from 0 to {age_words(positive[0])}, then logarithmic")
     else:
         axes.set_xscale("log")
+        axes.set_xlabel("age, logarithmic")
     inside = [tick for tick in _TICKS if ages[0] <= tick <= ages[-1] and (tick == 0 or tick >= positive[0])]
     ticks = inside or [ages[0]]
     if ages[-1] > 2 * ticks[-1] or len(ticks) == 1:
