@@ -156,8 +156,8 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
     }
     for flow in flows:
         sums = graph.nodes[flow.source]["kind"] == "tile" or any(hop.streams for hop in flow.hops)
-        for server, packets in ((link, hop.packets) for hop in flow.hops for link in (hop.link, *hop.followers)):
-            amount, (source, target) = packets * flow.bytes, server.edge
+        for server in (link for hop in flow.hops for link in (hop.link, *hop.followers)):
+            amount, (source, target) = flow.packets * flow.bytes, server.edge
             edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
             kind = edge["kind"]
             if kind == "link":

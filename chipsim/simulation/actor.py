@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chipsim.simulation.origin import Origin, State
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import SpanColumn
 
 
 class Actor:
@@ -15,22 +15,23 @@ class Actor:
     ----------
     on_start, on_end : callable (input, time), optional
         Told when the first position of an input starts and the last one ends.
-    trace : callable, optional
-        Given every span of the first ``traced_inputs`` inputs.
+    column : SpanColumn or None
+        Takes the spans of the first ``traced_inputs`` inputs.
     """
 
-    __slots__ = ("_active", "on_end", "on_start", "trace", "traced_inputs")
+    __slots__ = ("_active", "column", "on_end", "on_start", "traced_inputs")
 
     def __init__(self) -> None:
         self._active = False
         self.on_start: Callable[[int, int], None] | None = None
         self.on_end: Callable[[int, int], None] | None = None
-        self.trace: Callable[[Span], None] | None = None
+        self.column: SpanColumn | None = None
         self.traced_inputs = 0
 
-    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
-        """Report every span of the first inputs."""
-        self.trace, self.traced_inputs = trace, count
+    def keep(self, count: int, column: SpanColumn, keep: Callable[[SpanColumn], None]) -> None:
+        """Note the times of the first inputs in a column."""
+        self.column, self.traced_inputs = column, count
+        keep(column)
 
     def advance(self) -> None:
         """Compute all that is known by now; what a step sets off may call this again, and is seen by the next step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.architecture.circles import Channel, refuse_circles
@@ -13,6 +13,7 @@ from chipsim.simulation.link_queue import LinkQueue, RoomyHop, RoomyPacket
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Branch, Flow, Sink, StreamSink
 from chipsim.simulation.rooms import Room, Stay
+from chipsim.simulation.timeline import SpanColumn
 
 
 class BufferedInterconnect(Interconnect):
@@ -63,6 +64,15 @@ class BufferedInterconnect(Interconnect):
                 hop.stops = True
         refuse_circles(follows)
 
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        self.traced_inputs = count
+        for number, flow in enumerate(self.flows):
+            for hop in flow.hops:
+                assert isinstance(hop, RoomyHop)
+                hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, hop.order, flow=number)
+                keep(hop.column)
+
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
         self.send_stream(flow, input, position, time, time)
@@ -76,6 +86,7 @@ class BufferedInterconnect(Interconnect):
         first = flow.hops[0]
         assert isinstance(first, RoomyHop)
         key = 1 + flow.key + input * self.input_key + position * self.position_key
+        flow.packets += 1
         self._go_on(first, None, input, position, key, head, tail)
 
     def state(self, origin: Origin) -> State:
@@ -97,8 +108,8 @@ class BufferedInterconnect(Interconnect):
             if isinstance(sink, StreamSink):
                 hop.streams.append((branch.link.latency, sink))
             else:
-                hop.sinks.append((branch.link.latency, sink))
-        hop.following = []
+                hop.sinks.append((branch.link.latency, sink.arrive))
+        hop.following, hop.order = [], []
         for child in branch.children:
             behind = self._lay(flow, child, channels, follows)
             hop.following.append((branch.link.latency + child.link.delay, behind))
@@ -137,14 +148,15 @@ class BufferedInterconnect(Interconnect):
             hop.waited += packet.tail - end
             end = packet.tail
         hop.link.free = end
-        hop.packets += 1
         if packet.stay is not None:
             packet.stay.leave(end)
         stay = None if hop.room is None else Stay(hop.room, hop.size, len(hop.following))
-        if input < self.traced_inputs:
-            self._record(hop, input, position, start, end)
-        for delay, sink in hop.sinks:
-            sink.arrive(input, position, end + delay)
+        if input < self.traced_inputs and hop.column is not None:
+            hop.order.append((input, position))
+            hop.column.starts.append(start)
+            hop.column.ends.append(end)
+        for delay, arrive in hop.sinks:
+            arrive(input, position, end + delay)
         for delay, stream in hop.streams:
             stream.arrive_stream(input, position, start + delay, end + delay)
         onward = end if self._stores else start

@@ -1,6 +1,12 @@
-"""`ChainUnit`: one of several neuron units that hand partial sums on from row block to row block (rule T48)."""
+"""`ChainUnit`: one of several neuron units that hand partial sums on from row block to row block (rule T48).
+
+Its tile's sums and those of the unit before come in the order of positions, and of either no more than there are places
+(rule T14): rings hold what is not used yet, and nothing has to be counted for each position.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor, Places
@@ -10,7 +16,7 @@ from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import InTurn, SpanColumn
 
 
 class ChainUnit(Actor):
@@ -18,6 +24,8 @@ class ChainUnit(Actor):
 
     Attributes
     ----------
+    gate : Gate
+        Of its positions; nothing is counted there.
     columns : int
         Values per position.
     replica : Replica
@@ -32,11 +40,14 @@ class ChainUnit(Actor):
         The way to the unit after.
     outlet : Outlet or None
         Where results go; of the last unit alone.
+    waits_for_room : bool
+        There is no space for what comes out.
     """
 
     __slots__ = (
-        "_free", "_hop", "_latency", "_tails", "after", "before", "busy", "columns", "flow", "gate", "interconnect",
-        "layer", "name", "outlet", "places", "replica", "service", "tiles",
+        "_free", "_heads", "_heard", "_hop", "_input", "_latency", "_own", "_position", "_positions", "_tails",
+        "_taken", "_tile", "after", "before", "columns", "flow", "gate", "interconnect", "layer", "name", "outlet",
+        "places", "replica", "service", "tiles", "waits_for_room",
     )  # fmt: skip
 
     def __init__(
@@ -46,72 +57,118 @@ class ChainUnit(Actor):
         super().__init__()
         self.name, self.layer, self.gate, self.columns = name, tile.layer, gate, columns
         self.service, self._latency, self._hop = times
-        self.places, self.tiles, self.interconnect = Places(slots), [tile], interconnect
+        self.places, self._tile, self.interconnect = Places(slots), tile, interconnect
+        self.tiles = [tile]
         self.before: ChainUnit | None = None
         self.after: ChainUnit | None = None
         self.flow: Flow | None = None
         self.outlet: Outlet | None = None
-        self.busy = self._free = 0
         self.replica = WHOLE
-        self._tails: dict[int, int] = {}
-        gate.notify = self.advance
+        self.waits_for_room = False
+        self._free = self._taken = self._heard = self._input = self._position = 0
+        self._positions = gate.positions
+        self._own, self._heads, self._tails = [0] * slots, [0] * slots, [0] * slots
 
     @property
     def done(self) -> int:
         """Positions whose end is known, over all inputs."""
         return self.places.done
 
-    def arrive_stream(self, input: int, position: int, head: int, tail: int) -> None:
-        """The first and the last value of the unit before are there at these times."""
-        own = (position - self.replica.number) // self.replica.of
-        self._tails[input * self.gate.positions + own] = tail + self._hop
-        self.gate.receive(input, own, head + self._hop)
+    @property
+    def busy(self) -> int:
+        """Service time so far, ps."""
+        return self.places.done * self.service
+
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        order = InTurn(self.replica, count, self._positions)
+        self.keep(count, SpanColumn(self.name, "neuron", self.layer, order), keep)
+
+    def take(self, time: int) -> None:
+        """The next sums of its own tile are there at a time."""
+        self._own[self._taken % self.places.count] = time
+        self._taken += 1
+        if not self._active:
+            self.advance()
+
+    def arrive_stream(self, input: int, position: int, head: int, tail: int) -> None:  # noqa: ARG002
+        """The first and the last of the next values of the unit before are there at these times."""
+        slot = self._heard % self.places.count
+        self._heads[slot], self._tails[slot] = head + self._hop, tail + self._hop
+        self._heard += 1
+        if not self._active:
+            self.advance()
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
-        own, first = self.places.state(origin, self.gate.positions), origin.input * self.gate.positions
-        tails = sorted(self._tails)
-        return own, origin.after((self._free, *(self._tails[m] for m in tails))), tuple(m - first for m in tails)
+        own, done = self.places.state(origin, self._positions), self.done
+        heads, tails = ([ring[m % len(ring)] for m in range(done, self._heard)] for ring in (self._heads, self._tails))
+        sums = [self._own[m % len(self._own)] for m in range(done, self._taken)]
+        return own, origin.after((self._free, *sums)), origin.after(heads), origin.after(tails)
 
-    def _step(self) -> bool:
-        gate, m = self.gate, self.places.done
-        input, position = divmod(m, gate.positions)
-        index = input % gate.window * gate.positions + position
-        of_layer = self.replica.number + position * self.replica.of
-        room = None if gate.remaining[index] else self._room(m, input, of_layer)
-        if room is None:
-            return False
-        start = max(gate.take(index, position), self._free, room)
-        end = self._free = max(start + self.service, self._tails.pop(m, 0))
-        self.places.finish(end)
-        self.busy += self.service
-        if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
-        self._hand_on(input, position, of_layer, start, end)
-        self._wake()
-        following = index + 1 if index + 1 < len(gate.remaining) else 0
-        return not gate.remaining[following]
-
-    def _room(self, m: int, input: int, of_layer: int) -> int | None:
-        """When there is space for what comes out, None while that is not known."""
-        if self.after is None:
-            return 0 if self.outlet is None else self.outlet.space(input, of_layer)
-        places = self.after.places
-        return None if m - places.done >= places.count else places.ends[m % places.count]
-
-    def _hand_on(self, input: int, position: int, of_layer: int, start: int, end: int) -> None:
-        if self.flow is not None:
-            self.interconnect.send_stream(self.flow, input, of_layer, start, end)
+    def advance(self) -> None:
+        """Compute all that is known by now."""
+        if self._active:
             return
-        if position == self.gate.positions - 1 and self.on_end is not None:
-            self.on_end(input, end)
-        if self.outlet is not None:
-            self.outlet.dispatch(input, of_layer, end + self._latency)
+        self._active = True
+        places, slots, before = self.places, self.places.count, self.before
+        while places.done < self._taken:
+            m = places.done
+            if before is not None and m == self._heard:
+                break
+            room = self._room(m, self._input, self._position)
+            if room is None:
+                break
+            slot = m % slots
+            start = self._own[slot]
+            if self._free > start:
+                start = self._free
+            if room > start:
+                start = room
+            end = start + self.service
+            if before is not None:
+                if self._heads[slot] > start:
+                    start = self._heads[slot]
+                    end = start + self.service
+                if self._tails[slot] > end:
+                    end = self._tails[slot]
+            self._free = places.ends[slot] = end
+            places.done = m + 1
+            if self._input < self.traced_inputs and self.column is not None:
+                self.column.starts.append(start)
+                self.column.ends.append(end)
+            self._hand_on(start, end)
+            self._wake()
+        self._active = False
+
+    def _room(self, m: int, input: int, position: int) -> int | None:
+        """When there is space for what comes out, None while that is not known."""
+        room: int | None = 0
+        if self.after is not None:
+            places = self.after.places
+            room = None if m - places.done >= places.count else places.ends[m % places.count]
+        elif self.outlet is not None and self.outlet.credits:
+            room = self.outlet.space(input, self.replica.number + position * self.replica.of)
+        self.waits_for_room = room is None
+        return room
 
     def _wake(self) -> None:
         """A place has become free for the tile and for the unit before."""
-        for tile in self.tiles:
-            if tile.waits_for_place:
-                tile.advance()
-        if self.before is not None:
+        if self._tile.waits_for_place:
+            self._tile.advance()
+        if self.before is not None and self.before.waits_for_room:
             self.before.advance()
+
+    def _hand_on(self, start: int, end: int) -> None:
+        """Send what came out, and go on to the next position."""
+        input, replica = self._input, self.replica
+        position = replica.number + self._position * replica.of
+        self._position += 1
+        if self._position == self._positions:
+            self._input, self._position = input + 1, 0
+            if self.after is None and self.on_end is not None:
+                self.on_end(input, end)
+        if self.flow is not None:
+            self.interconnect.send_stream(self.flow, input, position, start, end)
+        elif self.outlet is not None:
+            self.outlet.dispatch(input, position, end + self._latency)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
-
 from chipsim.mapping.plan import LayerPlan, Slice
 from chipsim.simulation.chain import ChainUnit
 from chipsim.simulation.durations import bytes_of, neuron_service_ps
+from chipsim.simulation.gate import Gate
 from chipsim.simulation.gate_layer import SharedChainUnit
 from chipsim.simulation.machine import Machine, Source
 from chipsim.simulation.sender import Outlet
@@ -30,7 +29,7 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
         Tie order of the first block within the layer.
     """
     places = zip(tiles, part.blocks, strict=True)
-    units = [_unit(machine, part, tile, placed.tile, last=tile is tiles[-1]) for tile, placed in places]
+    units = [_unit(machine, part, tile, placed.tile) for tile, placed in places]
     for rank, (after, before) in enumerate(pairwise(units), first_rank + 1):
         before.after, after.before = after, before
         size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
@@ -45,17 +44,16 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
     )  # fmt: skip
 
 
-def _unit(machine: Machine, part: Slice, tile: TileServer, where: str, *, last: bool) -> ChainUnit:
-    """The unit beside a tile; the last row block's has nobody before it."""
+def _unit(machine: Machine, part: Slice, tile: TileServer, where: str) -> ChainUnit:
+    """The unit beside a tile."""
     spec = machine.spec.neuron_unit
-    gate = machine.new_gate(tile.gate.positions)
-    gate.expect(np.repeat(np.arange(gate.positions), 1 if last else 2))
+    gate = Gate(tile.gate.positions, machine.window)
     times = neuron_service_ps(machine.spec, 1, part.channels), to_ps(spec.latency), to_ps(spec.hop_latency)
     name = machine.plan.chip.neuron_unit_of(where)
     what = name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect
     shared, keys = machine.sharing.neuron_units.get(name), machine.order.keys(tile.layer, 0, name)
     unit = ChainUnit(*what) if shared is None else SharedChainUnit(*what, shared, machine.clock, keys)
     unit.replica = tile.replica
-    tile.places, tile.done_gate = unit.places, gate
+    tile.places, tile.unit = unit.places, unit
     machine.neurons.append(unit)
     return unit

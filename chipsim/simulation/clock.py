@@ -41,7 +41,16 @@ class Call(Moment):
 
 
 class Clock(simpy.Environment):
-    """Integer picoseconds; `events` counts what happened.
+    """Integer picoseconds.
+
+    Attributes
+    ----------
+    events : int
+        How many happened.
+    queue : list of (int, int, int, Moment)
+        The environment's own queue: time, priority, number. Hot paths push moments with callbacks here themselves.
+    numbers : iterator of int
+        The environment's own, which tell equals apart.
 
     Examples
     --------
@@ -56,6 +65,8 @@ class Clock(simpy.Environment):
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
+        self.queue: list[Any] = self._queue
+        self.numbers = self._eid
         self.events = 0
 
     def at(self, time_ps: int, priority: int, function: Callable[[Any], None], payload: Any = None) -> None:
@@ -71,11 +82,11 @@ class Clock(simpy.Environment):
         added to a time that was subtracted a moment before.
         """
         moment.callbacks = callbacks  # type: ignore[assignment]
-        heappush(self._queue, (time_ps, priority, next(self._eid), moment))  # type: ignore[misc]
+        heappush(self.queue, (time_ps, priority, next(self.numbers), moment))
 
     def pending(self) -> list[tuple[int, int, Moment]]:
         """Times, priorities and moments of everything that is to happen, in order."""
-        return [(time, priority, moment) for time, priority, _, moment in sorted(self._queue)]  # type: ignore[misc]
+        return [(time, priority, moment) for time, priority, _, moment in sorted(self.queue)]
 
     def run_all(self, at_time: Callable[[int], None] | None = None) -> None:
         """Process every event there is: the environment's ``step``, without a call for each.
@@ -98,7 +109,10 @@ class Clock(simpy.Environment):
             while queue and count < last:
                 self._now, _, _, event = heappop(queue)  # type: ignore[assignment]
                 count += 1
-                callbacks = event.callbacks
+                callbacks: Any = event.callbacks
+                if callbacks.__class__ is tuple:  # a moment's: it cannot fail, and nobody asks whether it is over
+                    callbacks[0](event)
+                    continue
                 event.callbacks = None  # type: ignore[assignment]
                 for callback in callbacks:
                     callback(event)

@@ -172,7 +172,8 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
             f"the buffer of {next(iter(machine.spills))} spills to the global memory, whose waits are not explained: "
             f"raise tile.buffer.capacity or make it unbounded"
         )
-    found, number = Connections(plan), {id(gate): index for index, gate in enumerate(machine.gates)}
+    gates = [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
+    found, number = Connections(plan), {id(gate): index for index, gate in enumerate(gates)}
     found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
     units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
@@ -223,7 +224,7 @@ def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) ->
         if isinstance(neuron, SharedNeuronServer):
             found.units[neuron.slice_name] = neuron.name
         for tile in neuron.tiles:
-            counts, beside = machine.counts.get(tile.name), tile.done_gate
+            counts, beside = machine.counts.get(tile.name), tile.done_gate if tile.unit is None else tile.unit.gate
             what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
             lengths = None if counts is None else mvm_lengths(*what, counts)
             found.tiles[tile.name] = TileFacts(

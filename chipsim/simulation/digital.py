@@ -6,12 +6,13 @@ from array import array
 from collections.abc import Callable
 from typing import ClassVar
 
+from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.clock import Call, Clock
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import InTurn, SpanColumn
 
 
 class DigitalUnitServer:
@@ -55,6 +56,11 @@ class DigitalLayerServer(Actor):
         gate.notify = self.advance
         unit.layers += 1
 
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        order = InTurn(WHOLE, count, self.gate.positions)
+        self.keep(count, SpanColumn(self.unit.name, self.activity, self.layer, order), keep)
+
     def state(self, origin: Origin) -> State:
         """Progress and times, those of the unit included (rule T50)."""
         first = origin.input * self.gate.positions
@@ -96,8 +102,9 @@ class DigitalLayerServer(Actor):
             self.on_start(input, start)
         if position == self.gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.unit.name, self.activity, self.layer, input, position, start, end))
+        if input < self.traced_inputs and self.column is not None:
+            self.column.starts.append(start)
+            self.column.ends.append(end)
         if self.releases is not None:
             self.releases.append(end)
             if self.unit.layers == 1:

@@ -230,7 +230,7 @@ class Run:
             ender.on_end = self._stages.ender(ender.layer)
         if trace_inputs:
             for traced in _traced(machine):
-                traced.trace_inputs(trace_inputs, self.timeline.spans.append)
+                traced.trace_inputs(trace_inputs, self.timeline.columns.append)
 
 
 def _admission_of(gate: Gate) -> Callable[[int, int], None]:

@@ -26,22 +26,22 @@ class FarSink(EdgeSink):
         Bytes so far.
     """
 
-    __slots__ = ("_buffer", "_far", "_size", "layer", "written")
+    __slots__ = ("_buffer", "_far", "_near", "_size", "layer", "written")
 
     def __init__(self, sink: EdgeSink, layer: str, far: FarBuffer, size: int) -> None:
-        super().__init__(sink.gate, sink.completes)
-        self._note_position, self._note_time = sink._note_position, sink._note_time
+        super().__init__(sink.gate, sink.completes, sink.arrivals)
+        self._near, self.arrive = self.arrive, self._arrive
         self.layer, self._buffer, self._far, self._size = layer, far, far.spill.far, size
         self.written = 0
 
-    def arrive(self, input: int, position: int, time: int) -> None:
+    def _arrive(self, input: int, position: int, time: int) -> None:
         """See `Sink`; a position for the memory is there for its consumer once it is written."""
         if not self._far[position]:
-            super().arrive(input, position, time)
+            self._near(input, position, time)
             return
-        if self._note_position is not None and self._note_time is not None:
-            self._note_position(input * len(self.completes) + position)
-            self._note_time(time)
+        if self.arrivals is not None:
+            self.arrivals.positions.append(input * len(self.completes) + position)
+            self.arrivals.times.append(time)
         own, input_key, position_key = self._buffer.writing
         key = 1 + own + input * input_key + position * position_key
         self._buffer.memory.clock.at(time, key, self._write, (input, position))

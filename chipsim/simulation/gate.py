@@ -48,8 +48,8 @@ class Gate:
         self.expected = self._counts.tolist()
         if not self.expected[0]:
             self.expected[0], self.admitted = 1, True
-        self.remaining = self.expected * self.window
-        self.latest = [0] * len(self.remaining)
+        self.remaining += self.expected * self.window
+        self.latest += [0] * len(self.remaining)
 
     def state(self, origin: Origin) -> bytes:
         """What is still to come, and when what came was here (rule T50)."""
@@ -76,27 +76,48 @@ class Gate:
 
 
 class EdgeSink:
-    """Maps a producer's positions to the consumer's position that each completes."""
+    """Maps a producer's positions to the consumer's position that each completes.
 
-    __slots__ = ("_note_position", "_note_time", "completes", "gate")
+    Attributes
+    ----------
+    arrive : callable (input, position, time)
+        See `Sink`.
+    """
+
+    __slots__ = ("arrivals", "arrive", "completes", "gate")
 
     def __init__(self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None) -> None:
-        self.gate, self.completes = gate, completes
-        self._note_position = None if arrivals is None else arrivals.positions.append
-        self._note_time = None if arrivals is None else arrivals.times.append
+        self.gate, self.completes, self.arrivals = gate, completes, arrivals
+        self.arrive = _receiver(gate, completes, arrivals)
 
-    def arrive(self, input: int, position: int, time: int) -> None:
-        """See `Sink`."""
-        if self._note_position is not None and self._note_time is not None:
-            self._note_position(input * len(self.completes) + position)
-            self._note_time(time)
-        gate = self.gate  # Gate.receive, without the call
-        index = input % gate.window * gate.positions + self.completes[position]
-        if time > gate.latest[index]:
-            gate.latest[index] = time
-        left = gate.remaining[index] = gate.remaining[index] - 1
+
+def _receiver(gate: Gate, completes: Sequence[int], arrivals: Arrivals | None) -> Callable[[int, int, int], None]:
+    """What `Gate.receive` does, with nothing to look up; notes what arrives, where asked to."""
+    remaining, latest, window, positions = gate.remaining, gate.latest, gate.window, gate.positions
+
+    def arrive(input: int, position: int, time: int) -> None:
+        index = input % window * positions + completes[position]
+        if time > latest[index]:
+            latest[index] = time
+        left = remaining[index] = remaining[index] - 1
         if not left:
             gate.notify()
+
+    if arrivals is None:
+        return arrive
+    note_position, note_time, total = arrivals.positions.append, arrivals.times.append, len(completes)
+
+    def arrive_and_note(input: int, position: int, time: int) -> None:
+        note_position(input * total + position)
+        note_time(time)
+        index = input % window * positions + completes[position]
+        if time > latest[index]:
+            latest[index] = time
+        left = remaining[index] = remaining[index] - 1
+        if not left:
+            gate.notify()
+
+    return arrive_and_note
 
 
 class Arrivals:

@@ -12,7 +12,6 @@ from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.shared_neuron import NeuronUnit
 from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import Span
 
 
 class GateLayerServer(DigitalLayerServer):
@@ -50,29 +49,41 @@ class SharedChainUnit(ChainUnit):
         asked = self.asked - origin.input * self.gate.positions
         return asked, super().state(origin), origin.after((self._last_request, self.unit.free))
 
-    def _step(self) -> bool:
-        gate, m = self.gate, self.asked
-        input, position = divmod(m, gate.positions)
-        index = input % gate.window * gate.positions + position
-        of_layer = self.replica.number + position * self.replica.of
-        room = None if gate.remaining[index] else self._room(m, input, of_layer)
+    def advance(self) -> None:
+        """Ask for the unit as far as it is known when."""
+        if self._active:
+            return
+        self._active = True
+        known = self._taken if self.before is None else min(self._taken, self._heard)
+        while self.asked < known and self._ask():
+            known = self._taken if self.before is None else min(self._taken, self._heard)
+        self._active = False
+
+    def _ask(self) -> bool:
+        m, slots = self.asked, self.places.count
+        input, position = divmod(m, self.gate.positions)
+        room = self._room(m, input, position)
         if room is None:
             return False
-        time = self._last_request = max(gate.take(index, position), room, self._last_request)
+        there = self._own[m % slots] if self.before is None else max(self._own[m % slots], self._heads[m % slots])
+        time = self._last_request = max(there, room, self._last_request)
         self.asked += 1
         key, input_key, position_key = self.keys
+        of_layer = self.replica.number + position * self.replica.of
         self.clock.at(time, 1 + key + input * input_key + of_layer * position_key, self._serve, (input, position))
         return True
 
     def _serve(self, call: Call) -> None:
-        input, position = call.payload
-        of_layer = self.replica.number + position * self.replica.of
+        input, _ = call.payload
+        slot = self.done % self.places.count
         start = max(self.clock._now, self.unit.free)
-        end = max(start + self.service, self._tails.pop(input * self.gate.positions + position, 0))
+        end = start + self.service
+        if self.before is not None:
+            end = max(end, self._tails[slot])
         self.unit.free = end
         self.places.finish(end)
-        self.busy += self.service
-        if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
-        self._hand_on(input, position, of_layer, start, end)
+        if input < self.traced_inputs and self.column is not None:
+            self.column.starts.append(start)
+            self.column.ends.append(end)
+        self._hand_on(start, end)
         self._wake()

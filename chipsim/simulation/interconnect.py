@@ -1,8 +1,17 @@
-"""`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10a)."""
+"""`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10a).
+
+Packets that come to a link over the same link before it come in order: only the first of them is in the clock's queue,
+which stays short and quick however many packets wait. The next one enters it when the first has come.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from heapq import heappush
+from itertools import islice
+from typing import Any
 
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.errors import SpecError
@@ -10,7 +19,7 @@ from chipsim.simulation.arbitration import RoundRobin
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import SpanColumn
 from chipsim.units import duration_ps, to_ps
 
 
@@ -30,13 +39,14 @@ class Interconnect:
         self.input_key, self.position_key = input_key, position_key
         self.links: dict[Edge, LinkServer] = {}
         self.flows: list[Flow] = []
-        self.trace: Callable[[Span], None] | None = None
         self.traced_inputs = 0
-        self._flow_of: dict[Hop, int] = {}  # their numbers, where spans are recorded
         router = chip.spec.router
         self._stores = router.switching == "store-and-forward"
         self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._pass)
-        self._on_packet, self._push = (self._in_turns.ask if self._in_turns else self._pass,), clock.push
+        self._serve = self._in_turns.ask if self._in_turns else self._pass
+        self._on_packet: Any = (self._meet,)
+        self._queue, self._numbers = clock.queue, clock.numbers
+        self._coming: dict[tuple[Edge, str], deque[Any]] = {}
         self._durations: dict[tuple[int, float], int] = {}
 
     def add_flow(
@@ -80,56 +90,89 @@ class Interconnect:
             self._fold(flow, flow.tree, None, 0)
             for hop in flow.hops:
                 hop.stops = bool(hop.sinks or hop.streams or hop.others)
+            flow.first = flow.hops[0]
 
-    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
-        """Report every span of the first inputs."""
-        self.trace, self.traced_inputs = trace, count
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        self.traced_inputs = count
         for number, flow in enumerate(self.flows):
             for hop in flow.hops:
                 hop.stops = True
-                self._flow_of[hop] = number
+                hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, flow.order, flow=number)
+                keep(hop.column)
+                for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
+                    keep(replace(hop.column, component=link.name, shift_ps=delay))
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
-        hop = flow.hops[0]
-        if hop.onward is None and not self.traced_inputs:
-            self._deliver(hop, input, position, time)
+        hop = flow.first
+        onward = hop.onward
+        if hop.stops or onward is None or not onward.merges:
+            self.send_stream(flow, input, position, time, time)
             return
+        link = hop.link
+        start = link.free
+        if time > start:
+            start = time
+        link.free = end = start + hop.serialisation
+        flow.packets += 1
         packet = Packet()
-        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
-        packet.input, packet.position = input, position
-        packet.hop, packet.head, packet.tail = hop, time, time
-        self._pass(packet)
+        packet.callbacks = self._on_packet
+        packet.input, packet.position, packet.hop = input, position, onward
+        packet.head = head = start + hop.delay
+        packet.tail = end + hop.tail_delay
+        packet.key = key = 1 + flow.key + input * self.input_key + position * self.position_key
+        entry = (head, key, next(self._numbers), packet)
+        coming = onward.coming
+        if not coming:
+            heappush(self._queue, entry)
+        coming.append(entry)
 
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
-        packet = Packet()
-        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
-        packet.input, packet.position = input, position
-        packet.hop, packet.head, packet.tail = flow.hops[0], time, time
-        self._push(time, packet.key, (self._pass,), packet)
+        packet = self._packet(flow, input, position, time, time)
+        self.clock.push(time, packet.key, (self._leave,), packet)
 
     def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
         """Start a packet that its source makes value by value: its head is there before its tail."""
-        packet = Packet()
+        self._pass(self._packet(flow, input, position, head, tail))
+
+    def _packet(self, flow: Flow, input: int, position: int, head: int, tail: int) -> Packet:
+        """A packet at its source."""
+        packet: Packet = Packet()
+        packet.callbacks = self._on_packet
         packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
         packet.input, packet.position = input, position
-        packet.hop, packet.head, packet.tail = flow.hops[0], head, tail
+        packet.hop, packet.head, packet.tail = flow.first, head, tail
+        flow.packets += 1
+        if input < self.traced_inputs:
+            flow.order.append((input, position))
+        return packet
+
+    def _leave(self, packet: Packet) -> None:
+        """It is a packet's turn at its source's port."""
+        packet.callbacks = self._on_packet
         self._pass(packet)
 
     def state(self, origin: Origin) -> State:
         """When links are free, and what waits for them (rule T50)."""
-        waiting = () if self._in_turns is None else self._in_turns.state(origin)
-        return origin.after([link.free for link in self.links.values()]), waiting
+        turns = () if self._in_turns is None else self._in_turns.state(origin)
+        input_key = origin.input * self.input_key
+        behind = [
+            (head - origin.now_ps, key - input_key, *packet.state(origin))
+            for coming in self._coming.values()
+            for head, key, _, packet in islice(coming, 1, None)  # the first one is pending in the clock
+        ]
+        return origin.after([link.free for link in self.links.values()]), turns, tuple(behind)
 
     def account(self) -> None:
         """Add up packets, bytes and busy time per link; call at the end."""
         for flow in self.flows:
             for hop in flow.hops:
                 for link in (hop.link, *hop.followers):
-                    link.packets += hop.packets
-                    link.bytes += hop.packets * flow.bytes
-                    link.busy += hop.packets * hop.serialisation + hop.waited
+                    link.packets += flow.packets
+                    link.bytes += flow.packets * flow.bytes
+                    link.busy += flow.packets * hop.serialisation + hop.waited
 
     def _link(self, edge: Edge) -> LinkServer:
         link = self.links.get(edge)
@@ -161,6 +204,7 @@ class Interconnect:
         if hop is None or link.leader is None:
             behind = Hop(branch, self._serialisation(flow.bytes, link.rate))
             flow.hops.append(behind)
+            behind.coming = self._coming.setdefault((link.edge, branch.port), deque())
             if hop is not None:
                 hop.lead_to(behind, delay, hop.serialisation if self._stores else 0)
             hop, delay = behind, link.latency
@@ -172,7 +216,7 @@ class Interconnect:
             if isinstance(sink, StreamSink):
                 hop.streams.append((delay, sink))
             else:
-                hop.sinks.append((delay, sink))
+                hop.sinks.append((delay, sink.arrive))
         for child in branch.children:
             self._fold(flow, child, hop, delay + child.link.delay)
 
@@ -182,16 +226,15 @@ class Interconnect:
             known = self._durations[size, rate] = duration_ps(size, rate)
         return known
 
-    def _deliver(self, hop: Hop, input: int, position: int, time: int) -> None:
-        """What `_pass` does, where nothing can make the packet wait but its source's own port."""
-        link = hop.link
-        start = link.free if link.free > time else time
-        end = link.free = start + hop.serialisation
-        hop.packets += 1
-        for delay, sink in hop.sinks:
-            sink.arrive(input, position, end + delay)
+    def _meet(self, packet: Packet) -> None:
+        """The head of a packet is where ways merge; what comes behind it is now the next to come there."""
+        coming = packet.hop.coming
+        coming.popleft()
+        if coming:
+            heappush(self._queue, coming[0])
+        self._serve(packet)
 
-    def _pass(self, packet: Packet) -> None:
+    def _pass(self, packet: Packet) -> None:  # noqa: C901 - the inner loop: each call less counts
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
         hop, head, tail = packet.hop, packet.head, packet.tail
         while True:
@@ -205,47 +248,42 @@ class Interconnect:
                 hop.waited += late
                 end = tail
             link.free = end
-            hop.packets += 1
+            onward = hop.onward
             if hop.stops:
-                self._stop(packet, hop, start, end)
-            if hop.onward is None:
+                if packet.input < self.traced_inputs and hop.column is not None:
+                    hop.column.starts.append(start)
+                    hop.column.ends.append(end)
+                for delay, arrive in hop.sinks:
+                    arrive(packet.input, packet.position, end + delay)
+                for delay, stream in hop.streams:
+                    stream.arrive_stream(packet.input, packet.position, start + delay, end + delay)
+                for delay, tail_delay, other in hop.others:
+                    self._copy(packet, other, start + delay, end + tail_delay)
+            if onward is None:
                 return
             if late > 0 and self._stores:  # made value by value, it is whole only now
                 start += late
             head, tail = start + hop.delay, end + hop.tail_delay
-            hop = hop.onward
+            hop = onward
             if hop.merges:
                 packet.hop, packet.head, packet.tail = hop, head, tail
-                self._push(head, packet.key, self._on_packet, packet)
+                entry = (head, packet.key, next(self._numbers), packet)
+                coming = hop.coming
+                if not coming:
+                    heappush(self._queue, entry)
+                coming.append(entry)
                 return
-
-    def _stop(self, packet: Packet, hop: Hop, start: int, end: int) -> None:
-        """Hand a packet to the sinks behind a hop, and copies of it to further branches."""
-        input, position = packet.input, packet.position
-        if input < self.traced_inputs:
-            self._record(hop, input, position, start, end)
-        for delay, sink in hop.sinks:
-            sink.arrive(input, position, end + delay)
-        for delay, stream in hop.streams:
-            stream.arrive_stream(input, position, start + delay, end + delay)
-        for delay, tail_delay, other in hop.others:
-            self._copy(packet, other, start + delay, end + tail_delay)
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
         """Send a copy of a packet down another branch of its tree."""
         copy = Packet()
         copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
         copy.hop, copy.head, copy.tail = hop, head, tail
+        copy.callbacks = self._on_packet
         if hop.merges:
-            self._push(head, copy.key, self._on_packet, copy)
+            entry = (head, copy.key, next(self._numbers), copy)
+            if not hop.coming:
+                heappush(self._queue, entry)
+            hop.coming.append(entry)
         else:
             self._pass(copy)
-
-    def _record(self, hop: Hop, input: int, position: int, start: int, end: int) -> None:
-        if self.trace is None:
-            return
-        number = self._flow_of[hop]
-        layer = self.flows[number].layer
-        self.trace(Span(hop.link.name, "transfer", layer, input, position, start, end, number))
-        for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
-            self.trace(Span(link.name, "transfer", layer, input, position, start + delay, end + delay, number))

@@ -27,15 +27,18 @@ class RoomyHop(Hop):
         Bytes of a packet.
     following : list of (int, RoomyHop)
         Links behind, with the delay from one link's to the next.
+    order : list of (input, position)
+        What has passed, where spans are kept.
     """
 
-    __slots__ = ("channel", "following", "queue", "room", "size")
+    __slots__ = ("channel", "following", "order", "queue", "room", "size")
 
     room: Room | None
     queue: LinkQueue
     channel: int
     size: int
     following: list[tuple[int, RoomyHop]]
+    order: list[tuple[int, int]]
 
 
 class RoomyPacket(Packet):

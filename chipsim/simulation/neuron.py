@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Actor, Places
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import InTurn, SpanColumn
 
 
 class NeuronServer(Actor):
@@ -28,7 +30,6 @@ class NeuronServer(Actor):
 
     __slots__ = (
         "_free",
-        "busy",
         "columns",
         "gate",
         "latency",
@@ -48,7 +49,7 @@ class NeuronServer(Actor):
         self.name, self.layer, self.gate, self.outlet = name, layer, gate, outlet
         self.columns, self.service, self.latency = columns, service, latency
         self.places = Places(slots)
-        self.busy = self._free = 0
+        self._free = 0
         self.tiles: list[TileServer] = []
         self.replica = WHOLE
         gate.notify = self.advance
@@ -57,6 +58,21 @@ class NeuronServer(Actor):
     def done(self) -> int:
         """Positions whose end is known, over all inputs."""
         return self.places.done
+
+    @property
+    def traced_as(self) -> str:
+        """Name in spans."""
+        return self.name
+
+    @property
+    def busy(self) -> int:
+        """Service time so far, ps."""
+        return self.places.done * self.service
+
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        order = InTurn(self.replica, count, self.gate.positions)
+        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order), keep)
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
@@ -79,11 +95,11 @@ class NeuronServer(Actor):
             start = space
         end = self._free = start + self.service
         self.places.finish(end)
-        self.busy += self.service
         if position == gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.name, "neuron", self.layer, input, of_layer, start, end))
+        if input < self.traced_inputs and self.column is not None:
+            self.column.starts.append(start)
+            self.column.ends.append(end)
         self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:

@@ -8,12 +8,14 @@ each link that can make a packet wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol, cast, runtime_checkable
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, cast, runtime_checkable
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.clock import Moment
 from chipsim.simulation.origin import Origin, State
+from chipsim.simulation.timeline import SpanColumn
 
 
 class Sink(Protocol):
@@ -94,12 +96,14 @@ class Hop:
         The link's place in the flow's tree.
     serialisation : int
         Of the flow's packets, ps.
-    sinks : list of (int, Sink)
-        Delay from the tail's leaving the link.
+    sinks : list of (int, callable)
+        Delay from the tail's leaving the link, and the ``arrive`` of a `Sink`.
     streams : list of (int, StreamSink)
         Delay from the head's and the tail's leaving.
     stops : bool
-        There are sinks or further branches here, or spans are recorded.
+        There are sinks or further branches here, or spans are kept.
+    column : SpanColumn or None
+        Takes the spans of the first inputs.
     onward : Hop or None
         The hop that follows, and ``delay``, from the head's entering this link to its asking for that one.
     tail_delay : int
@@ -109,26 +113,30 @@ class Hop:
         Both delays and first hop of every further branch.
     followers : list of LinkServer
         Links that are held exactly as long as this one.
-    packets, waited : int
-        So far: number, and how much longer than their serialisation they held the link, waiting for tails.
+    coming : deque of (head, key, number, Packet)
+        What will ask for the link over the same way, in order: of this hop and others, where ways merge.
+    waited : int
+        How much longer than their serialisation packets held the link so far, waiting for tails.
     """
 
     __slots__ = (
-        "branch", "delay", "followers", "link", "merges", "onward", "others", "packets", "serialisation", "sinks",
-        "stops", "streams", "tail_delay", "trace_delays", "waited",
+        "branch", "column", "coming", "delay", "followers", "link", "merges", "onward", "others", "serialisation",
+        "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
     def __init__(self, branch: Branch, serialisation: int) -> None:
         self.branch, self.link, self.serialisation = branch, branch.link, serialisation
         self.merges = branch.link.merges
-        self.sinks: list[tuple[int, Sink]] = []
+        self.sinks: list[tuple[int, Callable[[int, int, int], None]]] = []
         self.streams: list[tuple[int, StreamSink]] = []
         self.delay, self.tail_delay, self.onward = 0, 0, cast("Hop | None", None)
         self.others: list[tuple[int, int, Hop]] = []
         self.followers: list[LinkServer] = []
         self.trace_delays: list[int] = []
-        self.packets = self.waited = 0
+        self.waited = 0
+        self.coming: deque[Any] = deque()
         self.stops = False
+        self.column: SpanColumn | None = None
 
     def lead_to(self, hop: Hop, delay: int, stored: int) -> None:
         """Let packets go on to another hop, too, after a router that takes so long to store them."""
@@ -155,13 +163,21 @@ class Flow:
         First link of the tree.
     hops : list of Hop
         The tree folded, the first one first; there once the interconnect is closed.
+    first : Hop
+    packets : int
+        Sent so far.
+    order : list of (input, position)
+        Packets sent, where spans are kept.
     """
 
-    __slots__ = ("bytes", "hops", "key", "layer", "source", "tree")
+    __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree")
 
     def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
         self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
+        self.packets = 0
         self.hops: list[Hop] = []
+        self.first = cast("Hop", None)
+        self.order: list[tuple[int, int]] = []
 
     @property
     def meets_event(self) -> bool:

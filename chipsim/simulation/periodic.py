@@ -203,7 +203,7 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
         if isinstance(tile, SharedBlock):
             yield tile, "fetched"
     for neuron in machine.neurons:
-        yield from ((neuron, "busy"), (neuron.places, "done"))
+        yield neuron.places, "done"
     yield from ((sink, "written") for sink in machine.far_sinks)
     if machine.memory is not None:
         yield machine.memory, "busy"
@@ -212,8 +212,8 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
     for unit in machine.units.values():
         yield unit, "busy"
     for flow in machine.interconnect.flows:
-        for hop in flow.hops:
-            yield from ((hop, "packets"), (hop, "waited"))
+        yield flow, "packets"
+        yield from ((hop, "waited") for hop in flow.hops)
 
 
 def _last_ps(use: BufferUse) -> int:

@@ -112,8 +112,8 @@ class SharedBlock(TileServer):
         self.loads += 1
         if not mvm.number % self.gate.positions and self.on_start is not None:
             self.on_start(mvm.input, start)
-        if mvm.number < self._traced_mvms:
-            self._record("load", mvm.number, start, end)
+        if mvm.number < self._traced_mvms and self._trace is not None:
+            self._trace.load(start, end)
         if self.releases is not None:
             self.releases.append(end)
             for wake in self.on_release:
@@ -123,20 +123,22 @@ class SharedBlock(TileServer):
     def computed(self, mvm: Mvm) -> None:
         """It is known when an MVM is converted."""
         self.integrates += 1
-        if mvm.number >= self._traced_mvms:
+        if mvm.number >= self._traced_mvms or self._trace is None:
             return
         if not mvm.planes[0][1]:
-            self._record("mvm", mvm.number, mvm.start, mvm.end)
+            self._trace.integrate(mvm.start, mvm.end)
             return
-        self._record("integrate", mvm.number, mvm.start, mvm.sampled)
-        self._record("convert", mvm.number, mvm.converted_from, mvm.end)
+        self._trace.integrate(mvm.start, mvm.sampled)
+        self._trace.convert(mvm.converted_from, mvm.end)
 
     def drained(self, mvm: Mvm, start: int, end: int) -> None:
         """An MVM's sums leave the tile between two times."""
         self.drains += 1
-        if mvm.number < self._traced_mvms:
-            self._record("drain", mvm.number, start, end)
-        if self.done_gate is not None:
+        if mvm.number < self._traced_mvms and self._trace is not None:
+            self._trace.drain(start, end)
+        if self.unit is not None:
+            self.unit.take(end)
+        elif self.done_gate is not None:
             self.done_gate.receive(mvm.input, mvm.number % self.gate.positions, end)
         elif self.flow is not None:  # the port to the router is asked for in the order of T3
             self.interconnect.clock.at(end, mvm.key, self._send, (mvm.input, mvm.position, end))

@@ -10,7 +10,6 @@ from chipsim.simulation.gate import Gate
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.sender import Outlet
-from chipsim.simulation.timeline import Span
 
 
 class NeuronUnit(DigitalUnitServer):
@@ -62,6 +61,11 @@ class SharedNeuronServer(NeuronServer):
         self.slice_name = unit.name_of(layer)
         self.asked = self._last_request = 0
 
+    @property
+    def traced_as(self) -> str:
+        """Name in spans: of the slice."""
+        return self.slice_name
+
     def state(self, origin: Origin) -> State:
         """Progress and times, those of the unit included (rule T50)."""
         asked = self.asked - origin.input * self.gate.positions
@@ -89,11 +93,11 @@ class SharedNeuronServer(NeuronServer):
         start = max(self.clock._now, self.unit.free)
         end = self.unit.free = start + self.service
         self.places.finish(end)
-        self.busy += self.service
         if of_layer + self.replica.of >= len(self.outlet.flows) and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.trace is not None:
-            self.trace(Span(self.slice_name, "neuron", self.layer, input, of_layer, start, end))
+        if input < self.traced_inputs and self.column is not None:
+            self.column.starts.append(start)
+            self.column.ends.append(end)
         self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:

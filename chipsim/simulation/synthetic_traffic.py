@@ -13,7 +13,7 @@ from chipsim.architecture.chip import Chip
 from chipsim.simulation.buffered import interconnect_for
 from chipsim.simulation.clock import Clock
 from chipsim.simulation.packets import Flow
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.timeline import Span, SpanColumn
 from chipsim.streams import stream
 from chipsim.units import duration_ps
 
@@ -88,11 +88,15 @@ def carry(
         for key, (source, target) in enumerate(ways)
     }
     net.close()
+    columns: list[SpanColumn] = []
     if trace is not None:
-        net.trace_inputs(1, trace)
+        net.trace_inputs(1, columns.append)
     for number, (time, source, target) in enumerate(ordered):
         net.send(flows[source, target], 0, number, time)
     net.clock.run_all()
+    if trace is not None:
+        for span in (span for column in columns for span in column.spans()):
+            trace(span)
     sent = np.array([time for time, _, _ in ordered], np.int64)
     return Carried(sent, np.array(sink.times, np.int64))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.actor import Places
@@ -12,7 +13,11 @@ from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Flow
-from chipsim.simulation.timeline import Span
+from chipsim.simulation.tile_trace import TileTrace
+from chipsim.simulation.timeline import InTurn, SpanColumn
+
+if TYPE_CHECKING:
+    from chipsim.simulation.chain import ChainUnit
 
 
 class TileServer:
@@ -24,8 +29,8 @@ class TileServer:
         How many of each are known, over all inputs; ``drains`` counts finished MVMs.
     replica : Replica
         Which of the layer's positions are its own.
-    flow, done_gate : Flow, Gate or None
-        Where partial sums go: over links, or straight to the unit beside the tile.
+    flow, done_gate, unit : Flow, Gate, ChainUnit or None
+        Where partial sums go: over links, or straight to the unit beside the tile, which may be one of a chain.
     busy : int
         Time in which the array or the ADC worked, ps.
     releases : array of int or None
@@ -33,11 +38,12 @@ class TileServer:
     """
 
     __slots__ = (
-        "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
-        "_drain_ps", "_handover_ps", "_idle_ps", "_index", "_integrate_end", "_integrate_ps", "_load_end", "_load_free",
-        "_load_ps", "_position", "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate", "integrates",
-        "interconnect", "layer", "loads", "name", "on_release", "on_start", "places", "releases", "replica",
-        "sample_and_hold", "trace", "waits_for_place",
+        "_active", "_adc_free", "_array_free", "_at_once", "_banks", "_before_drain_ps", "_convert_end",
+        "_convert_ps", "_drain_end", "_drain_free", "_drain_ps", "_handover_ps", "_idle_from", "_idle_ps", "_index",
+        "_integrate_end", "_integrate_ps", "_interval_ps", "_latency_ps", "_latest", "_load_end", "_load_free",
+        "_load_ps", "_position", "_positions", "_remaining", "_through", "_trace", "_traced_mvms",
+        "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer", "loads", "name",
+        "on_release", "on_start", "places", "releases", "replica", "sample_and_hold", "unit", "waits_for_place",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +60,16 @@ class TileServer:
         self.places: Places | None = None
         self.flow: Flow | None = None
         self.done_gate: Gate | None = None
+        self.unit: ChainUnit | None = None
+        self._remaining, self._latest, self._positions = gate.remaining, gate.latest, gate.positions
+        self._at_once = not phases.convert_ps
+        self._before_drain_ps = phases.load_ps + phases.integrate_ps
+        self._latency_ps = self._before_drain_ps + phases.drain_ps
+        if banks > 1:  # who comes so much later finds everything idle
+            self._interval_ps = max(phases.load_ps, phases.integrate_ps, phases.drain_ps)
+        else:
+            self._interval_ps = phases.integrate_ps + max(phases.load_ps, phases.drain_ps)
+        self._idle_from, self._through = 0, -1
         self.loads = self.integrates = self.drains = self.busy = 0
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
@@ -62,16 +78,19 @@ class TileServer:
         self.releases: array[int] | None = None
         self.on_release: list[Callable[[], None]] = []
         self.on_start: Callable[[int, int], None] | None = None
-        self.trace: Callable[[Span], None] | None = None
+        self._trace: TileTrace | None = None
         self._traced_mvms = self._position = self._index = 0
         gate.notify = self.advance
 
-    def trace_inputs(self, count: int, trace: Callable[[Span], None]) -> None:
-        """Report every span of the first inputs."""
-        self.trace, self._traced_mvms = trace, count * self.gate.positions
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        order = InTurn(self.replica, count, self._positions)
+        self._trace = TileTrace(self.name, self.layer, order, keep, converts=self._convert_ps > 0)
+        self._traced_mvms = count * self._positions
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
+        self._look_back()
         first, loads = origin.input * self.gate.positions, self.loads
         free = (self._load_free, self._array_free, self._adc_free, self._drain_free)
         rings = (self._load_end, self._integrate_end, self._convert_end, self._drain_end)
@@ -86,46 +105,141 @@ class TileServer:
         if self._active:
             return
         self._active = True
-        remaining, banks = self.gate.remaining, self._banks
+        remaining, banks = self._remaining, self._banks
+        if self.drains == self.loads and self._at_once:
+            self._go_through()
         while True:
-            if self.loads - self.integrates < banks and not remaining[self._index]:
-                self._load()
-            elif self.integrates == self.loads or self.integrates - self.drains >= banks:
-                if self.drains == self.integrates or not self._drain():
-                    break
-                continue
-            if self.integrates < self.loads and self.integrates - self.drains < banks:
-                self._integrate()
             if self.drains < self.integrates:
-                self._drain()
+                if self._drain():
+                    continue
+                if self.integrates - self.drains >= banks:  # no register to integrate for: load at most
+                    if remaining[self._index] or self.loads - self.integrates >= banks:
+                        break
+                    self._load()
+                    continue
+            if self.integrates < self.loads:
+                self._integrate()
+            elif remaining[self._index]:
+                break
+            elif self._at_once:
+                self._load_and_integrate()
+            else:
+                self._load()
+                self._integrate()
         self._active = False
 
-    def _load(self) -> None:
-        gate, index, m = self.gate, self._index, self.loads
+    def _go_through(self) -> None:
+        """Execute MVMs that come when the tile is idle, as long as nothing makes them wait inside.
+
+        When such a one began is all that is noted of it (``_through``); `_look_back` finds out the rest.
+        """
+        remaining, latest, places = self._remaining, self._latest, self.places
+        while True:
+            index, m = self._index, self.loads
+            start = latest[index]
+            if remaining[index] or start < self._idle_from:
+                break
+            if places is not None and (
+                m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
+            ):
+                break
+            latest[index], remaining[index] = 0, self.gate.expected[self._position]  # Gate.take, without the call
+            self._through, self._idle_from = start, start + self._interval_ps
+            self.loads = self.integrates = self.drains = m + 1
+            self.busy += self._integrate_ps
+            if not self._position and self.on_start is not None:
+                self.on_start(m // self._positions, start)
+            if m < self._traced_mvms and self._trace is not None:
+                self._trace.whole(start, start + self._load_ps, start + self._before_drain_ps, start + self._latency_ps)
+            self._position += 1
+            self._index = index + 1
+            if self._position == self._positions:
+                self._begin_again()
+            if self.releases is not None:
+                self._release(start + self._load_ps)
+            self._hand_over(m, start + self._latency_ps)
+        if not remaining[index]:
+            self._look_back()
+
+    def _look_back(self) -> None:
+        """Until when everything was busy with the last MVM that went straight through."""
+        if self._through < 0:
+            return
+        slot = (self.loads - 1) % self._banks
+        self._load_free = self._load_end[slot] = self._through + self._load_ps
+        done = self._through + self._before_drain_ps
+        self._array_free = self._adc_free = self._integrate_end[slot] = self._convert_end[slot] = done
+        self._drain_free = self._drain_end[slot] = self._through + self._latency_ps
+        self._through = -1
+
+    def _load_and_integrate(self) -> None:
+        """`_load` and `_integrate`, where nothing was loaded in advance and conversion takes no time of its own."""
+        index, m, latest = self._index, self.loads, self._latest
         slot = m % self._banks
-        start, gate.latest[index] = gate.latest[index], 0  # Gate.take, without the call
-        gate.remaining[index] = gate.expected[self._position]
+        start, latest[index] = latest[index], 0  # Gate.take, without the call
+        self._remaining[index] = self.gate.expected[self._position]
         if self._load_free > start:
             start = self._load_free
-        if self._integrate_end[slot] > start:
-            start = self._integrate_end[slot]
+        free = self._integrate_end[slot]
+        if free > start:
+            start = free
+        end = start + self._load_ps
+        self._load_end[slot] = self._load_free = end
+        if not self._position and self.on_start is not None:
+            self.on_start(m // self.gate.positions, start)
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.load(start, end)
+        self._position += 1
+        self._index = index + 1
+        if self._position == self._positions:
+            self._begin_again()
+        begin = end
+        if self._array_free > begin:
+            begin = self._array_free
+        free = self._drain_end[slot]
+        if free > begin:
+            begin = free
+        done = begin + self._integrate_ps
+        self.loads = self.integrates = m + 1
+        self.busy += self._integrate_ps
+        self._array_free = self._adc_free = self._convert_end[slot] = self._integrate_end[slot] = done
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.integrate(begin, done)
+        if self.releases is not None:
+            self._release(end)
+
+    def _load(self) -> None:
+        index, m, latest = self._index, self.loads, self._latest
+        slot = m % self._banks
+        start, latest[index] = latest[index], 0  # Gate.take, without the call
+        self._remaining[index] = self.gate.expected[self._position]
+        start = max(start, self._load_free, self._integrate_end[slot])
         end = start + self._load_ps
         self._load_end[slot] = self._load_free = end
         self.loads = m + 1
         if not self._position and self.on_start is not None:
-            self.on_start(m // gate.positions, start)
-        if m < self._traced_mvms:
-            self._record("load", m, start, end)
+            self.on_start(m // self.gate.positions, start)
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.load(start, end)
         self._position += 1
         self._index = index + 1
-        if self._position == gate.positions:
-            self._position = 0
-            if self._index == len(gate.remaining):
-                self._index = 0
+        if self._position == self._positions:
+            self._begin_again()
         if self.releases is not None:
-            self.releases.append(end)
-            for wake in self.on_release:
-                wake()
+            self._release(end)
+
+    def _begin_again(self) -> None:
+        """Go on with the next input."""
+        self._position = 0
+        if self._index == len(self._remaining):
+            self._index = 0
+
+    def _release(self, end: int) -> None:
+        """Free a place in the buffer, and say so to those who wait for one."""
+        assert self.releases is not None
+        self.releases.append(end)
+        for wake in self.on_release:
+            wake()
 
     def _integrate(self) -> None:
         m = self.integrates
@@ -151,15 +265,18 @@ class TileServer:
         self._adc_free = self._convert_end[slot] = end
         self._integrate_end[slot] = sampled
         self.integrates = m + 1
-        if m < self._traced_mvms:
-            self._record_mvm(m, start, sampled, end)
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.integrate(start, sampled)
+            if self._convert_ps:
+                self._trace.convert(end - self._convert_ps - self._handover_ps, end)
 
     def _drain(self) -> bool:
         m, place, places = self.drains, 0, self.places
         if places is not None:
-            self.waits_for_place = m - places.done >= places.count
-            if self.waits_for_place:
+            if m - places.done >= places.count:
+                self.waits_for_place = True
                 return False
+            self.waits_for_place = False
             place = places.ends[m % places.count]
         slot = m % self._banks
         start = self._convert_end[slot]
@@ -169,25 +286,20 @@ class TileServer:
             start = place
         end = self._drain_end[slot] = self._drain_free = start + self._drain_ps
         self.drains = m + 1
-        if m < self._traced_mvms:
-            self._record("drain", m, start, end)
-        input, position = divmod(m, self.gate.positions)
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.drain(start, end)
+        self._idle_from = end
+        self._hand_over(m, end)
+        return True
+
+    def _hand_over(self, m: int, end: int) -> None:
+        """Send what came out on its way."""
+        if self.unit is not None:
+            self.unit.take(end)
+            return
+        input, position = divmod(m, self._positions)
         if self.flow is not None:
             replica = self.replica
             self.interconnect.send(self.flow, input, replica.number + position * replica.of, end)
         elif self.done_gate is not None:
             self.done_gate.receive(input, position, end)
-        return True
-
-    def _record_mvm(self, m: int, start: int, sampled: int, end: int) -> None:
-        if not self._convert_ps:
-            self._record("mvm", m, start, end)
-            return
-        self._record("integrate", m, start, sampled)
-        self._record("convert", m, end - self._convert_ps - self._handover_ps, end)
-
-    def _record(self, activity: str, m: int, start: int, end: int) -> None:
-        if self.trace is not None:
-            input, position = divmod(m, self.gate.positions)
-            own = self.replica.number + position * self.replica.of
-            self.trace(Span(self.name, activity, self.layer, input, own, start, end))

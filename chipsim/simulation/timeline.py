@@ -1,9 +1,18 @@
-"""`Timeline`: what was busy when."""
+"""`Timeline`: what was busy when.
+
+A traced run keeps a million spans. Servers note nothing but times, in `SpanColumn`s; `Span` objects are made of them
+when somebody asks.
+"""
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
+
+from chipsim.mapping.plan import Replica
 
 
 class Span(NamedTuple):
@@ -28,6 +37,61 @@ class StageSpan(NamedTuple):
     end_ps: int
 
 
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """(input, position) of all that a replica computes, of whose own positions an input has so many.
+
+    Examples
+    --------
+    >>> list(InTurn(Replica(1, 3), inputs=2, positions=2))
+    [(0, 1), (0, 4), (1, 1), (1, 4)]
+    """
+
+    replica: Replica
+    inputs: int
+    positions: int
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        first, every = self.replica.number, self.replica.of
+        return product(range(self.inputs), range(first, first + every * self.positions, every))
+
+
+@dataclass(slots=True)
+class SpanColumn:
+    """Spans of one component, activity and layer (and flow), in the order in which they happened.
+
+    Attributes
+    ----------
+    order : iterable of (input, position)
+        What each span is about; it may go on for longer than there are spans.
+    starts, ends : array of int
+        In ps.
+    shift_ps : int
+        Later than these times.
+
+    Examples
+    --------
+    >>> column = SpanColumn("tile(0,0)", "load", "conv", [(0, 0), (0, 1)], array("q", [3, 8]), array("q", [5, 9]))
+    >>> [(span.position, span.start_ps, span.end_ps) for span in column.spans()]
+    [(0, 3, 5), (1, 8, 9)]
+    """
+
+    component: str
+    activity: str
+    layer: str
+    order: Iterable[tuple[int, int]]
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    shift_ps: int = 0
+    flow: int = -1
+
+    def spans(self) -> Iterator[Span]:
+        """One by one."""
+        component, activity, layer, shift, flow = self.component, self.activity, self.layer, self.shift_ps, self.flow
+        for (input, position), start, end in zip(self.order, self.starts, self.ends, strict=False):
+            yield Span(component, activity, layer, input, position, start + shift, end + shift, flow)
+
+
 @dataclass(slots=True)
 class Timeline:
     """Spans of a run.
@@ -36,12 +100,20 @@ class Timeline:
     ----------
     stages : list of StageSpan
         For every layer and each of the first inputs.
-    spans : list of Span
+    columns : list of SpanColumn
         The full trace of the first inputs, where asked for.
     busy_ps : dict of str to int
         Busy time of every component and link that did anything.
     """
 
     stages: list[StageSpan] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    columns: list[SpanColumn] = field(default_factory=list)
     busy_ps: dict[str, int] = field(default_factory=dict)
+    _spans: list[Span] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def spans(self) -> list[Span]:
+        """The full trace as single spans, made when it is first asked for."""
+        if self._spans is None:
+            self._spans = [span for column in self.columns for span in column.spans()]
+        return self._spans

@@ -177,7 +177,7 @@ def _links_of(machine: Machine) -> list[tuple[str, str, str, int, int, int]]:
         for hop in flow.hops:
             for link in (hop.link, *hop.followers):
                 total = sums[link.edge]
-                total[0] += hop.packets
-                total[1] += hop.packets * flow.bytes
-                total[2] += hop.packets * hop.serialisation + hop.waited
+                total[0] += flow.packets
+                total[1] += flow.packets * flow.bytes
+                total[2] += flow.packets * hop.serialisation + hop.waited
     return [(names[edge], *edge, packets, size, held) for edge, (packets, size, held) in sums.items() if packets]
