@@ -11,10 +11,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_recurrent import BOUNDED, CHAIN, LOOPS, laid, sequences
 from second_engine import SecondEngine
+from small_machines import chip
+from test_links_engines import ROUTERS
 from test_periodic import both
-from test_second_engine import compare, least_buffers
+from test_second_engine import compare, least_buffers, networks
+from test_several_networks import STREAMS, side_by_side, workloads
+from test_several_networks import second as second_of
 from test_shared_tiles_engines import SHARING, together
 from test_shared_tiles_engines import compare as compare_shared
+from test_spilling import SPILLING, amounts
 from test_topologies_engines import GRIDS, on
 
 from chipsim.mapping.placement import gate_units
@@ -23,6 +28,8 @@ from chipsim.network.edges import edges
 from chipsim.network.graph import Network
 from chipsim.simulation.buffers import least_capacities
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.together import simulate_together
+from chipsim.simulation.wiring import build_machine
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 SUMS = st.sampled_from([{}, CHAIN])
@@ -113,3 +120,47 @@ def test_two_engines_agree_where_loops_share_tiles_and_neuron_units(
         outcome = simulate_chip(plan, inputs)
     second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), least=bounded).run()
     compare_shared(plan, outcome, second, inputs)
+
+
+@settings(max_examples=60, suppress_health_check=SLOW)
+@given(sequences(layers=3), LOOPS, ROUTERS, SUMS, st.integers(1, 3), st.booleans(), st.sampled_from([0, 3]))
+def test_two_engines_agree_where_routers_have_bounded_buffers(net, changes, router, sums, inputs, bounded, more):
+    """T60: what goes round the loop drains, though routers hold hardly more than one packet."""
+    changes = {**changes, **router, **sums, **(BOUNDED if bounded else {})}
+    plan = laid(net, changes)
+    assume(plan is not None)
+    largest = max(flow.bytes for flow in build_machine(plan, 1).interconnect.flows)
+    plan = laid(net, {**changes, "router.buffer": f"{largest + more} B"})
+    agree(plan, changes, inputs, least=bounded)
+
+
+@settings(max_examples=80, suppress_health_check=SLOW)
+@given(
+    sequences(layers=3), LOOPS, SHARING, SPILLING, st.sampled_from([0, 0, 1, 2]), st.integers(1, 2), st.integers(1, 3)
+)
+def test_two_engines_agree_where_line_buffers_of_loops_spill(net, changes, sharing, spilling, tiles, copies, inputs):
+    """T75: also the state that comes back to a recurrent matrix may be far."""
+    plan = together(net, {**changes, **sharing, **spilling}, tiles, copies)
+    assume(plan is not None)
+    plan = replace(plan, gate_units=gate_units(net, plan.layers))
+    outcome = simulate_chip(plan, inputs)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare_shared(plan, outcome, second, inputs)
+    assert amounts(outcome) == {"write": second.shared.written, "read": second.shared.read}
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(
+    sequences(layers=3),
+    st.one_of(sequences(layers=3), networks(layers=3)),
+    LOOPS,
+    st.lists(STREAMS, min_size=2, max_size=2),
+)
+def test_two_engines_agree_where_several_networks_have_loops(net, beside, changes, streams):
+    works = workloads(side_by_side([net, beside], chip(changes)), streams)
+    found, engines = simulate_together(works), second_of(works, int(changes["host.max_inputs_in_flight"]))
+    for outcome, other in zip(found.networks, engines, strict=True):
+        assert (outcome.done_ps, outcome.released_ps) == (other.done, other.released)
+    moved = {(a, b): (packets, size, held) for _, a, b, packets, size, held in found.links if packets}
+    assert moved == {edge: (q.packets, q.bytes, q.busy) for edge, q in engines[0].links.items()}
+    assert {name: q.busy for name, q in engines[0].units.items()} == {n: found.busy_ps[n] for n in engines[0].units}
