@@ -81,11 +81,19 @@ class ControlUnit(Section):
 class NeuronUnit(LaterFields):
     """Scales, adds partial sums and bias, applies the activation; one per site, or one for several tiles."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"partial_sums", "hop_latency", "buffer", "tiles_per_unit"})
+    later_fields: ClassVar[frozenset[str]] = frozenset(
+        {"partial_sums", "hop_latency", "buffer", "tiles_per_unit", "activation"}
+    )
 
     tiles_per_unit: Count = Field(1, description="Tiles that share one, which sits beside the first of them.")
     rate: Rate = Field(description="Partial-sum values, or scalar operations of gates, per second.")
-    latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the values' own time.")
+    activation: Literal["digital", "analog"] = Field(
+        "digital", description="Scale, bias and activation behind the converters; or before them, in every column."
+    )
+    latency: Time = Field(
+        0.0, validate_default=False,
+        description="Pipeline depth, beyond the values' own time; of an analog unit, until it has settled.",
+    )  # fmt: skip
     partial_sums: Literal["gather", "chain"] = Field(
         "gather", description="One unit adds all row blocks'; or they pass from tile to tile, and each adds its own."
     )
@@ -95,9 +103,19 @@ class NeuronUnit(LaterFields):
     partial_sum_slots: Few = Field(2, description="Positions of partial sums held per sending tile.")
     buffer: InputBuffer = InputBuffer()
     energy_per_operation: EnergyPerOperation = Field(
-        0.0, description="Of one partial-sum value, or one scalar operation of a gate."
+        0.0, description="Of one partial-sum value, one scalar operation of a gate, or one analog activation."
     )
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
+
+    @model_validator(mode="after")
+    def _analog_units_are_in_the_columns(self) -> NeuronUnit:
+        if self.activation == "analog" and self.partial_sums == "chain":
+            raise ValueError("activation: analog leaves no partial sums to pass on: use partial_sums: gather")
+        if self.activation == "analog" and self.tiles_per_unit > 1:
+            raise ValueError(
+                f"tiles_per_unit ({self.tiles_per_unit}) must be 1 with activation: analog, which is in every column"
+            )
+        return self
 
     @model_validator(mode="after")
     def _chains_have_a_unit_to_a_tile(self) -> NeuronUnit:
@@ -150,6 +168,26 @@ class InMemorySpec(Machine, LaterFields):
     widths: Widths = Widths()
     mapping: Mapping = Mapping()
     global_memory: GlobalMemory | None = Field(None, description="A farther memory, for what buffers spill.")
+
+    @model_validator(mode="after")
+    def _analog_units_see_whole_sums(self) -> InMemorySpec:
+        if self.neuron_unit.activation == "digital":
+            return self
+        tile, encoding = self.tile, self.tile.crossbar.encoding
+        reasons = {
+            f"tile.dac makes {tile.dac.planes} planes, which are added as numbers": tile.dac.planes > 1,
+            f"tile.crossbar.encoding: {encoding.kind} adds slices as numbers": encoding.kind != "pair",
+            "tile.dac.range: per-vector scales sums as numbers": tile.dac.range == "per-vector",
+            f"tile.adc.range: {tile.adc.range} is one of sums; use calibrated": tile.adc.range != "calibrated",
+            "times or energies that depend on values are not known for it": tile.depends_on_values,
+            "errors of output converters (noise, gain_spread, offset_spread) are not known for it": any(
+                (tile.adc.noise, tile.adc.gain_spread, tile.adc.offset_spread)
+            ),
+        }
+        wrong = [reason for reason, holds in reasons.items() if holds]
+        if wrong:
+            raise ValueError(f"neuron_unit.activation: analog converts what is activated already, but {wrong[0]}")
+        return self
 
     @model_validator(mode="after")
     def _spilling_has_somewhere_to_go(self) -> InMemorySpec:

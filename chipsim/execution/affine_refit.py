@@ -187,7 +187,9 @@ def _layer_by_layer(
         for first in range(0, len(values), size):
             part = sums[first * positions : (first + size) * positions]
             scaled = part if affine is None else affine.apply(part)
-            outputs[first : first + size] = finish_layer(layer, scaled.astype(np.float32, copy=False))
+            outputs[first : first + size] = network.converted(
+                layer, finish_layer(layer, scaled.astype(np.float32, copy=False))
+            )
         return outputs
 
     def go_round(loop: Loop, _: Values) -> dict[str, Values]:

@@ -29,6 +29,7 @@ from chipsim.crossbar.weight_slices import WeightSlices
 from chipsim.crossbar.wires import WireResistance
 from chipsim.device.model import DeviceModel
 from chipsim.errors import SpecError
+from chipsim.execution.analog_outputs import is_analog
 from chipsim.mapping.partition import Block
 from chipsim.network.layers import MatrixLayer
 
@@ -156,7 +157,8 @@ def connect(
         Products are exact in any order.
     """
     encoding = input_encoding(spec)
-    adcs = [OutputConverter(spec.tile.adc.bits, range_) for range_ in ranges]
+    bits = None if is_analog(spec) else spec.tile.adc.bits  # analog neuron units come before conversion
+    adcs = [OutputConverter(bits, range_) for range_ in ranges]
     if isinstance(array, Array) and spec.tile.dac.planes == 1:
         own = errors[0] if errors else None
         return ReadPath.connect(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from chipsim.crossbar.percentile import StreamedPercentile
 from chipsim.crossbar.slots import calls
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
+from chipsim.execution.analog_outputs import is_analog, output_ranges
 from chipsim.execution.block_path import slots_of
 from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
 from chipsim.execution.output_ranges import RangeFinder, range_finder
@@ -42,7 +43,8 @@ class Ranges:
     input : float
         Of the DACs, in units of the layer's input.
     outputs : dict of BlockKey to tuple of float
-        Of each block's ADCs, see `chipsim.execution.output_ranges.RangeFinder`.
+        Of each block's ADCs, see `chipsim.execution.output_ranges.RangeFinder`; of activated values with analog neuron
+        units.
     """
 
     input: float
@@ -125,7 +127,10 @@ def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Rang
         layer_plan = plan.layers[layer.name]
         size = chunk or _chunk(layer_plan)
         found[layer.name] = _layer_ranges(layer_plan, values, device, spec, size)
-        return exact_layer(layer_plan, values, size)
+        outputs = exact_layer(layer_plan, values, size)
+        if is_analog(spec):
+            found[layer.name] = replace(found[layer.name], outputs=output_ranges(layer_plan, outputs, spec))
+        return outputs
 
     def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
         values = loop.run(sums, lambda layer, read, _: exact_step(plan.layers[layer.name], read))

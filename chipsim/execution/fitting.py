@@ -25,7 +25,15 @@ def fitting(plan: Plan, precision: Precision) -> dict[str, Any]:
         for block in (placed.block,)
     ]
     faults = {"fault map": fault_map_sha256(plan.chip.spec.tile.crossbar.faults.map)}
-    return {"network": plan.network.sha256, **parts, **faults, "blocks": _text_sha256(blocks), "precision": precision}
+    neurons = {"neuron units": "analog"} if plan.chip.spec.neuron_unit.activation == "analog" else {}
+    return {
+        "network": plan.network.sha256,
+        **parts,
+        **faults,
+        **neurons,
+        "blocks": _text_sha256(blocks),
+        "precision": precision,
+    }
 
 
 def different_parts(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -36,7 +44,8 @@ def different_parts(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str
     >>> different_parts({"dac": 1, "adc": 2, "blocks": 3}, {"dac": 0, "adc": 0, "blocks": 0})
     'dac, adc and blocks'
     """
-    names = [name for name, value in wanted.items() if stored.get(name) != value]
+    both = dict.fromkeys(stored) | dict(wanted)
+    names = [name for name, value in both.items() if stored.get(name) != value]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

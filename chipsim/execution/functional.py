@@ -19,6 +19,7 @@ from chipsim.crossbar.converters import InputConverter
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
 from chipsim.execution.affine import Affine
+from chipsim.execution.analog_outputs import convert_outputs, is_analog
 from chipsim.execution.block_path import cycle_rules
 from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, BlockSite, Fidelity, ReadyBlock
 from chipsim.execution.calibration import Ranges, device_of, finish_layer
@@ -125,7 +126,8 @@ class AnalogNetwork:
     def _matrix_functions(self, pool: ThreadPoolExecutor, keep: Collection[str]) -> MatrixFunctions:
         def multiply(layer: MatrixLayer, values: Values) -> Values:
             sums, affine = self.layer_sums(layer, values, self._first_input, pool), self.layers[layer.name].affine
-            return finish_layer(layer, (sums if affine is None else affine.apply(sums)).astype(np.float32, copy=False))
+            scaled = (sums if affine is None else affine.apply(sums)).astype(np.float32, copy=False)
+            return self.converted(layer, finish_layer(layer, scaled))
 
         def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
             found = loop.run(sums, lambda layer, values, step: self._step(layer, values, step, pool), keep)
@@ -141,6 +143,21 @@ class AnalogNetwork:
         span = Span(self._first_input, step * side_by_side, side_by_side, step)
         sums = self.layers[layer.name].sums(matrix_input(layer, values, step), span, self.fidelity, pool)
         return sums.astype(np.float32, copy=False).reshape(*values.shape[:2], layer.channels)
+
+    def converted(self, layer: MatrixLayer, outputs: Values) -> Values:
+        """A layer's outputs behind the converters that analog neuron units feed, in place; as they are without."""
+        spec = self.plan.chip.spec
+        if not (self.fidelity.converters and is_analog(spec)):
+            return outputs
+        blocks = self.layers[layer.name].blocks
+        saturated = convert_outputs(
+            self.plan.layers[layer.name], outputs, blocks[0].site.ranges.outputs, spec.tile.adc.bits
+        )
+        for run in blocks:
+            block = run.placed.block
+            if not run.placed.replica.number:
+                run.saturated_outputs += saturated[run.placed.matrix, block.row, block.column]
+        return outputs
 
     def layer_sums(
         self, layer: MatrixLayer, values: Values, first_input: int, pool: ThreadPoolExecutor

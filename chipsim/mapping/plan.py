@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chipsim.architecture.chip import Chip
+from chipsim.mapping.analog_check import check_analog
 from chipsim.mapping.partition import PackedMatrix
 from chipsim.mapping.places import WHOLE, PlacedBlock, Replica, check_places
 from chipsim.network.graph import Network
@@ -114,7 +115,8 @@ class Plan:
     gate_units: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse blocks that lie over each other or beyond their array."""
+        """Refuse blocks that lie over each other or beyond their array, and layers that analog units cannot finish."""
+        check_analog(self.network, self.chip, self.layers)
         check_places(self.chip, ((name, placed) for name, plan in self.layers.items() for placed in plan.blocks))
 
     @property

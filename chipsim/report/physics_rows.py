@@ -110,6 +110,8 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
     """Chains of partial sums, shared neuron units, a global memory, and links of each level or of their own."""
     rows: list[Row] = []
     unit, grid = spec.neuron_unit, spec.grid
+    if unit.activation == "analog":
+        rows.append(("neuron units", f"analog, before conversion, settled in {human(unit.latency, 's')}"))
     if unit.tiles_per_unit > 1:
         rows.append(("neuron units", f"one for {unit.tiles_per_unit} tiles"))
     if unit.partial_sums == "chain":

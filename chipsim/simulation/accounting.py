@@ -8,7 +8,7 @@ from chipsim.architecture.chip import router_name
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer, GateLayer
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.durations import bytes_of, column_bits
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.packets import Flow
@@ -62,7 +62,7 @@ def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
         where, block = places[server.name].tile, places[server.name].block
         label = where[len("tile") :]
         rows = bytes_of(block.rows, spec.widths.activation_bits)
-        columns = bytes_of(block.columns, spec.widths.partial_sum_bits)
+        columns = bytes_of(block.columns, column_bits(spec))
         for action, each in _mvm_actions(spec, block.rows, block.columns):
             ledger.add(where, "tile", action, server.layer, each * server.drains)
         for action, amount in _cycle_actions(spec, block.columns, machine.counts.get(server.name), server.drains):
@@ -122,7 +122,8 @@ def conversions(tile: Tile, rows: int, columns: int) -> Iterator[tuple[str, Dac 
 
 def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:
     unit = spec.neuron_unit
-    action = Action("neuron", "operation", unit.energy_per_operation, unit.source_of("energy_per_operation"))
+    name, what = ("activate", "activation") if unit.activation == "analog" else ("neuron", "operation")
+    action = Action(name, what, unit.energy_per_operation, unit.source_of("energy_per_operation"))
     for server in machine.neurons:
         each = len(server.tiles) * server.columns
         ledger.add(server.name, "neuron unit", action, server.layer, each * server.done)

@@ -147,7 +147,9 @@ def _neuron(run: TracedRun, span: Span) -> list[Term]:
         slots = run.plan.chip.spec.neuron_unit.partial_sum_slots
         place = until(PLACE, work.get((run.feeds.chain[name].after, "neuron", layer, m - slots)))
     before = work.get((name, "neuron", layer, m - 1))
-    if name in run.feeds.units:
+    if run.plan.chip.spec.neuron_unit.activation == "analog":
+        before = None  # it serves all at once
+    elif name in run.feeds.units:
         before = run.before.get((run.feeds.units[name], span.start_ps))
     return [
         _operands(run, span, m),

@@ -61,11 +61,13 @@ def mvm_phases(spec: InMemorySpec, rows: int, columns: int) -> MvmPhases:
     load = to_ps(spec.control_unit.issue_time) + duration_ps(
         bytes_of(rows, spec.widths.activation_bits), tile.buffer.bandwidth
     )
-    drain = duration_ps(bytes_of(columns, spec.widths.partial_sum_bits), tile.output_bandwidth)
+    drain = duration_ps(bytes_of(columns, column_bits(spec)), tile.output_bandwidth)
+    analog = spec.neuron_unit.activation == "analog"
+    settle = to_ps(spec.neuron_unit.latency) if analog else 0
     if tile.mvm_latency is not None:
-        return MvmPhases(load, to_ps(tile.mvm_latency), 0, drain)
+        return MvmPhases(load, to_ps(tile.mvm_latency) + settle, 0, drain)
     planes = tile.dac.planes
-    integrate = steps_ps(2**tile.dac.digit_bits - 1, tile.dac.time_per_lsb)
+    integrate = settle + steps_ps(2**tile.dac.digit_bits - 1, tile.dac.time_per_lsb)
     convert = math.ceil(math.ceil(columns / tile.converters) * _turn_s(tile) * PS_PER_S)
     if not overlaps(tile, convert):
         return MvmPhases(load, planes * integrate, planes * convert, drain)
@@ -109,8 +111,21 @@ def peak_interval_ps(spec: InMemorySpec) -> int:
     return max(converters, phases.integrate_ps + phases.convert_ps)
 
 
+def column_bits(spec: InMemorySpec) -> int:
+    """Width of what a column gives: a partial sum, or an activation where neuron units are analog (rule T76)."""
+    analog = spec.neuron_unit.activation == "analog"
+    return spec.widths.activation_bits if analog else spec.widths.partial_sum_bits
+
+
+def neuron_latency_ps(spec: InMemorySpec) -> int:
+    """From a neuron unit's end to its result; an analog one has settled before conversion (rule T76)."""
+    return 0 if spec.neuron_unit.activation == "analog" else to_ps(spec.neuron_unit.latency)
+
+
 def neuron_service_ps(spec: InMemorySpec, row_blocks: int, columns: int) -> int:
-    """Time of a neuron unit for one position."""
+    """Time of a neuron unit for one position; none of an analog one."""
+    if spec.neuron_unit.activation == "analog":
+        return 0
     return duration_ps(row_blocks * columns, spec.neuron_unit.rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chipsim.simulation.connections import Link
+from chipsim.simulation.durations import neuron_latency_ps
 from chipsim.simulation.terms import INPUT, LINK, SPACE, Term, arrived, until
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import Leg, TracedRun
@@ -58,8 +59,8 @@ def _from_source(run: TracedRun, span: Span) -> Term:
     sender, spec = run.sender(span), run.plan.chip.spec
     if _hands_on(run, span.flow):
         return until(INPUT, sender, sender.start_ps)[0]
-    of_neuron, of_digital = spec.neuron_unit.latency, spec.digital_unit.latency
-    wait = to_ps({"neuron": of_neuron, "gate": of_neuron, "digital": of_digital}.get(sender.activity, 0.0))
+    of_neuron, of_digital = neuron_latency_ps(spec), to_ps(spec.digital_unit.latency)
+    wait = {"neuron": of_neuron, "gate": of_neuron, "digital": of_digital}.get(sender.activity, 0)
     legs = (Leg("latency", sender.component, wait),) if wait else ()
     return Term(INPUT, sender.end_ps + wait, sender, sender.end_ps, legs)
 

@@ -13,7 +13,7 @@ from chipsim.network.edges import HOST, Edge
 from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer
 from chipsim.simulation.chained import add_chain
 from chipsim.simulation.digital import DigitalLayerServer, DigitalUnitServer
-from chipsim.simulation.durations import bytes_of, digital_service_ps, mvm_phases, neuron_service_ps
+from chipsim.simulation.durations import bytes_of, digital_service_ps, mvm_phases, neuron_latency_ps, neuron_service_ps
 from chipsim.simulation.gate import EdgeSink
 from chipsim.simulation.gates import add_gates
 from chipsim.simulation.host import HostSource
@@ -162,7 +162,7 @@ def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int) -> Ne
     outlet = Outlet(machine.interconnect, plan.layer.positions)
     what = (
         part.neuron_unit, plan.layer.name, gate, part.channels,
-        neuron_service_ps(machine.spec, len(part.blocks), part.channels), to_ps(spec.latency),
+        neuron_service_ps(machine.spec, len(part.blocks), part.channels), neuron_latency_ps(machine.spec),
         spec.partial_sum_slots, outlet,
     )  # fmt: skip
     unit = machine.sharing.neuron_units.get(part.neuron_unit)

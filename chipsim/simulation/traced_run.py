@@ -11,6 +11,7 @@ from typing import NamedTuple
 from chipsim.architecture.chip import component_of
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.connections import HOST, Connections, Server, connections
+from chipsim.simulation.durations import neuron_latency_ps
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.freed import freed
 from chipsim.simulation.host import Stream
@@ -198,7 +199,7 @@ def _note_unread(run: TracedRun, gate: int, server: Server) -> None:
     """When each result that nobody reads would leave its unit (T93)."""
     (name, layer), own, turn = server, run.feeds.own[server][0], 0
     kind, spec = run.plan.chip.graph.nodes[component_of(name)]["kind"], run.plan.chip.spec
-    latency = to_ps(spec.neuron_unit.latency if kind == "neuron_unit" else spec.digital_unit.latency)
+    latency = neuron_latency_ps(spec) if kind == "neuron_unit" else to_ps(spec.digital_unit.latency)
     legs = (Leg("latency", name, latency),) if latency else ()
     while (span := run.work.get((name, run.activity(server), layer, turn))) is not None:
         run.arrivals[gate, *divmod(turn, own)] = Arrival(span, span.end_ps, legs)

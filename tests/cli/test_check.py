@@ -77,6 +77,11 @@ def test_what_is_shared_is_said(rows) -> None:
     assert "16 neuron unit" in found["components"]
 
 
+def test_analog_neuron_units_are_said(rows) -> None:
+    found = rows("hermes64", "neuron_unit={rate: 1 Gop/s, activation: analog, latency: 5 ns}")
+    assert found["neuron units"] == "analog, before conversion, settled in 5 ns"
+
+
 def test_where_buffers_spill_to_is_said(rows) -> None:
     spilling = "tile.buffer.capacity=2048 B", "tile.buffer.spill=global_memory", "global_memory.bandwidth=1 GB/s"
     found = rows("hermes64", *spilling, "neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 s")

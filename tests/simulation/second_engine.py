@@ -218,7 +218,10 @@ class SecondEngine:
         self.rank = {name: index for index, name in enumerate(plan.network.layers)}
         self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
         self.units: dict[str, Queue] = defaultdict(Queue)
-        self.shared, self.neuron_latency = SharedTiles(self), to_ps(self.spec.neuron_unit.latency)
+        self.analog = self.spec.neuron_unit.activation == "analog"
+        self.settle = to_ps(self.spec.neuron_unit.latency) if self.analog else 0  # T76
+        self.neuron_latency = 0 if self.analog else to_ps(self.spec.neuron_unit.latency)
+        self.shared = SharedTiles(self)
         self.used: dict[tuple[Any, int], int] = defaultdict(int)
         self.most_used = 0
         self.released: list[int] = []
@@ -281,7 +284,9 @@ class SecondEngine:
             emitter = Emitter(part.neuron_unit, layer.name, channels, own)
             neuron = NeuronSlice(part.neuron_unit, layer, emitter)
             work = len(part.blocks) * part.channels
-            neuron.service = math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
+            neuron.service = (
+                0 if self.analog else math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
+            )
             for placed in part.blocks:
                 matrix = plan.matrices[placed.matrix]
                 rows = range(placed.block.first_row, placed.block.first_row + placed.block.rows)
@@ -758,11 +763,13 @@ class SecondEngine:
         if given is not None:
             planes = given[m]
         elif spec.mvm_latency is not None:
-            planes = [(to_ps(spec.mvm_latency), 0)]
+            planes = [(to_ps(spec.mvm_latency) + self.settle, 0)]
         else:
             pulse = (2**spec.dac.digit_bits - 1) * exact(spec.dac.time_per_lsb)
             turns = math.ceil(tile.columns / math.ceil(spec.crossbar.columns / spec.adc.columns_per_adc))
-            planes = [(math.ceil(pulse * 10**12), math.ceil(turns * self._turn() * 10**12))] * spec.dac.planes
+            planes = [
+                (math.ceil(pulse * 10**12) + self.settle, math.ceil(turns * self._turn() * 10**12))
+            ] * spec.dac.planes
         if spec.sample_and_hold and planes[0][1]:
             return planes
         return [(sum(a for a, _ in planes), sum(c for _, c in planes))]
@@ -879,7 +886,7 @@ class SecondEngine:
             neuron.ended += 1
 
         self._ends(end, free)
-        self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(neuron.emitter, g))
+        self._ends(end + self.neuron_latency, lambda: self._emit(neuron.emitter, g))
         return True
 
     def _ask(self, digital: Digital) -> bool:
