@@ -109,7 +109,7 @@ def _chip(members: Sequence[Member], found: Together) -> dict[str, Any]:
     moved: Counter[str] = Counter()
     for member in members:
         moved.update(member.outcome.ledger.bytes_by_level())
-    tiles = [found.busy_ps[tile] for member in members for tile in member.outcome.tile_mvms]
+    tiles = [found.busy_ps[array] for member in members for array in {b.array: None for b in member.plan.blocks}]
     return {
         "name": spec.name,
         "technology": spec.technology,

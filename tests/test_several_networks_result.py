@@ -172,7 +172,7 @@ def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
     for option in ({"baseline": "edge_npu"}, {"trace": 1}):
         with pytest.raises(InputError, match="is for one network"):
             chipsim.run("hermes64", "zoo:digits-cnn", **beside, **option)
-    with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles hold zoo:digits-cnn"):
+    with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles are those of zoo:digits-cnn"):
         chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=["grid.shape=[2,4]"])
     chipsim.run("hermes64", "zoo:digits-cnn", **beside).save(tmp_path)
     with pytest.raises(InputError, match="several networks at once; explain a run of one"):

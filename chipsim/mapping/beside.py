@@ -30,15 +30,21 @@ def place_beside(others: Sequence[Plan], chip: Chip, place: Callable[[Chip], Pla
     ------
     CapacityError
         If too few tiles are left.
+
+    Notes
+    -----
+    Where tiles share a neuron unit, all of them go to one network.
     """
-    taken = {placed.tile for plan in others for layer in plan.layers.values() for placed in layer.blocks}
+    taken = {placed.tile for plan in others for placed in plan.blocks}
+    units = {chip.neuron_unit_of(tile) for tile in taken}
+    taken |= {tile for tile in chip.tiles if chip.neuron_unit_of(tile) in units}
     try:
         return replace(place(_without(chip, taken)), chip=chip)
     except CapacityError as error:
         if not taken:
             raise
         names = ", ".join(plan.network.name for plan in others)
-        raise CapacityError(f"{error}; {len(taken)} of its {len(chip.tiles)} tiles hold {names}") from None
+        raise CapacityError(f"{error}; {len(taken)} of its {len(chip.tiles)} tiles are those of {names}") from None
 
 
 def _without(chip: Chip, taken: set[str]) -> Chip:

@@ -16,6 +16,7 @@ from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.ledger import Ledger
 from chipsim.simulation.machine import Machine
 from chipsim.simulation.outcome import SimulatorCost
+from chipsim.simulation.spilling import GLOBAL_MEMORY
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.simulation.wiring import build_machines
 
@@ -149,6 +150,8 @@ def _together(runs: Sequence[Run], alone: Sequence[Alone | None], cost: Simulato
     busy: Counter[str] = Counter()
     for machine in machines:
         busy.update(busy_for(machine))
+    if machines[0].memory is not None and machines[0].memory.busy:
+        busy[GLOBAL_MEMORY] = machines[0].memory.busy
     return Together(
         networks=networks, static=static, busy_ps=dict(busy), links=_links(machines[0].interconnect), cost=cost
     )
@@ -156,8 +159,11 @@ def _together(runs: Sequence[Run], alone: Sequence[Alone | None], cost: Simulato
 
 def busy_for(machine: Machine) -> dict[str, int]:
     """For how long each server worked for one network, ps."""
-    busy: Counter[str] = Counter({tile.name: tile.busy for tile in machine.tiles})
-    busy.update({neuron.name: neuron.busy for neuron in machine.neurons})
+    busy: Counter[str] = Counter()
+    for placed, tile in zip(machine.plan.blocks, machine.tiles, strict=True):
+        busy[placed.array] += tile.busy
+    for neuron in machine.neurons:
+        busy[neuron.name] += neuron.busy
     for layer in machine.digital:
         busy[layer.unit.name] += layer.busy
     for name, *_, held in _links_of(machine):

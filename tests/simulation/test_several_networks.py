@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from random_recurrent import LOOPS, sequences
 from second_engine import SecondEngine
 from second_engines import SecondEngines
 from small_machines import chip
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
+from test_several_inputs_engines import networks as several_inputs
+from test_shared_tiles_engines import SHARING
 from test_topologies_engines import GRIDS, on
 
 from chipsim.architecture.chip import Chip
@@ -57,6 +60,15 @@ def second(works: list[Workload], in_flight: int, least: bool = False) -> list[S
     return SecondEngines(engines).run().engines
 
 
+def busy_arrays(other: SecondEngine) -> dict[str, int]:
+    """Busy time of every array that holds a block, shared or not."""
+    alone, arrays = {tile.name: tile.busy for tile in other.tiles}, other.shared.arrays
+    return {
+        placed.array: arrays[place].busy if (place := (placed.tile, placed.crossbar)) in arrays else alone[placed.name]
+        for placed in other.plan.blocks
+    }
+
+
 def compare(found: Together, engines: list[SecondEngine]) -> None:
     for outcome, other in zip(found.networks, engines, strict=True):
         assert outcome.done_ps == other.done
@@ -64,8 +76,10 @@ def compare(found: Together, engines: list[SecondEngine]) -> None:
         assert outcome.admitted_ps == other.admitted
         assert outcome.tile_mvms == {t.name: t.ended["drain"] for t in other.tiles}
         busy = outcome.timeline.busy_ps
-        assert {t.name: t.busy for t in other.tiles} == {t.name: busy[t.name] for t in other.tiles}
-        assert {n.name: n.busy for n in other.neurons} == {n.name: busy[n.name] for n in other.neurons}
+        arrays = busy_arrays(other)
+        assert arrays == {name: busy[name] for name in arrays}
+        own = {n.name: n.busy for n in other.neurons if n.name not in other.units}
+        assert own == {name: busy[name] for name in own}
         peaks = sorted((p.producer, p.consumer, p.component, p.positions) for p in outcome.buffer_peaks)
         assert peaks == sorted(
             (r.producer, r.consumer, r.component, r.peak) for r in other.readers if r not in other.outputs
@@ -97,6 +111,34 @@ def test_two_engines_agree_on_every_topology(
 ) -> None:
     changes = {**on(grid, changes), "router.arbitration": turns, "router.switching": passes}
     works = workloads(side_by_side(nets, chip(changes)), streams)
+    compare(simulate_together(works), second(works, int(changes["host.max_inputs_in_flight"])))
+
+
+@settings(max_examples=60, suppress_health_check=SLOW)
+@given(
+    st.permutations([networks(layers=3), sequences(layers=2), several_inputs()]).flatmap(lambda nets: st.tuples(*nets)),
+    LOOPS, st.lists(STREAMS, min_size=3, max_size=3),
+)  # fmt: skip
+def test_two_engines_agree_on_loops_and_several_inputs_side_by_side(
+    nets: tuple[Network, ...], changes: dict[str, Any], streams: list[Any]
+) -> None:
+    works = workloads(side_by_side(list(nets), chip(changes)), streams)
+    compare(simulate_together(works), second(works, int(changes["host.max_inputs_in_flight"])))
+
+
+@settings(max_examples=60, suppress_health_check=SLOW)
+@given(st.lists(networks(layers=3), min_size=2, max_size=2), CHIPS, SHARING, st.lists(STREAMS, min_size=2, max_size=2))
+def test_two_engines_agree_on_shared_tiles_and_units_side_by_side(
+    nets: list[Network], changes: dict[str, Any], sharing: dict[str, Any], streams: list[Any]
+) -> None:
+    changes = {**changes, **sharing}
+    if changes["tile.crossbars"] % changes["tile.adc.crossbars_per_adc"]:
+        changes["tile.adc.crossbars_per_adc"] = 1
+    works = workloads(side_by_side(nets, chip(changes)), streams)
+    one, other = (
+        {work.plan.chip.neuron_unit_of(placed.tile) for placed in work.plan.blocks} for work in works
+    )  # fmt: skip
+    assert not one & other
     compare(simulate_together(works), second(works, int(changes["host.max_inputs_in_flight"])))
 
 
