@@ -14,7 +14,7 @@ class SecondEngines:
         self.engines, first = engines, engines[0]
         for number, engine in enumerate(engines):
             engine._heap, engine._number = first._heap, first._number
-            engine.links, engine.units = first.links, first.units
+            engine.links, engine.units, engine.used = first.links, first.units, first.used
             engine.rank = {name: (number, rank) for name, rank in engine.rank.items()}  # type: ignore[misc]
 
     def run(self) -> SecondEngines:

@@ -26,6 +26,7 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.together import Together, Workload, simulate_together
+from chipsim.simulation.wiring import build_machines
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 STREAMS = st.tuples(st.integers(1, 4), st.integers(1, 2), st.booleans(), st.booleans())
@@ -139,6 +140,23 @@ def test_two_engines_agree_on_shared_tiles_and_units_side_by_side(
         {work.plan.chip.neuron_unit_of(placed.tile) for placed in work.plan.blocks} for work in works
     )  # fmt: skip
     assert not one & other
+    compare(simulate_together(works), second(works, int(changes["host.max_inputs_in_flight"])))
+
+
+@pytest.mark.parametrize("grid", ["torus", "ring", "tree", "bus"])
+@settings(max_examples=12, suppress_health_check=SLOW)
+@given(
+    st.lists(networks(layers=3), min_size=2, max_size=2), CHIPS, st.lists(STREAMS, min_size=2, max_size=2),
+    st.sampled_from(["age", "round-robin"]), st.sampled_from([0, 0, 5]),
+)  # fmt: skip
+def test_two_engines_agree_with_bounded_routers(
+    grid: str, nets: list[Network], changes: dict[str, Any], streams: list[Any], turns: str, more: int
+) -> None:
+    changes = {**on(grid, changes), "router.arbitration": turns}
+    plans = side_by_side(nets, chip(changes))
+    flows = [flow for machine in build_machines(plans, [1, 1], [None, None]) for flow in machine.flows]
+    roomy = chip({**changes, "router.buffer": f"{max((flow.bytes for flow in flows), default=1) + more} B"})
+    works = workloads(side_by_side(nets, roomy), streams)
     compare(simulate_together(works), second(works, int(changes["host.max_inputs_in_flight"])))
 
 
