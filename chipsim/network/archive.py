@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chipsim.errors import DataError
 
-BUILT_IN = ("zoo:digits",)
+BUILT_IN = ("zoo:digits", "zoo:vowels")
 # what NumPy and zipfile raise on damaged archives, beside ValueError
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, MemoryError)
 

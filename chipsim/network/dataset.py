@@ -21,6 +21,7 @@ from chipsim.streams import stream
 OWN = ("x", "y", "x_calibration")
 CALIBRATION = "_calibration"
 CALIBRATION_IMAGES = 128
+VOWEL_STEPS, VOWEL_UNIT = 29, 1e-4
 _SYNTHETIC = ("synthetic data", "synthetic calibration data")
 
 
@@ -59,12 +60,13 @@ class Dataset:
 
 
 def load_data(name_or_path: str) -> Dataset:
-    """Load the built-in digits or an .npz archive.
+    """Load the built-in digits or vowels, or an .npz archive.
 
     Parameters
     ----------
     name_or_path : str
-        ``"zoo:digits"`` (450 test images, shape (n, 1, 8, 8), pixels from 0 to 1) or the path of an archive with
+        ``"zoo:digits"`` (450 test images, shape (n, 1, 8, 8), pixels from 0 to 1), ``"zoo:vowels"`` (370 utterances,
+        shape (n, 29, 12), nine speakers; zeros stand before shorter ones) or the path of an archive with
         ``x``, and optionally ``y`` (whole numbers, one per input) and ``x_calibration``. For a network with several
         inputs it has an array per input, by the input's name, and optionally ``NAME_calibration`` of each.
 
@@ -79,7 +81,7 @@ def load_data(name_or_path: str) -> Dataset:
     (450, 1, 8, 8)
     """
     if name_or_path in BUILT_IN:
-        return _digits(name_or_path)
+        return _digits(name_or_path) if name_or_path == "zoo:digits" else _vowels(name_or_path)
     if name_or_path.startswith("zoo:"):
         hint = nearest(name_or_path, BUILT_IN)
         raise DataError(f"no data called {name_or_path!r}; there is {', '.join(BUILT_IN)}, or give an .npz file{hint}")
@@ -207,6 +209,19 @@ def _digits(name: str) -> Dataset:
     test, calibration = arrays["test"], arrays["train"][:CALIBRATION_IMAGES]
     labels = arrays["labels"][test].astype(np.int64)
     return Dataset(name, images[test], labels, images[calibration], hashlib.sha256(content).hexdigest())
+
+
+def _vowels(name: str) -> Dataset:
+    content = (files("chipsim.network") / "data" / "vowels.npz").read_bytes()
+    arrays = arrays_of(content, name, ("frames", "lengths", "speakers", "train"))
+    lengths, ends = arrays["lengths"].astype(np.int64), np.cumsum(arrays["lengths"], dtype=np.int64)
+    series = np.zeros((len(lengths), VOWEL_STEPS, arrays["frames"].shape[1]), np.float32)
+    for own, length, end in zip(series, lengths, ends, strict=True):
+        own[VOWEL_STEPS - length :] = arrays["frames"][end - length : end] * np.float32(VOWEL_UNIT)
+    first_test = int(arrays["train"])
+    labels = arrays["speakers"][first_test:].astype(np.int64)
+    chosen = np.arange(CALIBRATION_IMAGES) * first_test // CALIBRATION_IMAGES  # recordings stand speaker by speaker
+    return Dataset(name, series[first_test:], labels, series[chosen], hashlib.sha256(content).hexdigest())
 
 
 def _fit(x: NDArray[np.float32], wanted: Shape, name: str, network: str, key: str) -> NDArray[np.float32]:

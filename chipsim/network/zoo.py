@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
 from chipsim.network.input_shape import DataShapes, parse_shapes
 from chipsim.network.onnx_reader import read_onnx
+from chipsim.network.standard import BUILDERS
 
 __all__ = ["Dataset", "fit_data", "list_networks", "load_data", "load_network", "synthetic_data"]
 
-TRAINED = ("zoo:digits-mlp", "zoo:digits-cnn")
+TRAINED = ("zoo:digits-mlp", "zoo:digits-cnn", "zoo:vowels-lstm", "zoo:vowels-gru", "zoo:vowels-transformer")
 # name -> file in the onnx package, which holds the graphs and no weights
 PUBLISHED = {
     "onnx:bvlc_alexnet": "light_bvlc_alexnet.onnx",
@@ -38,7 +40,7 @@ def list_networks() -> list[str]:
     >>> list_networks()[:2]
     ['zoo:digits-mlp', 'zoo:digits-cnn']
     """
-    return [*TRAINED, *PUBLISHED]
+    return [*TRAINED, *BUILDERS, *PUBLISHED]
 
 
 def load_network(
@@ -49,8 +51,8 @@ def load_network(
     Parameters
     ----------
     name_or_path : str
-        ``"zoo:..."``: trained networks of this package; ``"onnx:..."``: well-known networks whose graphs the onnx
-        package holds, with random weights; or the path of an .onnx file.
+        ``"zoo:..."``: trained networks of this package, and standard ones with random weights; ``"onnx:..."``:
+        well-known networks whose graphs the onnx package holds, with random weights; or the path of an .onnx file.
     seed : int
         Of the random weights; without effect on others.
     shapes : sequence of str
@@ -78,6 +80,10 @@ def load_network(
     if name in TRAINED:
         content = (files("chipsim.network") / "data" / f"{name.removeprefix('zoo:')}.onnx").read_bytes()
         return read_onnx(content, name, shapes=parse_shapes(shapes), data_shape=data_shape)
+    if name in BUILDERS:
+        content = BUILDERS[name](seed).SerializeToString(deterministic=True)
+        built = read_onnx(content, name, shapes=parse_shapes(shapes), data_shape=data_shape)
+        return replace(built, weights="synthetic")
     if name in PUBLISHED:
         folder = files("onnx") / "backend" / "test" / "data" / "light"
         content = (folder / PUBLISHED[name]).read_bytes()

@@ -66,7 +66,7 @@ def test_synthetic_weights_follow_the_seed_and_the_fan_in() -> None:
 
 
 def test_every_name_is_listed_and_alexnet_is_an_alias() -> None:
-    assert len(list_networks()) == 11
+    assert len(list_networks()) == 22
     assert load_network("zoo:digits-mlp").name == "zoo:digits-mlp"
     with pytest.raises(ModelError, match="onnx:alexnet"):
         load_network("onnx:alexnett")
