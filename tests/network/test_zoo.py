@@ -74,7 +74,7 @@ def test_every_name_is_listed_and_alexnet_is_an_alias() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("zoo:digits-cn", "zoo:digits-cnn"), ("onnx:resnet", "onnx:resnet50"), ("resnet50", "onnx:resnet50")],
+    [("zoo:digits-cn", "zoo:digits-cnn"), ("onnx:resnet", "onnx:resnet50"), ("resnet50", "zoo:resnet50")],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(ModelError, match=f"did you mean '{hint}'"):
