@@ -19,6 +19,8 @@ MOST_NODES = 100_000
 """After writing out all loops."""
 MOST_TURNS = 10_000
 """Of one loop."""
+WHERE_OPSET = 9
+"""From which on there is an operator that chooses."""
 DEEPEST = 20
 """Conditions and loops inside each other."""
 FromShapes = Callable[[Sequence[onnx.NodeProto], Mapping[str, Constant]], Constants]
@@ -75,11 +77,34 @@ class Unfolding:
                 raise ModelError(f"{self.name}: has more than {MOST_NODES:,} nodes with its loops written out")
 
     def _if(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        condition = self.known(node.input[0], node)
-        chosen = "then_branch" if bool(condition) else "else_branch"
+        if not self._is_known(node.input[0]):
+            self._choose(node, names, depth)
+            return
+        chosen = "then_branch" if bool(self.known(node.input[0], node)) else "else_branch"
         outputs = self._inline(_graph(node, chosen, self.name), names, depth)
         for value, result in zip(node.output, outputs, strict=False):
             self.alias(result, value)
+
+    def _choose(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
+        """Both branches, and which of their outputs is taken, where the condition depends on data."""
+        label = f"{self.name}: node {label_of(node)!r} (If)"
+        if self.opset < WHERE_OPSET:
+            raise UnsupportedOperatorError(
+                f"{label} depends on data; export the model with opset {WHERE_OPSET} or newer"
+            )
+        both = [
+            self._inline(_graph(node, branch, self.name), names, depth) for branch in ("then_branch", "else_branch")
+        ]
+        for value, first, second in zip(node.output, *both, strict=False):
+            shapes = [self.sizes(result, node) for result in (first, second)]
+            if shapes[0] != shapes[1]:
+                raise UnsupportedOperatorError(
+                    f"{label} depends on data, and its branches give the shapes {shapes[0]} and {shapes[1]}; chipsim "
+                    "needs sizes that do not depend on data"
+                )
+            if value:
+                name = f"{node.name or node.output[0]}/{value}"
+                self.nodes.append(helper.make_node("Where", [node.input[0], first, second], [value], name))
 
     def _loop(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
         body = _graph(node, "body", self.name)
@@ -119,11 +144,14 @@ class Unfolding:
         self.walk(graph.node, own, depth + 1)
         return [own.get(value.name, value.name) for value in graph.output]
 
-    def known(self, value: str, node: onnx.NodeProto) -> Any:
-        """The one number that a condition or count is."""
+    def _is_known(self, value: str) -> bool:
         if value not in self.constants:
             self.constants |= self.from_shapes(self.nodes, self.constants)
-        if value not in self.constants:
+        return value in self.constants
+
+    def known(self, value: str, node: onnx.NodeProto) -> Any:
+        """The one number that a condition or count is."""
+        if not self._is_known(value):
             raise UnsupportedOperatorError(
                 f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which is known only when "
                 "the network runs; chipsim does not run such conditions yet"

@@ -13,6 +13,7 @@ from onnx import TensorProto, external_data_helper, helper
 from chipsim.errors import ModelError
 
 OLDEST_OPSET = 7
+MOST_BYTES = 2**31 - 1  # of a message of protobuf
 LARGE_TENSOR = 1024  # elements; larger weights are left out where only shapes matter
 
 
@@ -46,11 +47,35 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
         raise ModelError(f"{name}: not an ONNX file, or a truncated one; export or download it again") from None
     if not model.graph.node:
         raise ModelError(f"{name}: holds no graph, so it is not an ONNX file or was cut off; export it again")
+    _check_size(model, name)
     _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
     _check_order(model.graph, name)
     _check_opset(model, name)
     _check(model, name)
     return model, hashlib.sha256(content).hexdigest()
+
+
+def _check_size(model: onnx.ModelProto, name: str) -> None:
+    """Weights and the model that holds them must fit into one message of protobuf."""
+    sizes = {t.name: _bytes(t) for part in (model.graph, *model.functions) for t in _tensors(part)}
+    total = sum(sizes.values())
+    if total <= MOST_BYTES:
+        return
+    largest = max(sizes, key=lambda key: sizes[key])
+    reader = next((node for node in model.graph.node if largest in (*node.input, *node.output)), None)
+    where = "" if reader is None else f" of node {label_of(reader)!r} ({reader.op_type})"
+    raise ModelError(
+        f"{name}: its weights take {total / 2**30:.1f} GiB, tensor {largest!r}{where} {sizes[largest] / 2**30:.1f} GiB "
+        "of them, and an ONNX model holds 2 GiB at most; split it, or export it with smaller weights"
+    )
+
+
+def _bytes(tensor: TensorProto) -> int:
+    try:
+        size = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    except (KeyError, TypeError, ValueError):  # a type that nobody knows: said where it is read
+        size = 1
+    return _elements(tensor) * size
 
 
 def _check_opset(model: onnx.ModelProto, name: str) -> None:
@@ -79,6 +104,11 @@ def _read(path: Path, name: str) -> bytes:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a device may never end
             raise ModelError(f"{name}: {path} is no file")
+        if path.is_file() and path.stat().st_size > MOST_BYTES:
+            raise ModelError(
+                f"{name}: {path} has {path.stat().st_size / 2**30:.1f} GiB, and an ONNX file 2 GiB at most; export the "
+                "model with its weights in a file of their own"
+            )
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{name}: there is no file {path}; check the path") from None

@@ -87,16 +87,35 @@ def test_a_count_that_is_no_number() -> None:
         read_onnx(model_bytes([loop], ("N", 4), {"n": np.zeros(0, np.int64)}, opset=18), "net")
 
 
-def test_a_condition_on_data_is_refused() -> None:
-    nodes = [
-        node("ReduceSum", "x", "s", keepdims=0),
-        node("Greater", "s zero", "c"),
-        choice("c", graph([node("Neg", "x", "r")], "r"), graph([node("Relu", "x", "r")], "r")),
-    ]
-    with pytest.raises(
-        UnsupportedOperatorError, match=r"node 'choice' \(If\) depends on 'c', which is known only when"
-    ):
-        read_onnx(model_bytes(nodes, ("N", 4), {"zero": np.float32(0)}, opset=18), "net")
+DATA = [node("ReduceSum", "x", "t", keepdims=0), node("Greater", "t zero", "c")]
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+def test_a_condition_that_depends_on_data_maps_both_branches(opset: int) -> None:
+    first = graph([node("Gemm", "x w", "r"), node("Relu", "r", "s")], "s")
+    second = graph([node("Gemm", "x v", "r")], "r")
+    nodes = [*DATA, choice("c", first, second)]
+    weights = {"w": W, "v": normal(4, 4, seed=1), "zero": np.array(0, np.float32)}
+    network = read_and_check(model_bytes(nodes, ("N", 4), weights, opset=opset), batch=9)
+    assert len(network.matrix_layers) == 2
+    assert network.alone
+    taken = next(layer for layer in network.layers.values() if getattr(layer, "operator", "") == "Where")
+    assert network.outputs == (taken.name,)
+
+
+def test_branches_of_different_shapes_cannot_depend_on_data() -> None:
+    first, second = graph([node("Gemm", "x w", "r")], "r"), graph([node("Concat", "x x", "r", axis=1)], "r")
+    content = model_bytes([*DATA, choice("c", first, second)], ("N", 4), {"w": W, "zero": np.array(0, np.float32)})
+    with pytest.raises(UnsupportedOperatorError, match=r"'choice' \(If\) depends on data.*\[1, 4\] and \[1, 8\]"):
+        read_onnx(content, "net")
+
+
+def test_a_condition_that_depends_on_data_needs_an_operator_that_chooses() -> None:
+    first, second = graph([node("MatMul", "x w", "r")], "r"), graph([node("Neg", "x", "r")], "r")
+    weights = {"w": W, "zero": np.array(0, np.float32)}
+    content = model_bytes([*DATA, choice("c", first, second)], ("N", 4), weights, opset=8)
+    with pytest.raises(UnsupportedOperatorError, match="export the model with opset 9 or newer"):
+        read_onnx(content, "net")
 
 
 def test_a_loop_with_more_nodes_than_anybody_means() -> None:

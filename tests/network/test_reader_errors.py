@@ -288,3 +288,19 @@ def test_weights_of_a_branch_outside_the_models_folder(tmp_path: Path) -> None:
     path.write_bytes(model_bytes(nodes, ("N", 12), {**WEIGHTS, "yes": np.array(True)}))
     with pytest.raises(ModelError, match=r"tensor 'k' refers to '../secret.bin', outside the model's folder"):
         read_onnx(path, "net")
+
+
+def test_a_file_of_more_than_two_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as file:
+        file.truncate(2**31)  # takes no room on the disk
+    with pytest.raises(ModelError, match=r"large.onnx has 2.0 GiB, and an ONNX file 2 GiB at most; export"):
+        read_onnx(path, "net")
+
+
+def test_a_tensor_of_more_than_two_gigabytes() -> None:
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.initializer[0].dims[:] = [2**15, 2**14]
+
+    with pytest.raises(ModelError, match=r"its weights take 2.0 GiB, tensor '\w+' of node '\w+' \(\w+\) 2.0 GiB"):
+        read_onnx(changed(change), "net")
