@@ -81,6 +81,8 @@ def _merge(producer: AnyLayer, follower: AnyLayer) -> AnyLayer | None:
         return None
     if isinstance(producer, MatrixLayer):
         return replace(producer, matrices=tuple(_scaled(matrix, affine) for matrix in producer.matrices))
+    if producer.channels_last:  # a batch normalisation scales axis 1
+        return None
     earlier = affine_of(producer)
     return None if earlier is None else _composed(producer, earlier, affine)
 
@@ -131,7 +133,7 @@ def _scaled(matrix: Matrix, affine: Affine) -> Matrix:
     scale, shift = affine[0][channels], affine[1][channels]
     return replace(
         matrix,
-        weights=(matrix.weights * scale).astype(np.float32),
+        weights=np.multiply(matrix.weights, scale, out=np.empty_like(matrix.weights), casting="same_kind"),
         bias=(matrix.bias * scale + shift).astype(np.float32),
     )
 

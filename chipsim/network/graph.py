@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ class Network:
         Names of the layers whose values the network returns, in the model's order.
     weights : {"file", "synthetic"}
         ``"synthetic"``: the model's own weights were replaced by seeded random ones.
-    onnx_bytes : bytes
+    onnx_bytes : bytes, or callable that makes them
         The model that the layers were read from (weights replaced where synthetic), for the reference run.
     input_name : str
         Name of the first data input in ``onnx_bytes``; all of them are the names of `input_layers`.
@@ -45,12 +45,16 @@ class Network:
     layers: dict[str, AnyLayer]
     outputs: tuple[str, ...]
     weights: Literal["file", "synthetic"]
-    onnx_bytes: bytes
+    onnx_bytes: bytes | Callable[[], bytes]
     input_name: str
     sha256: str
     notes: tuple[str, ...] = ()
     alone: bool = False
     value_shapes: tuple[Shape, ...] = ()
+
+    def model_bytes(self) -> bytes:
+        """The model that the layers were read from; made anew where it is not kept."""
+        return self.onnx_bytes if isinstance(self.onnx_bytes, bytes) else self.onnx_bytes()
 
     @property
     def input_layers(self) -> list[InputLayer]:

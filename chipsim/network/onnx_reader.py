@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -112,15 +113,17 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         layers=layers,
         outputs=outputs,
         weights=weights,
-        onnx_bytes=(free_batch(flow) if batched else flow)
-        .model(output_shapes=plain if batched else {})
-        .SerializeToString(deterministic=True),
+        onnx_bytes=partial(_serialised, free_batch(flow) if batched else flow, plain),
         input_name=flow.inputs[0].name,
         sha256=sha256,
         notes=(*notes, *_shared_weights(flow)),
         alone=not batched,
         value_shapes=shapes,
     )
+
+
+def _serialised(flow: Dataflow, output_shapes: Mapping[str, Shape]) -> bytes:
+    return bytes(flow.model(output_shapes=output_shapes).SerializeToString(deterministic=True))
 
 
 def _values_read(graph: onnx.GraphProto) -> set[str]:

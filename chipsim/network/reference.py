@@ -42,7 +42,7 @@ def run_reference(
     ModelError
         If onnxruntime cannot run the model.
     """
-    model = onnx.load_model_from_string(network.onnx_bytes)
+    model = onnx.load_model_from_string(network.model_bytes())
     names = [value.name for value in model.graph.output]
     if before_softmax:
         names = _before_softmax(model.graph, names)

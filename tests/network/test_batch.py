@@ -29,7 +29,7 @@ def test_onnx_bytes_run_in_one_call_for_any_batch() -> None:
 
     nodes = [node("Reshape", "x shape", "f"), node("Gemm", "f w", "y")]
     network = read_onnx(model_bytes(nodes, (1, 3, 2, 2), DENSE | {"shape": np.array([1, 12])}), "test")
-    session = onnxruntime.InferenceSession(network.onnx_bytes, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(network.model_bytes(), providers=["CPUExecutionProvider"])
     assert session.run(None, {"x": normal(7, 3, 2, 2)})[0].shape == (7, 5)
 
 

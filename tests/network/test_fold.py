@@ -123,3 +123,14 @@ def test_a_map_made_from_a_vector_is_a_view() -> None:
     weights = {"w": normal(5, 27), "s": np.array([0, 3, 3, -1]), "k": normal(2, 3, 2, 2)}
     network = read_and_check(model_bytes(nodes, ("N", 5), weights))
     assert isinstance(network.layers["r"], ViewLayer)
+
+
+def test_scales_of_tokens_stay_apart() -> None:
+    """A batch normalisation scales axis 1, which tokens have first: two scales of theirs are not made into one."""
+    nodes = [
+        node("MatMul", "x w", "m"), node("Relu", "m", "r"), node("Mul", "r s", "a"), node("Add", "a t", "b"),
+        node("Mul", "b s", "y"),
+    ]  # fmt: skip
+    weights = {"w": normal(4, 6), "s": normal(6), "t": normal(6, seed=1)}
+    network = read_and_check(model_bytes(nodes, ("N", 5, 4), weights))
+    assert not any(getattr(layer, "operator", "") == "BatchNormalization" for layer in network.layers.values())

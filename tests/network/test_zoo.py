@@ -27,7 +27,7 @@ def test_trained_networks_classify_and_equal_the_reference_on_all_test_images(na
 def test_the_cnn_holds_a_batch_normalisation_that_folds_away() -> None:
     network = load_network("zoo:digits-cnn")
     operators = [layer.operator for layer in network.layers.values() if isinstance(layer, DigitalLayer)]
-    assert b"BatchNormalization" in network.onnx_bytes
+    assert b"BatchNormalization" in network.model_bytes()
     assert operators == ["Add", "MaxPool", "Softmax"]
 
 
@@ -56,8 +56,8 @@ def test_scale_layers_of_published_networks_fold_into_convolutions(name: str, ma
 
 def test_synthetic_weights_follow_the_seed_and_the_fan_in() -> None:
     first, again, other = (load_network("onnx:squeezenet", seed=seed) for seed in (0, 0, 1))
-    assert first.onnx_bytes == again.onnx_bytes
-    assert first.onnx_bytes != other.onnx_bytes
+    assert first.model_bytes() == again.model_bytes()
+    assert first.model_bytes() != other.model_bytes()
     assert first.sha256 == other.sha256
     for layer in first.matrix_layers:
         for matrix in layer.matrices:
