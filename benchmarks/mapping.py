@@ -29,7 +29,7 @@ from chipsim.planning.compare import compared
 NETWORKS = {
     "zoo:digits-cnn": "[3,3]",
     "onnx:squeezenet": "[7,7]",
-    "onnx:inception_v1": "[12,12]",
+    "onnx:inception_v1": "[15,15]",
     "onnx:resnet50": "[21,21]",
 }
 FAST_DIGITAL = ["digital_unit.rate=40 Gop/s", "neuron_unit.rate=40 Gop/s"]

@@ -14,8 +14,8 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_data, plan_sha256
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network
-from chipsim.planning.reloading import Reloading
 from chipsim.planning.rounds_chip import RoundsChip
+from chipsim.planning.writing import Reloading
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.arrivals import parse_arrivals

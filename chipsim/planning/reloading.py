@@ -5,89 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import Protocol
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import InputError
-from chipsim.mapping.plan import PlacedBlock, Plan
-from chipsim.planning.rounds import Round, Rounds
+from chipsim.mapping.plan import Plan
+from chipsim.planning.rounds import Rounds
 from chipsim.planning.rounds_chip import in_round
+from chipsim.planning.writing import Reloading, end_of, load_before, load_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.jump import Simulated
 from chipsim.simulation.ledger import Action, Ledger
-from chipsim.simulation.loading import Loading, Writes, simulate_loading
+from chipsim.simulation.loading import Writes
 from chipsim.simulation.outcome import SimulatorCost
 from chipsim.simulation.timeline import StageSpan, Timeline
 from chipsim.units import PS_PER_S
-
-
-@dataclass(frozen=True, slots=True)
-class MostWrites:
-    """What writing a block takes at most, where values are not computed: every cell takes all its pulses (T87)."""
-
-    cells: int
-    groups: int
-    most: int
-
-    @classmethod
-    def of(cls, spec: InMemorySpec, placed: PlacedBlock) -> MostWrites:
-        """Of one block."""
-        programming, encoding = spec.tile.programming, spec.tile.crossbar.encoding
-        assert programming is not None  # checked where rounds are made
-        lines = placed.block.columns * encoding.lines + encoding.unit_columns
-        groups = lines * ceil(placed.block.rows / programming.write_heads)
-        return cls(lines * placed.block.rows, groups, programming.max_iterations)
-
-    @property
-    def pulses(self) -> int:
-        """Over all cells."""
-        return self.cells * self.most
-
-    @property
-    def verifies(self) -> int:
-        """Cells read: once erased, and once after each pulse."""
-        return self.cells + self.pulses
-
-    @property
-    def unconverged(self) -> int:
-        """Not known."""
-        return 0
-
-    @property
-    def rounds(self) -> int:
-        """Iterations of all groups."""
-        return self.groups * self.most
-
-
-@dataclass(frozen=True, slots=True)
-class Reloading:
-    """What writing tiles between rounds took in a run, the first writing before it left aside.
-
-    Attributes
-    ----------
-    before : Loading
-        The first one: the resident layers and those of round 1, before the run.
-    loads : tuple of Loading or None
-        Of each round; None where nothing is to be written.
-    times : tuple of int
-        How often each was made in the run.
-    """
-
-    before: Loading
-    loads: tuple[Loading | None, ...]
-    times: tuple[int, ...]
-
-    @property
-    def time_ps(self) -> int:
-        """Of all of them."""
-        return sum(_end(load) * times for load, times in zip(self.loads, self.times, strict=True))
-
-    @property
-    def joules(self) -> float:
-        """Of all of them, static power left aside."""
-        return sum((load.joules if load else 0.0) * times for load, times in zip(self.loads, self.times, strict=True))
 
 
 def check_reload(settings: AsksForMore, spec: InMemorySpec) -> None:
@@ -139,17 +73,17 @@ def simulate_rounds(
     progress : callable, optional
         Told the number of finished inputs.
     """
-    loads = tuple(_load(each, number, writes) for number, each in enumerate(rounds.rounds))
+    loads = tuple(load_of(each, number, writes) for number, each in enumerate(rounds.rounds))
     batches = ceil(inputs / batch)
     times = (batches - 1, *[batches] * (len(loads) - 1))
-    reloading = Reloading(_before(rounds, writes), loads, times)
+    reloading = Reloading(load_before(rounds, writes), loads, times)
     total, clock, left = _Sum(rounds), 0, inputs
     known: dict[tuple[int, int], ChipOutcome] = {}
     while left:
         size, first, released = min(batch, left), left == inputs, 0
         for number, each in enumerate(rounds.rounds):
             if not (first and number == 0):
-                clock += _end(loads[number])
+                clock += end_of(loads[number])
             released = released if number else clock
             key = (number, size)
             if key not in known:
@@ -161,30 +95,8 @@ def simulate_rounds(
         if progress is not None:
             progress(inputs - left)
     alone = [known.get((number, 1)) or simulate_chip(each.plan, 1) for number, each in enumerate(rounds.rounds)]
-    latency = sum(outcome.makespan_ps for outcome in alone) + sum(map(_end, loads[1:]))
+    latency = sum(outcome.makespan_ps for outcome in alone) + sum(map(end_of, loads[1:]))
     return total.outcome(rounds.plan, reloading, batch, latency), reloading
-
-
-def _end(load: Loading | None) -> int:
-    return 0 if load is None else load.end_ps
-
-
-def _writes(plan: Plan, number: int, writes: Mapping[str, Writes] | None) -> dict[str, Writes]:
-    if writes is None:
-        return {placed.name: MostWrites.of(plan.chip.spec, placed) for placed in plan.blocks}
-    named = {placed.name: replace(placed, tile=in_round(placed.tile, number)).name for placed in plan.blocks}
-    return {name: writes[other] for name, other in named.items()}
-
-
-def _load(each: Round, number: int, writes: Mapping[str, Writes] | None) -> Loading | None:
-    """Writing what a round needs and is not there."""
-    return simulate_loading(each.loaded, _writes(each.loaded, number, writes)) if each.loaded.layers else None
-
-
-def _before(rounds: Rounds, writes: Mapping[str, Writes] | None) -> Loading:
-    """Round 1 with all that stays."""
-    first = rounds.rounds[0].plan
-    return simulate_loading(first, _writes(first, 0, writes))
 
 
 class _Sum:

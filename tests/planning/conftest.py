@@ -1,8 +1,9 @@
-"""Small chips and random networks are those of the timing plane's tests."""
+"""Small chips, random networks and small models are those of other folders' tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
+for folder in ("simulation", "network"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))

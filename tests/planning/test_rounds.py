@@ -6,9 +6,11 @@ from dataclasses import replace
 from itertools import combinations
 from math import ceil
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from network_models import model_bytes, node, normal
 from second_engine import SecondEngine
 from small_machines import chip, conv, dense, network, relu, source
 from test_second_engine import CHIPS, networks
@@ -17,10 +19,10 @@ import chipsim
 from chipsim.errors import CapacityError, InputError
 from chipsim.mapping.placement import pieces
 from chipsim.network.layers import InputLayer
+from chipsim.network.onnx_reader import read_onnx
 from chipsim.planning.reloading import simulate_rounds
 from chipsim.planning.rounds import _cut, plan_rounds
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.loading import simulate_loading
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 PROGRAMMING = (
@@ -133,6 +135,36 @@ def chain():
     return network([*layers, relu("r", layers[-1])])
 
 
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+@pytest.mark.parametrize("tiles", [3, 4, 6])
+def test_the_loop_of_a_recurrent_layer_stays_together(operator, gates, tiles):
+    nodes = [
+        node(operator, "x w r", "h", hidden_size=4, direction="bidirectional"),
+        node("Transpose", "h", "t", perm=[0, 2, 1, 3]), node("Reshape", "t sizes", "s"), node("MatMul", "s o", "y"),
+    ]  # fmt: skip
+    weights = {
+        "w": normal(2, gates * 4, 4),
+        "r": normal(2, gates * 4, 4),
+        "o": normal(8, 3),
+        "sizes": np.array([5, 1, 8]),
+    }
+    net = read_onnx(model_bytes(nodes, (5, 1, 4), weights), operator)
+    built = small({"tile.crossbar.columns": 8}, f"[1, {tiles}]")
+    assert len(pieces(net, built)) > tiles or operator == "RNN"
+    if len(pieces(net, built)) <= tiles:
+        return
+    rounds = plan_rounds(net, built)
+    where = {name: number for number, each in enumerate(rounds.rounds) for name in each.plan.layers}
+    for way in ("forward", "backward"):
+        inside = [
+            number for name, number in where.items() if name.startswith(f"h/{way}/") and not name.endswith("input")
+        ]
+        assert len(set(inside)) == 1
+    outcome, reloading = simulate_rounds(rounds, 4, 2)
+    spans = [SecondEngine(each.plan, 2, 4, 2).run().done for each in rounds.rounds]
+    assert outcome.makespan_ps == 2 * sum(max(done) for done in spans) + reloading.time_ps
+
+
 def test_what_fits_stays_and_the_rest_takes_turns():
     """Three tiles for four layers: two stay, two take turns on the third."""
     rounds = plan_rounds(chain(), small({}, "[1, 3]"))
@@ -164,7 +196,6 @@ def test_writing_takes_what_loading_takes_with_all_pulses():
     assert (load.cells, load.pulses, load.verifies) == (8, 32, 40)
     assert load.joules == pytest.approx(32 * 10e-12 + 40 * 5e-12 + load.transfer_j)
     assert reloading.time_ps == load.end_ps
-    assert simulate_loading is not None
 
 
 def test_latency_of_one_input_is_all_rounds_and_the_writings_between_them():
