@@ -93,7 +93,16 @@ def _in_memory_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
         ("link", f"{human(spec.link.bandwidth, 'B/s')}, {human(spec.link.latency, 's')} a hop"),
         *interconnect_rows(spec),
         *buffer_rows(chip),
+        *_mapping_rows(spec),
     ]
+
+
+def _mapping_rows(spec: InMemorySpec) -> list[tuple[str, str]]:
+    """How networks are mapped, where the file says anything about it."""
+    said = {name: getattr(spec.mapping, name) for name in type(spec.mapping).model_fields if name != "source"}
+    usual = type(spec.mapping)()
+    changed = [f"{name}: {str(value).lower()}" for name, value in said.items() if value != getattr(usual, name)]
+    return [("mapping", ", ".join(changed))] if changed else []
 
 
 def _known_faults(spec: InMemorySpec, chip: Chip) -> int:

@@ -112,3 +112,9 @@ def test_a_wrong_map_is_an_error_as_in_a_run(capsys, tmp_path: Path, text, messa
     outcome = here(capsys, *command, "--set", f"tile.crossbar.faults.map={path}")
     assert outcome.code == 2
     assert message in outcome.one_message()
+
+
+def test_a_mapping_is_said_where_the_file_has_one(capsys):
+    words = ("check", "hermes64", "--set", "mapping.strategy=annealed", "--set", "mapping.fuse_parallel=true")
+    assert "strategy: annealed, fuse_parallel: true" in here(capsys, *words).out
+    assert "mapping" not in here(capsys, "check", "hermes64").out
