@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from chipsim.simulation.clock import Call, Clock
+from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.origin import Origin, State
 
 if TYPE_CHECKING:
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 
 Planes = tuple[tuple[int, int], ...]
 """How long each plane of an MVM integrates and is converted, ps; all planes in one where they do not overlap."""
+
+
+def fold(planes: Planes, load_ps: int, drain_ps: int) -> MvmPhases:
+    """Phases of an MVM whose converters no other array uses (rule T42).
+
+    Examples
+    --------
+    >>> found = fold(((5, 4), (2, 1), (3, 9)), 1, 1)
+    >>> found.integrate_ps, found.handover_ps, found.idle_ps, found.convert_ps
+    (5, 7, 0, 9)
+    """
+    steps = [max(later[0], earlier[1]) for earlier, later in pairwise(planes)]
+    idle = steps[-1] - planes[-1][0] if steps else 0
+    return MvmPhases(load_ps, planes[0][0], planes[-1][1], drain_ps, sum(steps), idle)
 
 
 class Mvm:
@@ -29,6 +45,8 @@ class Mvm:
     key : int
         Tie order (rule T3), as the priority of events.
     planes : Planes
+    folded : MvmPhases
+        The same planes one after another, never kept waiting.
     plane : int
         That integrates or is converted.
     load_end, start, sampled, converted_from, end : int
@@ -36,13 +54,15 @@ class Mvm:
     """
 
     __slots__ = (
-        "block", "converted_from", "end", "input", "key", "load_end", "number", "plane", "planes", "position",
+        "block", "converted_from", "end", "folded", "input", "key", "load_end", "number", "plane", "planes", "position",
         "sampled", "start",
     )  # fmt: skip
 
-    def __init__(self, block: SharedBlock, input: int, position: int, number: int, key: int, planes: Planes) -> None:
+    def __init__(
+        self, block: SharedBlock, input: int, position: int, number: int, key: int, planes: Planes, folded: MvmPhases
+    ) -> None:
         self.block, self.input, self.position, self.number, self.key = block, input, position, number, key
-        self.planes, self.plane = planes, 0
+        self.planes, self.folded, self.plane = planes, folded, 0
         self.load_end = self.start = self.sampled = self.converted_from = self.end = 0
 
     def state(self, origin: Origin) -> State:
@@ -121,21 +141,21 @@ class SharedArray:
         self._entered.append(mvm)
         self._let_load()
 
-    def _request(self, port: Port, time: int, mvm: Mvm, serve: Callable[[Call], None]) -> None:
+    def _request(
+        self, port: Port, time: int, mvm: Mvm, serve: Callable[[Mvm, int], None], later: Callable[[Call], None]
+    ) -> None:
         """Ask for a port: at once where nobody else can come in between."""
         if port.arrays > 1 and time > self.clock._now:
-            self.clock.at(time, mvm.key, serve, (mvm.input, mvm.position, mvm, time))
-            return
-        call = Call()
-        call.payload = (mvm.input, mvm.position, mvm, time)
-        serve(call)
+            self.clock.at(time, mvm.key, later, (mvm.input, mvm.position, mvm, time))
+        else:
+            serve(mvm, time)
 
     def _let_load(self) -> None:
         while self._entered and self._asked - self._integrated < self.banks:
             mvm, now = self._entered.popleft(), self.clock._now
             register = self._integrate_end[self._asked % self.banks]
             self._asked += 1
-            self._request(self.load_port, max(register, now), mvm, mvm.block.serve_load)
+            self._request(self.load_port, max(register, now), mvm, self.load, mvm.block.serve_load)
 
     def load(self, mvm: Mvm, time: int) -> None:
         """Serve an MVM that asked for the load port at a time."""
@@ -151,12 +171,34 @@ class SharedArray:
             mvm = self._loaded.popleft()
             start = max(mvm.load_end, self._free, self._drain_end[self._started % self.banks])
             self._started += 1
-            self._held = True
-            if mvm.planes[0][1]:
-                mvm.start = start
-                self._expose(mvm, start)
+            if not mvm.planes[0][1]:
+                self._held = True
+                self._request(self.converters, start, mvm, self.convert, mvm.block.serve_convert)
+                continue
+            mvm.start = start
+            if self.converters.arrays == 1:
+                self._compute(mvm)
             else:
-                self._request(self.converters, start, mvm, mvm.block.serve_convert)
+                self._held = True
+                self._expose(mvm, start)
+
+    def _compute(self, mvm: Mvm) -> None:
+        """Integrate and convert all planes with converters that no other array uses: in one step."""
+        folded, converters = mvm.folded, self.converters
+        integrated = mvm.start + folded.integrate_ps
+        mvm.converted_from = first = max(integrated, converters.free)
+        last = first + folded.handover_ps
+        mvm.end = converters.free = last + folded.convert_ps
+        self._work(mvm, mvm.start, mvm.end)
+        self._free = last if self.sample_and_hold else mvm.end
+        self._note_integrated(mvm, last - folded.idle_ps if len(mvm.planes) > 1 else integrated)
+        self._finish(mvm)
+
+    def _finish(self, mvm: Mvm) -> None:
+        """It is known when an MVM is converted."""
+        mvm.block.computed(mvm)
+        self._request(self.output_port, mvm.end, mvm, self.drain, mvm.block.serve_drain)
+        self._let_load()
 
     def _expose(self, mvm: Mvm, start: int) -> None:
         """Integrate a plane, which then asks for the converters."""
@@ -164,7 +206,7 @@ class SharedArray:
         self._work(mvm, start, end)
         if mvm.plane == len(mvm.planes) - 1:
             self._note_integrated(mvm, end)
-        self._request(self.converters, end, mvm, mvm.block.serve_convert)
+        self._request(self.converters, end, mvm, self.convert, mvm.block.serve_convert)
         self._let_load()
 
     def _note_integrated(self, mvm: Mvm, end: int) -> None:
@@ -187,9 +229,7 @@ class SharedArray:
             self._expose(mvm, start)
             return
         self._free, self._held, mvm.end = (start if convert and self.sample_and_hold else end), False, end
-        mvm.block.computed(mvm)
-        self._request(self.output_port, end, mvm, mvm.block.serve_drain)
-        self._let_load()
+        self._finish(mvm)
         self._integrate()
 
     def drain(self, mvm: Mvm, time: int) -> None:

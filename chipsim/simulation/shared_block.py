@@ -7,7 +7,7 @@ from chipsim.simulation.durations import MvmPhases
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.origin import Origin, State
-from chipsim.simulation.shared_array import Mvm, Planes, SharedArray
+from chipsim.simulation.shared_array import Mvm, Planes, SharedArray, fold
 from chipsim.simulation.spilling import FarBuffer
 from chipsim.simulation.tile import TileServer
 
@@ -24,6 +24,8 @@ class SharedBlock(TileServer):
         What its MVMs, an input and a position weigh in the tie order.
     lengths : list of Planes
         Of all MVMs alike (one entry), or one by one.
+    folded : list of MvmPhases
+        The same, as `fold` puts them together.
     load_ps, drain_ps : int
     far : FarBuffer or None
         Where its buffer spills to.
@@ -31,7 +33,7 @@ class SharedBlock(TileServer):
         Bytes read back from there so far.
     """
 
-    __slots__ = ("array", "asked", "drain_ps", "far", "fetched", "keys", "last_load_ps", "lengths", "load_ps")
+    __slots__ = ("array", "asked", "drain_ps", "far", "fetched", "folded", "keys", "last_load_ps", "lengths", "load_ps")
 
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
@@ -40,6 +42,7 @@ class SharedBlock(TileServer):
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
         self.array, self.lengths, self.keys = array, lengths, keys
+        self.folded = [fold(planes, phases.load_ps, phases.drain_ps) for planes in lengths]
         self.load_ps, self.drain_ps = phases.load_ps, phases.drain_ps
         self.far = far
         self.asked = self.last_load_ps = self.fetched = 0
@@ -75,7 +78,8 @@ class SharedBlock(TileServer):
         own = self.replica.number + position * self.replica.of
         block_key, input_key, position_key = self.keys
         key = 1 + block_key + input * input_key + own * position_key
-        mvm = Mvm(self, input, own, m, key, self.lengths[m if len(self.lengths) > 1 else 0])
+        which = m if len(self.lengths) > 1 else 0
+        mvm = Mvm(self, input, own, m, key, self.lengths[which], self.folded[which])
         if self.far is None or not self.far.spill.read_bytes[own]:
             self.array.clock.at(time, key, self._enter, (input, own, mvm))
             return
