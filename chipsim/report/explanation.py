@@ -31,7 +31,7 @@ def explanation_table(found: Explanation) -> Group:
         _path(data),
         *_not_exact(data),
         *_steady(data),
-        _waiting(data["causes"]),
+        *_waiting(data["causes"]),
         *_what_if(data["what_if"]),
     ]
     return Group(*(Padding(part, (0, 0, 1, 0)) if isinstance(part, Table) else part for part in parts))
@@ -103,8 +103,10 @@ def _steady(data: dict[str, Any]) -> list[RenderableType]:
     return notes
 
 
-def _waiting(rows: Records) -> Table:
+def _waiting(rows: Records) -> list[RenderableType]:
     waited = sorted((row for row in rows if row["work_waited_s"]), key=lambda row: -row["work_waited_s"])
+    if not waited:
+        return [Text("No work waited for anything (causes.csv has what servers waited for).")]
     table = new_table("What work waited for (causes.csv: all, and what servers waited for)")
     for head in ("layer", "component", "activity", "cause"):
         add_column(table, head)
@@ -115,7 +117,7 @@ def _waiting(rows: Records) -> Table:
         _add(table, *_who(row), row["cause"], f"{row['count']:,}", human(row["work_waited_s"], "s"), each)
     if len(waited) > _MOST_ROWS:
         _add(table, f"{len(waited) - _MOST_ROWS} more")
-    return table
+    return [table]
 
 
 def _what_if(found: dict[str, Any] | None) -> list[RenderableType]:

@@ -94,7 +94,7 @@ def simulate_together(
     """
     cpu, wall = time.process_time(), time.perf_counter()
     with no_cycle_search():
-        alone = [simulate_alone(work.plan, work.counts) if work.inputs > 1 else None for work in workloads]
+        alone = [simulate_alone(work.plan, work.counts) for work in workloads]
         streams = [_stream(work, first, stop) for work, first in zip(workloads, alone, strict=True)]
         machines = build_machines(
             [work.plan for work in workloads],
@@ -111,7 +111,7 @@ def simulate_together(
         for run in runs:
             run.finish()
         machines[0].interconnect.account()
-    events = machines[0].clock.events + sum(0 if first is None else first.events for first in alone)
+    events = machines[0].clock.events + sum(first.events for first in alone)
     cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
     return _together(runs, alone, cost)
 
@@ -128,14 +128,14 @@ def _counting(tell: Callable[[int], None] | None) -> Callable[[int], None]:
     return note
 
 
-def _stream(work: Workload, alone: Alone | None, stop: Callable[[], bool] | None) -> Stream:
+def _stream(work: Workload, alone: Alone, stop: Callable[[], bool] | None) -> Stream:
     in_flight = work.plan.chip.spec.host.max_inputs_in_flight
     if in_flight == "auto":
-        in_flight = 1 if alone is None else alone.in_flight
+        in_flight = 1 if work.inputs == 1 else alone.in_flight
     return Stream(work.inputs, in_flight, work.batch, work.drain, work.arrivals_ps, stop)
 
 
-def _together(runs: Sequence[Run], alone: Sequence[Alone | None], cost: SimulatorCost) -> Together:
+def _together(runs: Sequence[Run], alone: Sequence[Alone], cost: SimulatorCost) -> Together:
     networks = []
     for run, first in zip(runs, alone, strict=True):
         run.timeline.busy_ps = busy_for(run.machine)

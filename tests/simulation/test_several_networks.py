@@ -194,6 +194,16 @@ def test_work_bytes_and_energy_are_those_of_each_network_alone(
     )
 
 
+@settings(max_examples=20, suppress_health_check=SLOW)
+@given(st.lists(networks(layers=3), min_size=2, max_size=2), CHIPS, st.integers(1, 2))
+def test_latency_of_the_first_input_is_that_on_an_empty_chip(
+    nets: list[Network], changes: dict[str, Any], inputs: int
+) -> None:
+    works = workloads(side_by_side(nets, chip(changes)), [(inputs, 1, False, False)] * 2)
+    for work, outcome in zip(works, simulate_together(works).networks, strict=True):
+        assert outcome.latency_alone_ps == simulate_chip(work.plan, 1).done_ps[0]
+
+
 @settings(max_examples=40, suppress_health_check=SLOW)
 @given(networks(layers=4), CHIPS, STREAMS)
 def test_one_network_among_none_is_an_ordinary_run(net: Network, changes: dict[str, Any], stream: Any) -> None:
