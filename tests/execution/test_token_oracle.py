@@ -142,3 +142,13 @@ def test_what_is_not_on_tiles_says_why() -> None:
     assert isinstance(layer, DigitalLayer)
     assert "constant of shape (9, 5)" in layer.reason
     assert layer.macs == network.macs == 2 * 9 * 5 * 4
+
+
+def test_two_shifts_of_tokens_stay_two() -> None:
+    """As one batch normalisation they would have their channels on axis 1."""
+    rng = np.random.default_rng(2)
+    nodes = [node("Add", "x b", "p"), node("Mul", "p c", "q"), node("MatMul", "q w", "y")]
+    stored = {"b": (5,), "c": (5,), "w": (5, 3)}
+    values = {name: rng.standard_normal(shape, np.float32) for name, shape in stored.items()}
+    network = assert_equals_onnxruntime(model(nodes, ("N", 4, 5), values, ["y"]))
+    assert list(network.layers) == ["x", "p", "q", "y"]
