@@ -18,6 +18,7 @@ from chipsim.execution.ageing import AgedScore, AgeingOutcome, compute_ageing
 from chipsim.execution.calibration import device_of
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
+from chipsim.network.loops import loops
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS
@@ -26,6 +27,7 @@ from chipsim.versions import software_versions
 
 SCHEMA_VERSION = 1
 _AGES = ("20 s", "4 min", "40 min", "7 hours", "3 days", "30 days", "1 year")
+_ALL_KINDS = ("none", "global", "per-column", "affine")
 _MEASURES = ("accuracy", "signal_to_noise_db", "gain", "signal_to_noise_without_gain_db")
 
 
@@ -40,8 +42,9 @@ class AgeingSettings:
     ages : str or None
         Separated by commas; `default_ages` of the device if not given.
     programmings : int
-    compensation : str
-        Kinds, separated by commas.
+    compensation : str or None
+        Kinds, separated by commas; if not given all that the network's layers can have: scale and shift per channel
+        (``affine``) are not found for layers that go round a loop.
     seed : int
     overrides : tuple of str
     """
@@ -51,7 +54,7 @@ class AgeingSettings:
     data: str | None = None
     ages: str | None = None
     programmings: int = 5
-    compensation: str = ",".join(("none", "global", "per-column", "affine"))
+    compensation: str | None = None
     seed: int = 0
     overrides: tuple[str, ...] = ()
 
@@ -85,10 +88,13 @@ def age_network(
     spec = load_spec(settings.architecture, settings.overrides)
     if not isinstance(spec, InMemorySpec):
         raise SpecError(f"{settings.architecture} is of kind {spec.kind}; only the cells of in-memory chips age")
-    compensations = _compensations(settings.compensation, spec)
+    asked = settings.compensation
+    compensations = _compensations(",".join(_ALL_KINDS) if asked is None else asked, spec)
     ages_s = default_ages(device_of(spec)) if settings.ages is None else _ages(settings.ages)
     data = None if settings.data is None else load_data(settings.data)
     network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.shapes)
+    if asked is None and loops(network):
+        compensations = [each for each in compensations if each.kind != "affine"]
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
     plan, split = make_plan(network, build_chip(with_strategy(spec, None)), (), settings.seed), split_data(dataset)
     found = compute_ageing(

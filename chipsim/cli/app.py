@@ -238,8 +238,9 @@ def age(
     ] = None,
     programmings: Annotated[int, typer.Option(help="Independent programmings, each read at all ages.", min=1)] = 5,
     compensation: Annotated[
-        str, typer.Option(help="Ways to make up for drift, separated by commas.")
-    ] = "none,global,per-column,affine",
+        str | None,
+        typer.Option(help="Ways to make up for drift, separated by commas; all that the network's layers can have."),
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a table, numbers and a plot here.")] = None,
     overrides: Overrides = None,

@@ -20,6 +20,7 @@ from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, d
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import label_of, load_model
+from chipsim.network.operators.recurrent import RECURRENT
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
 from chipsim.network.synthetic import synthetic_weights
@@ -140,9 +141,11 @@ def _values_read(graph: onnx.GraphProto) -> set[str]:
 def _shared_weights(flow: Dataflow) -> Iterator[str]:
     """A note per weight that several matrix layers use."""
     users: dict[str, list[str]] = {}
+    places = dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (1,)) | dict.fromkeys(RECURRENT, (1, 2))
     for node in flow.nodes:
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and node.input[1] in flow.constants:
-            users.setdefault(node.input[1], []).append(label_of(node))
+        for weight in (node.input[position] for position in places.get(node.op_type, ())):
+            if weight in flow.constants:
+                users.setdefault(weight, []).append(label_of(node))
     for weight, nodes in users.items():
         if len(nodes) > 1:
             yield f"weight {weight!r} is used by {', '.join(nodes)}, and stands on tiles once for each"

@@ -86,6 +86,15 @@ def test_ages_by_default_stay_inside_what_the_cells_know(capsys):
     assert device.earliest_age_s <= ages[0] <= ages[-1] == device.latest_age_s
 
 
+def test_what_loops_cannot_have_is_left_out_and_refused_where_it_is_asked_for(capsys):
+    words = "age", "hermes64", "zoo:vowels-gru", "--ages", "1 hour", "--programmings", "1", "--json"
+    found = json.loads(here(capsys, *words).out)
+    assert found["settings"]["compensations"] == ["none", "global", "per-column"]
+    asked = here(capsys, *words, "--compensation", "none,affine")
+    assert asked.code == 2
+    assert "goes round a loop" in asked.one_message()
+
+
 def test_the_architectures_own_number_of_reads_holds_for_its_kind(capsys):
     words = "--set", "tile.compensation.reads=3", "--programmings", "1", "--ages", "1 day", "--json"
     data = json.loads(here(capsys, "age", "hermes64", "zoo:digits-mlp", *words).out)
