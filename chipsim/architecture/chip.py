@@ -8,6 +8,7 @@ have switches too: routers without a site. Digital units and the host interface 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -70,11 +71,15 @@ class Chip:
 
     def channels(self, source: str, target: str) -> list[int]:
         """The virtual channel on each link of `path`; ports have one."""
-        found = channels_of(self.topology, self.topology.route(self.site(source), self.site(target)))
-        given = self.spec.router.virtual_channels
-        if given != "auto":
-            found = [min(channel, given - 1) for channel in found]
-        return [0, *found, 0]
+        return self.channels_on(self.path(source, target))
+
+    def channels_on(self, way: Sequence[Edge]) -> list[int]:
+        """The virtual channel on each link of a way; ports have one."""
+        ends = [way[0][0], *(target for _, target in way)]
+        routers = [self._sites[name] for name in ends if self.graph.nodes[name]["kind"] == "router"]
+        found, given = iter(channels_of(self.topology, routers)), self.spec.router.virtual_channels
+        channels = [next(found) if self.graph.edges[edge]["kind"] == "link" else 0 for edge in way]
+        return channels if given == "auto" else [min(channel, given - 1) for channel in channels]
 
     def position(self, component: str) -> tuple[float, float]:
         """(x, y) of a component on the floor plan."""

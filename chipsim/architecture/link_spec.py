@@ -7,7 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from chipsim.architecture.later_fields import LaterFields
-from chipsim.architecture.quantities import Bandwidth, Capacity, EnergyPerByte, PositiveTime, Power, Time
+from chipsim.architecture.quantities import (
+    Bandwidth,
+    Capacity,
+    EnergyPerByte,
+    EnergyPerOperation,
+    PositiveTime,
+    Power,
+    Rate,
+    Time,
+)
 from chipsim.architecture.section import Section
 
 SiteNumber = Annotated[int, Field(ge=0, strict=True)]
@@ -63,10 +72,19 @@ class CustomLink(LinkChanges):
     ends: tuple[SiteNumber, SiteNumber] = Field(description="The two sites.")
 
 
+class RouterAdder(Section):
+    """Adds packets of partial sums where they meet (`neuron_unit.partial_sums: routers`)."""
+
+    rate: Rate = Field(description="Additions of two values per second.")
+    energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one addition.")
+
+
 class Router(LaterFields):
     """Switches packets between links."""
 
-    later_fields: ClassVar[frozenset[str]] = frozenset({"switching", "arbitration", "buffer", "virtual_channels"})
+    later_fields: ClassVar[frozenset[str]] = frozenset(
+        {"switching", "arbitration", "buffer", "virtual_channels", "adder"}
+    )
 
     delay: PositiveTime = Field(1e-9, validate_default=False, description="From head in to head out.")
     switching: Literal["cut-through", "store-and-forward"] = Field(
@@ -84,6 +102,7 @@ class Router(LaterFields):
     virtual_channels: Annotated[int, Field(ge=1, le=16, strict=True)] | Literal["auto"] = Field(
         "auto", description="Of each link, where buffers are bounded; `auto` has as many as the topology's routes need."
     )
+    adder: RouterAdder | None = Field(None, description="Of each router; there is none unless given.")
     energy_per_byte: EnergyPerByte = Field(0.0, description="Of each byte that it sends over a link.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 

@@ -94,8 +94,10 @@ class NeuronUnit(LaterFields):
         0.0, validate_default=False,
         description="Pipeline depth, beyond the values' own time; of an analog unit, until it has settled.",
     )  # fmt: skip
-    partial_sums: Literal["gather", "chain"] = Field(
-        "gather", description="One unit adds all row blocks'; or they pass from tile to tile, and each adds its own."
+    partial_sums: Literal["gather", "chain", "routers"] = Field(
+        "gather",
+        description="One unit adds all row blocks'; or they pass from tile to tile, and each adds its own; or routers "
+        "add what meets on the way to the unit.",
     )
     hop_latency: Time = Field(
         0.0, validate_default=False, description="Of a chain: from a value's arrival to its being added to the next."
@@ -199,6 +201,14 @@ class InMemorySpec(Machine, LaterFields):
             raise ValueError("tile.buffer.spill: an unbounded buffer spills nothing; give tile.buffer.capacity bytes")
         if self.neuron_unit.partial_sums == "chain":
             raise ValueError("tile.buffer.spill: global_memory cannot be used with neuron_unit.partial_sums: chain")
+        return self
+
+    @model_validator(mode="after")
+    def _routers_that_add_have_adders(self) -> InMemorySpec:
+        if self.neuron_unit.partial_sums == "routers" and self.router.adder is None:
+            raise ValueError(
+                "neuron_unit.partial_sums: routers needs adders in routers: give router.adder.rate, such as 1 Gop/s"
+            )
         return self
 
 

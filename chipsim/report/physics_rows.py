@@ -121,6 +121,8 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
         memory = spec.global_memory
         words = f"{human(memory.bandwidth, 'B/s')}, {human(memory.latency, 's')} an access"
         rows.append(("global memory", words))
+    if unit.partial_sums == "routers" and spec.router.adder is not None:
+        rows.append(("partial sums", f"added where they meet in routers, {human(spec.router.adder.rate, 'op/s')} each"))
     for number, level in enumerate(grid.levels, 1):
         rows.append((f"link of level {number}", f"{level.topology} {' x '.join(map(str, level.shape))}, "
                      f"{_link(spec, level.link.given)}{_unlike(len(level.unlike))}"))  # fmt: skip

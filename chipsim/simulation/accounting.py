@@ -11,6 +11,7 @@ from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.simulation.durations import bytes_of, column_bits
 from chipsim.simulation.ledger import Action, Ledger
 from chipsim.simulation.machine import Machine
+from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Flow
 from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.spilling import GLOBAL_MEMORY
@@ -125,8 +126,13 @@ def _count_neurons(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None
     name, what = ("activate", "activation") if unit.activation == "analog" else ("neuron", "operation")
     action = Action(name, what, unit.energy_per_operation, unit.source_of("energy_per_operation"))
     for server in machine.neurons:
-        each = len(server.tiles) * server.columns
-        ledger.add(server.name, "neuron unit", action, server.layer, each * server.done)
+        operands = server.operands if isinstance(server, NeuronServer) else len(server.tiles)
+        ledger.add(server.name, "neuron unit", action, server.layer, operands * server.columns * server.done)
+    for reduction in machine.reductions:
+        adder = spec.router.adder
+        assert adder is not None
+        add = Action("add", "operation", adder.energy_per_operation, adder.source_of("energy_per_operation"))
+        ledger.add(reduction.adder.name, "router", add, reduction.layer, reduction.additions * reduction.done)
 
 
 def _count_digital(ledger: Ledger, plan: Plan, machine: Machine) -> None:

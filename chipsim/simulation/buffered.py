@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.architecture.circles import Channel, refuse_circles
@@ -32,15 +32,15 @@ class BufferedInterconnect(Interconnect):
         self._asks = (self._ask,)
 
     def add_flow(
-        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]]
-    ) -> Flow:
+        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]],
+        way: Sequence[Edge] | None = None,
+    ) -> Flow:  # fmt: skip
         """Lay the tree of a new flow, and note its virtual channels; see `Interconnect.add_flow`."""
         ends = list(targets)
-        flow = super().add_flow(source, layer, size, key, ends)
+        flow = super().add_flow(source, layer, size, key, ends, way)
+        ways = [way or self.chip.path(source, target) for target, _ in ends]
         self._channels[flow] = {
-            edge: channel
-            for target, _ in ends
-            for edge, channel in zip(self.chip.path(source, target), self.chip.channels(source, target), strict=True)
+            edge: channel for found in ways for edge, channel in zip(found, self.chip.channels_on(found), strict=True)
         }
         return flow
 
@@ -79,6 +79,10 @@ class BufferedInterconnect(Interconnect):
 
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same: order is decided at the port anyway."""
+        self.send_stream(flow, input, position, time, time)
+
+    def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """The same: every link decides about order."""
         self.send_stream(flow, input, position, time, time)
 
     def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:

@@ -23,7 +23,8 @@ from chipsim.simulation.terms import (
     until,
 )  # fmt: skip
 from chipsim.simulation.timeline import Span
-from chipsim.simulation.traced_run import TracedRun, releases
+from chipsim.simulation.traced_run import Leg, TracedRun, releases
+from chipsim.units import to_ps
 
 
 def binding(run: TracedRun, span: Span) -> Term:
@@ -159,6 +160,14 @@ def _neuron(run: TracedRun, span: Span) -> list[Term]:
     ]
 
 
+def _add(run: TracedRun, span: Span) -> list[Term]:
+    """T65."""
+    router, delay = component_of(span.component), to_ps(run.plan.chip.spec.router.delay)
+    there = _operands(run, span, run.turn((span.component, span.layer), span.input, span.position))
+    routed = there._replace(time_ps=there.time_ps + delay, legs=(*there.legs, Leg("route", router, delay)))
+    return [routed, *until(UNIT, run.before.get((router, span.start_ps)))]
+
+
 def _digital(run: TracedRun, span: Span) -> list[Term]:
     """T17, T82."""
     m = run.turn((span.component, span.layer), span.input, span.position)
@@ -207,5 +216,6 @@ def _last_byte(run: TracedRun, span: Span) -> list[Term]:
 
 _RULES = {
     "load": _load, "mvm": _integrate, "integrate": _integrate, "convert": _convert, "drain": _drain, "neuron": _neuron,
-    "digital": _digital, "gate": _digital, "transfer": transfer, "send": _send, "admit": _admit, "done": _last_byte,
+    "digital": _digital, "gate": _digital, "transfer": transfer, "add": _add, "send": _send,
+    "admit": _admit, "done": _last_byte,
 }  # fmt: skip

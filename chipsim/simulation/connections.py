@@ -183,6 +183,9 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
         found.gates[name, server.layer] = number[id(server.gate)]
         every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
         found.own[name, server.layer] = server.gate.positions, every
+    for reduction in machine.reductions:
+        found.gates[reduction.name, reduction.layer] = number[id(reduction.gate)]
+        found.own[reduction.name, reduction.layer] = reduction.gate.positions, reduction.replica.of
     found.own |= {(HOST, host.layer): (host.positions, 1) for host in machine.hosts}
     _note_tiles(found, machine, number)
     _note_credits(found, machine, inputs)
@@ -206,6 +209,7 @@ def name_of(server: TileServer | NeuronServer | ChainUnit | DigitalLayerServer) 
 def _senders(machine: Machine) -> dict[Flow, str]:
     """The block or slice that a flow's packets come from."""
     found = {tile.flow: tile.name for tile in machine.tiles if tile.flow is not None}
+    found |= {added.flow: added.name for added in machine.reductions if added.flow is not None}
     for neuron in machine.neurons:
         if neuron.outlet is not None:
             found |= {flow: name_of(neuron) for flows in neuron.outlet.flows for flow in flows}

@@ -27,6 +27,7 @@ from chipsim.simulation.machine import BufferUse, Machine
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.periodic import PeriodicRegime
+from chipsim.simulation.reduction import Reduction
 from chipsim.simulation.spilling import GLOBAL_MEMORY
 from chipsim.simulation.stages import STAGE_INPUTS, StageNotes
 from chipsim.simulation.tile import TileServer
@@ -34,7 +35,7 @@ from chipsim.simulation.timeline import Timeline
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.simulation.wiring import build_machine
 
-Traced = TileServer | NeuronServer | ChainUnit | DigitalLayerServer | Interconnect
+Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | Interconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ def _admission_of(gate: Gate) -> Callable[[int, int], None]:
 
 
 def _traced(machine: Machine) -> list[Traced]:
-    return [*machine.tiles, *machine.neurons, *machine.digital, machine.interconnect]
+    return [*machine.tiles, *machine.neurons, *machine.reductions, *machine.digital, machine.interconnect]
 
 
 def _busy(machine: Machine) -> dict[str, int]:
@@ -256,6 +257,7 @@ def _busy(machine: Machine) -> dict[str, int]:
     return (
         dict(busy)
         | {unit.name: unit.busy for unit in machine.units.values()}
+        | {adder.name: adder.busy for adder in machine.adders.values()}
         | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
     )
 

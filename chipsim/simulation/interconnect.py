@@ -7,7 +7,7 @@ which stays short and quick however many packets wait. The next one enters it wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from heapq import heappush
 from itertools import islice
@@ -50,8 +50,9 @@ class Interconnect:
         self._durations: dict[tuple[int, float], int] = {}
 
     def add_flow(
-        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]]
-    ) -> Flow:
+        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]],
+        way: Sequence[Edge] | None = None,
+    ) -> Flow:  # fmt: skip
         """Lay the tree of a new flow.
 
         Parameters
@@ -63,14 +64,16 @@ class Interconnect:
             Bytes of a packet before it is filled up to whole flits.
         key : int
         targets : iterable of (component, sink)
+        way : sequence of Edge, optional
+            To the only target, where it is not the topology's.
         """
         laid: dict[Edge, Branch] = {}
         for target, sink in targets:
             before: Branch | None = None
-            for edge in self.chip.path(source, target):
+            for edge in way or self.chip.path(source, target):
                 branch = laid.get(edge)
                 if branch is None:
-                    branch = laid[edge] = Branch(self._link(edge), "" if before is None else before.link.edge[0])
+                    branch = laid[edge] = Branch(self._link(edge), source if before is None else before.link.edge[0])
                     branch.link.feeders.add(source if before is None else before.link.edge)
                     if before is not None:
                         before.children.append(branch)
@@ -132,6 +135,17 @@ class Interconnect:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
         packet = self._packet(flow, input, position, time, time)
         self.clock.push(time, packet.key, (self._leave,), packet)
+
+    def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """The same from inside a router, which sends at rising times: what passes it may want the same link."""
+        packet, hop = self._packet(flow, input, position, time, time), flow.first
+        if not hop.merges:
+            self._pass(packet)
+            return
+        entry = (time, packet.key, next(self._numbers), packet)
+        if not hop.coming:
+            heappush(self._queue, entry)
+        hop.coming.append(entry)
 
     def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
         """Start a packet that its source makes value by value: its head is there before its tail."""

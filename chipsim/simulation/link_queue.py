@@ -87,7 +87,7 @@ class LinkQueue:
         self, link: LinkServer, clock: Clock, take: Callable[[RoomyPacket], None], *, in_turns: bool, last: bool
     ) -> None:
         self.link, self._clock, self._take = link, clock, take
-        self._in_turns = in_turns and link.edge[0] not in link.feeders  # a source's port has but one way in
+        self._in_turns = in_turns
         self._ports: dict[str, Channels] = {name: {} for name in (sorted(link.ports) if self._in_turns else ("",))}
         self._turns = deque(self._ports)
         self._waiting = 0

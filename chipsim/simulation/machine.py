@@ -21,6 +21,7 @@ from chipsim.simulation.host import HostSource
 from chipsim.simulation.interconnect import Interconnect
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.packets import Flow
+from chipsim.simulation.reduction import Reduction, RouterAdder
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.sharing import Sharing
 from chipsim.simulation.spilling import FarMemory, Spill
@@ -152,6 +153,8 @@ class Machine:
     buffers: list[BufferUse] = field(default_factory=list)
     hosts: list[HostSource] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
+    reductions: list[Reduction] = field(default_factory=list)
+    adders: dict[str, RouterAdder] = field(default_factory=dict)
     counts: Mapping[str, ConversionCounts] = field(default_factory=dict)
     targets: defaultdict[tuple[str, int], list[Target]] = field(default_factory=lambda: defaultdict(list))
     sources: defaultdict[str, list[Source]] = field(default_factory=lambda: defaultdict(list))
@@ -162,10 +165,11 @@ class Machine:
         clock, orders = Clock(), [TieOrder(plans, number) for number in range(len(plans))]
         interconnect = interconnect_for(plans[0].chip, clock, orders[0].input_key, orders[0].position_key)
         sharing, units = Sharing(plans, clock), dict[str, DigitalUnitServer]()
+        adders = dict[str, RouterAdder]()
         given = plans[0].chip.spec.global_memory
         memory = None if given is None else FarMemory(given, clock)
         return [
-            cls(plan, window, clock, order, interconnect, sharing, memory, units=units)
+            cls(plan, window, clock, order, interconnect, sharing, memory, units=units, adders=adders)
             for plan, window, order in zip(plans, windows, orders, strict=True)
         ]
 

@@ -38,7 +38,8 @@ def progress_of(machine: Machine, sink: HostSink, origin: Origin) -> State:
     sink : HostSink
     origin : Origin
     """
-    servers = (sink, *machine.hosts, *machine.tiles, *machine.neurons, *machine.digital, machine.interconnect)
+    servers = (sink, *machine.hosts, *machine.tiles, *machine.neurons, *machine.reductions, *machine.digital,
+               machine.interconnect)  # fmt: skip
     input_key = origin.input * machine.order.input_key
     events = [
         (time - origin.now_ps, priority - input_key if isinstance(moment, Packet) else None, *_about(moment, origin))

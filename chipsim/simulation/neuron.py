@@ -26,6 +26,8 @@ class NeuronServer(Actor):
         Room for partial sums; counts the positions done.
     tiles : list of TileServer
         That feed it.
+    operands : int
+        Times as many values as columns, that it adds for a position.
     """
 
     __slots__ = (
@@ -35,6 +37,7 @@ class NeuronServer(Actor):
         "latency",
         "layer",
         "name",
+        "operands",
         "outlet",
         "places",
         "replica",
@@ -51,6 +54,7 @@ class NeuronServer(Actor):
         self.places = Places(slots)
         self._free = 0
         self.tiles: list[TileServer] = []
+        self.operands = 1
         self.replica = WHOLE
         gate.notify = self.advance
 

@@ -16,8 +16,8 @@ def position_interval_ps(spec: InMemorySpec, plan: LayerPlan) -> int:
     plan : LayerPlan
     """
     tiles = (tile_interval_ps(spec, placed.block.rows, placed.block.columns) for placed in plan.blocks)
-    chained = spec.neuron_unit.partial_sums == "chain"
-    neurons = (neuron_service_ps(spec, 1 if chained else len(part.blocks), part.channels) for part in plan.slices)
+    most = {"gather": len(plan.blocks), "chain": 1, "routers": 2}[spec.neuron_unit.partial_sums]
+    neurons = (neuron_service_ps(spec, min(most, len(part.blocks)), part.channels) for part in plan.slices)
     return max(*tiles, *neurons)
 
 

@@ -76,7 +76,7 @@ class Branch:
     Attributes
     ----------
     port : str
-        Name of the router or component from which the packets come to the link's router; empty for the source's port.
+        Name of the router or component from which the packets come to the link's router, or of the source.
     """
 
     __slots__ = ("children", "link", "port", "sinks")

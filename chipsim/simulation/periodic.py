@@ -207,8 +207,10 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
     yield from ((sink, "written") for sink in machine.far_sinks)
     if machine.memory is not None:
         yield machine.memory, "busy"
-    for layer in machine.digital:
+    for layer in (*machine.digital, *machine.reductions):
         yield from ((layer, "busy"), (layer, "done"))
+    for adder in machine.adders.values():
+        yield adder, "busy"
     for unit in machine.units.values():
         yield unit, "busy"
     for flow in machine.interconnect.flows:

@@ -20,6 +20,7 @@ from chipsim.simulation.host import HostSource
 from chipsim.simulation.machine import Machine, Source, Taps, Target
 from chipsim.simulation.neuron import NeuronServer
 from chipsim.simulation.planes_of_mvms import planes_of
+from chipsim.simulation.reducing import add_reduction, tree_of
 from chipsim.simulation.sender import Outlet
 from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.shared_neuron import SharedNeuronServer
@@ -98,9 +99,12 @@ def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
 
 def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> None:
     block_rank = 0
-    chained = machine.spec.neuron_unit.partial_sums == "chain"
+    sums = machine.spec.neuron_unit.partial_sums
+    chained, reduced = sums == "chain", sums == "routers"
     for part in plan.slices:
-        neuron = None if preloaded or chained else _add_neuron(machine, plan, part, block_rank)
+        tree = tree_of(machine, part) if reduced and not preloaded else None
+        operands = len(part.blocks) if tree is None else tree.at_unit
+        neuron = None if preloaded or chained else _add_neuron(machine, plan, part, block_rank, operands)
         first_rank, tiles = block_rank, []
         for placed in part.blocks:
             matrix = plan.matrices[placed.matrix]
@@ -115,9 +119,11 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
                     machine.spec.tile.buffer, tile, replica=placed.replica,
                 )
             )  # fmt: skip
-            if neuron is not None:
+            if neuron is not None and tree is None:
                 _feed(machine, tile, neuron, part, placed, block_rank)
             block_rank += 1
+        if neuron is not None and tree is not None:
+            add_reduction(machine, tree, part, neuron, tiles, first_rank)
         if chained and not preloaded:
             add_chain(machine, plan, part, tiles, first_rank)
 
@@ -154,21 +160,21 @@ def _far_buffer(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: in
     return FarBuffer(machine.memory, spill, *keys)
 
 
-def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int) -> NeuronServer:
+def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int, operands: int) -> NeuronServer:
     spec = machine.spec.neuron_unit
     own = _own(plan, part.replica)
     gate = machine.new_gate(own)
-    gate.expect(np.repeat(np.arange(own), len(part.blocks)))
+    gate.expect(np.repeat(np.arange(own), operands))
     outlet = Outlet(machine.interconnect, plan.layer.positions)
     what = (
         part.neuron_unit, plan.layer.name, gate, part.channels,
-        neuron_service_ps(machine.spec, len(part.blocks), part.channels), neuron_latency_ps(machine.spec),
+        neuron_service_ps(machine.spec, operands, part.channels), neuron_latency_ps(machine.spec),
         spec.partial_sum_slots, outlet,
     )  # fmt: skip
     unit = machine.sharing.neuron_units.get(part.neuron_unit)
     keys = machine.order.keys(plan.layer.name, rank, part.neuron_unit)
     neuron = NeuronServer(*what) if unit is None else SharedNeuronServer(*what, unit, machine.clock, keys)
-    neuron.replica = part.replica
+    neuron.replica, neuron.operands = part.replica, operands
     machine.neurons.append(neuron)
     machine.sources[plan.layer.name].append(
         Source(

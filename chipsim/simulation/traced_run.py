@@ -20,7 +20,7 @@ from chipsim.simulation.timeline import Span
 from chipsim.simulation.varying import ConversionCounts
 from chipsim.units import to_ps
 
-_ACTIVITY = {"tile": "drain", "neuron_unit": "neuron", "digital_unit": "digital", "host": "send"}
+_ACTIVITY = {"tile": "drain", "neuron_unit": "neuron", "digital_unit": "digital", "host": "send", "router": "add"}
 """What a component does before it sends."""
 
 
@@ -133,7 +133,7 @@ def trace_run(
         else:
             turn = run.turn((span.component, span.layer), span.input, span.position)
             run.work[span.component, span.activity, span.layer, turn] = span
-            if span.activity == "digital" or component_of(span.component) in shared:
+            if span.activity in ("digital", "add") or component_of(span.component) in shared:
                 servers[component_of(span.component)].append(span)
     for component, spans in servers.items():
         spans.sort(key=lambda span: span.start_ps)

@@ -12,7 +12,9 @@ from chipsim.simulation.terms import CAUSES, OWN_SERVER
 from chipsim.simulation.timeline import Span
 from chipsim.simulation.traced_run import TracedRun
 
-_ORDER = ("admit", "send", "load", "integrate", "mvm", "convert", "drain", "neuron", "gate", "digital", "transfer")
+_ORDER = (
+    "admit", "send", "load", "integrate", "mvm", "convert", "drain", "add", "neuron", "gate", "digital", "transfer",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

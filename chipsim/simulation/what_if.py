@@ -32,9 +32,12 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("digital unit", ("digital_unit.rate", "digital_unit.latency")),
     ("link bandwidth", ("link.bandwidth",)),
     ("link and router delay", ("link.latency", "router.delay")),
+    ("adders in routers", ("router.adder.rate",)),
+    ("buffers in routers", ("router.buffer",)),
     ("host", ("host.bandwidth", "host.latency")),
 )
-_RATES = ("bandwidth", "rate")
+_RATES = ("bandwidth", "rate", "router.buffer")
+"""Fields that are more where the component is faster, or holds more."""
 AnySection = TypeVar("AnySection", bound=BaseModel)
 AnyShape = TypeVar("AnyShape", bound=Shape)
 AnyLink = TypeVar("AnyLink", bound=LinkChanges)
@@ -120,7 +123,9 @@ def _simulated(what: str, change: str, fields: tuple[str, ...], plan: Plan, stre
 def _faster_plans(plan: Plan, faster: float) -> Iterator[tuple[str, tuple[str, ...], Plan]]:
     spec = plan.chip.spec
     for what, paths in _PARTS:
-        used = tuple(path for path in paths if _value(spec, path))
+        used = tuple(path for path in paths if isinstance(value := _value(spec, path), int | float) and value)
+        if what == "buffers in routers" and faster < 1:
+            continue  # they might not hold a packet
         if spec.tile.mvm_latency is not None and what in ("array", "ADC"):
             continue
         if used:
@@ -134,7 +139,7 @@ def _in_words(paths: tuple[str, ...], faster: float) -> str:
 def _value(spec: InMemorySpec, path: str) -> Any:
     found: Any = spec
     for name in path.split("."):
-        found = getattr(found, name)
+        found = getattr(found, name, None)
     return found
 
 

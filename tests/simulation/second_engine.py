@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import count, product
 from typing import Any
 
+from second_reduction import Reductions
 from second_shared import SharedTiles
 
 from chipsim.mapping.plan import Plan
@@ -165,6 +166,7 @@ class NeuronSlice:
     ended: int = 0
     busy: int = 0
     service: int = 0
+    operands: int = 0
 
 
 @dataclass
@@ -222,6 +224,7 @@ class SecondEngine:
         self.settle = to_ps(self.spec.neuron_unit.latency) if self.analog else 0  # T76
         self.neuron_latency = 0 if self.analog else to_ps(self.spec.neuron_unit.latency)
         self.shared = SharedTiles(self)
+        self.reductions = Reductions(self)
         self.used: dict[tuple[Any, int], int] = defaultdict(int)
         self.most_used = 0
         self.released: list[int] = []
@@ -283,10 +286,6 @@ class SecondEngine:
             channels = range(part.first_channel, part.first_channel + part.channels)
             emitter = Emitter(part.neuron_unit, layer.name, channels, own)
             neuron = NeuronSlice(part.neuron_unit, layer, emitter)
-            work = len(part.blocks) * part.channels
-            neuron.service = (
-                0 if self.analog else math.ceil(Fraction(work * 10**12) / exact(self.spec.neuron_unit.rate))
-            )
             for placed in part.blocks:
                 matrix = plan.matrices[placed.matrix]
                 rows = range(placed.block.first_row, placed.block.first_row + placed.block.rows)
@@ -300,7 +299,11 @@ class SecondEngine:
                 self.tiles.append(tile)
                 self.readers.append(reader)
                 block += 1
-            if self.spec.neuron_unit.partial_sums == "gather":
+            reduced = self.spec.neuron_unit.partial_sums == "routers"
+            neuron.operands = self.reductions.lay(neuron) if reduced else len(part.blocks)
+            work = Fraction(neuron.operands * part.channels * 10**12)
+            neuron.service = 0 if self.analog else math.ceil(work / exact(self.spec.neuron_unit.rate))
+            if self.spec.neuron_unit.partial_sums != "chain":
                 self.neurons.append(neuron)
             emitters[layer.name].append(emitter)
 
@@ -607,24 +610,26 @@ class SecondEngine:
             ends = [(r.component, lambda r=r, s=values: self.shared.arrive(r, g, s)) for r in readers]
             self._send(key, size, emitter.component, ends)
 
-    def _send(self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], tail: int | None = None) -> None:
+    def _send(
+        self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], tail: int | None = None,
+        way: list[tuple[str, str]] | None = None,
+    ) -> None:  # fmt: skip
         """T8: the union of the routes is a tree. T10a: a packet is filled up to whole flits."""
         size = math.ceil(size / self.spec.link.flit_bytes) * self.spec.link.flit_bytes
         tree: dict[tuple[str, str], list[tuple[str, str]]] = {}
         arrivals: dict[tuple[str, str], list[Callable[[], None]]] = defaultdict(list)
         for target, function in ends:
-            path = self.plan.chip.path(start, target)
+            path = way or self.plan.chip.path(start, target)
             for before, after in zip(path, [*path[1:], None], strict=True):
                 children = tree.setdefault(before, [])
                 if after is not None and after not in children:
                     children.append(after)
             arrivals[path[-1]].append(function)
-        first = self.plan.chip.path(start, ends[0][0])[0]
+        first = (way or self.plan.chip.path(start, ends[0][0]))[0]
         channels: dict[Any, int] = {}
         for target, _ in ends:
-            channels.update(
-                zip(self.plan.chip.path(start, target), self.plan.chip.channels(start, target), strict=True)
-            )
+            path = way or self.plan.chip.path(start, target)
+            channels.update(zip(path, self.plan.chip.channels_on(path), strict=True))
         if tail is None:
             return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start, channels)
         heads = {edge: [_Stream(function) for function in found] for edge, found in arrivals.items()}
@@ -863,6 +868,8 @@ class SecondEngine:
 
         if self.plan.chip.site(tile.where) == self.plan.chip.site(neuron.name):
             return arrive()
+        if self.spec.neuron_unit.partial_sums == "routers":
+            return self.reductions.send(neuron, m, tile.where, tile.block, arrive)
         input, turn = divmod(m, len(tile.own))
         position = tile.own[turn]
         widths = self.spec.widths
@@ -876,7 +883,7 @@ class SecondEngine:
         m = neuron.started
         input, turn = divmod(m, len(neuron.emitter.own))
         g = input * neuron.layer.positions + neuron.emitter.own[turn]
-        if m > neuron.ended or neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(g):
+        if m > neuron.ended or neuron.sums[m] < neuron.operands or not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
         neuron.busy += neuron.service

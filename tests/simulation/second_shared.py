@@ -238,7 +238,7 @@ class SharedTiles:
         input, turn = divmod(m, len(neuron.emitter.own))
         position = neuron.emitter.own[turn]
         g = input * neuron.layer.positions + position
-        if neuron.sums[m] < len(neuron.tiles) or not neuron.emitter.has_space(g):
+        if neuron.sums[m] < neuron.operands or not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
         key = (input, engine.rank[neuron.layer.name], position, neuron.tiles[0].block, neuron.name)

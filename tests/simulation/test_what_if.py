@@ -52,6 +52,21 @@ def test_every_variant_is_the_run_of_an_architecture_with_these_fields():
     assert (found["layer a"].throughput_inputs_per_s, found["layer a"].latency_s) == numbers(copied)
 
 
+def test_routers_are_varied_where_they_have_adders_or_bounded_buffers():
+    routers = {
+        "neuron_unit.partial_sums": "routers", "router.adder.rate": "50 Mop/s", "router.buffer": "16 B",
+        "tile.crossbar.rows": 8, "grid.shape": "[2, 4]",
+    }  # fmt: skip
+    found = by_name(what_if(plan(LAYERS, {**PARTS, **routers}), Stream(12), 2, silent))
+    assert set(found) == {"", *WRITTEN, "adders in routers", "buffers in routers", "layer a"} - {"control unit"}
+    for what, changes in {
+        "adders in routers": {"router.adder.rate": "100 Mop/s"}, "buffers in routers": {"router.buffer": "32 B"},
+    }.items():  # fmt: skip
+        expected = numbers(plan(LAYERS, {**PARTS, **routers, **changes}))
+        assert (found[what].throughput_inputs_per_s, found[what].latency_s) == expected, what
+    assert found["buffers in routers"].change == "router.buffer x 2"
+
+
 def test_the_chip_as_it_is_comes_first_and_the_others_by_their_gain():
     first, *others = what_if(plan(LAYERS, PARTS), Stream(12), 3, silent)
     assert first.what == ""
