@@ -27,6 +27,7 @@ import numpy as np
 
 from chipsim.architecture.chip import Chip, build_chip
 from chipsim.architecture.loader import load_spec
+from chipsim.execution import functional
 from chipsim.execution.accuracy import noisy_fidelity
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import AnalogNetwork, program_network
@@ -100,7 +101,23 @@ def measure(subjects: Subjects, rounds: int) -> dict[str, float]:
     }
 
 
+class OneThread:
+    """Stands in for a pool of threads, so that a profile sees what they would do."""
+
+    def __init__(self, _: int) -> None:
+        pass
+
+    def __enter__(self) -> OneThread:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    map = staticmethod(map)
+
+
 def profile(function: Callable[[], object]) -> None:
+    functional.ThreadPoolExecutor = OneThread  # type: ignore[misc, assignment]
     profiler = cProfile.Profile()
     profiler.runcall(function)
     pstats.Stats(profiler).sort_stats("tottime").print_stats(15)
