@@ -68,7 +68,8 @@ def run(
     architecture: Architecture,
     model: Model,
     data: Annotated[
-        str | None, typer.Option(help="zoo:digits or an .npz file with x, and optionally y and x_calibration.")
+        str | None,
+        typer.Option(help="zoo:digits, zoo:vowels or an .npz file with x, and optionally y and x_calibration."),
     ] = None,
     baseline: Annotated[str | None, typer.Option(metavar="ARCH", help="A von Neumann machine to compare with.")] = None,
     batch: Annotated[int, typer.Option(help="Inputs that the host hands over together.", min=1)] = 1,
@@ -231,7 +232,8 @@ def age(
     architecture: Architecture,
     model: Model,
     data: Annotated[
-        str | None, typer.Option(help="zoo:digits or an .npz file with x, and optionally y and x_calibration.")
+        str | None,
+        typer.Option(help="zoo:digits, zoo:vowels or an .npz file with x, and optionally y and x_calibration."),
     ] = None,
     ages: Annotated[
         str | None, typer.Option(help='Since age zero of the cells, e.g. "1 hour,1 year"; 20 s to a year if not given.')
