@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chipsim.architecture.chip import Chip, build_chip
 from chipsim.beside import Beside, parse_beside
+from chipsim.errors import InputError
 from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.extremes import checked
@@ -74,6 +75,8 @@ def _simulate(
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec = chip_spec(settings)
+    if spec.mapping.reload:
+        raise InputError("mapping.reload does not go with --beside: the tiles between rounds are one network's")
     settings, age_s = age_of(settings, spec)
     chip, networks = build_chip(spec), list[_Network]()
     first = Beside(

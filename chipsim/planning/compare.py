@@ -8,6 +8,7 @@ from typing import Any
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import InputError
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.planning.choose import make_plan, with_strategy
@@ -85,7 +86,14 @@ def compare(
     seed : int
     progress : callable, optional
         Told which is being simulated.
+
+    Raises
+    ------
+    InputError
+        With rounds, which are no plan of one chip.
     """
+    if names and spec.mapping.reload:
+        raise InputError("mapping.reload is no mapping to compare: leave it out, or compare runs")
     found = {}
     for name in dict.fromkeys(names):
         if progress is not None:

@@ -20,6 +20,7 @@ from chipsim.errors import CapacityError, InputError
 from chipsim.mapping.placement import pieces
 from chipsim.network.layers import InputLayer
 from chipsim.network.onnx_reader import read_onnx
+from chipsim.planning.compare import compare
 from chipsim.planning.reloading import simulate_rounds
 from chipsim.planning.rounds import _cut, plan_rounds
 from chipsim.simulation.engine import simulate_chip
@@ -249,6 +250,10 @@ def test_replicas_and_arrivals_do_not_go_with_rounds():
         chipsim.run("hermes64", "zoo:digits-cnn", replicas=["stem=2"], **told)
     with pytest.raises(InputError, match=r"mapping\.reload does not go with --arrivals"):
         chipsim.run("hermes64", "zoo:digits-cnn", arrivals="10/s", **told)
+    with pytest.raises(InputError, match="no mapping to compare"):
+        compare(chain(), small({}, "[1, 3]").spec, ["in-order"])
+    with pytest.raises(InputError, match="does not go with --beside"):
+        chipsim.run("hermes64", "zoo:digits-cnn", beside=["zoo:digits-mlp"], **told)
     fits = chipsim.run("hermes64", "zoo:digits-mlp", overrides=["mapping.reload=true"], timing_only=True)
     assert fits.data["chip"]["reloading"] is None
 

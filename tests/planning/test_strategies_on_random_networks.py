@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from network_models import model_bytes, node, normal
 from second_engine import SecondEngine
 from small_machines import chip
 from test_second_engine import CHIPS, networks
@@ -16,6 +17,7 @@ from chipsim.errors import CapacityError
 from chipsim.mapping.best_fit import fit
 from chipsim.mapping.conformance import check_plan
 from chipsim.mapping.plan_file import plan_data, write_plan
+from chipsim.network.onnx_reader import read_onnx
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.planning.estimate import estimate
 from chipsim.simulation.engine import simulate_chip
@@ -105,3 +107,17 @@ def test_best_fit_takes_fewer_tiles_and_the_simulator_says_what_that_costs():
     assert plans["in-order"].tiles_used == 3
     paces = {name: simulate_chip(plan, 12).makespan_ps for name, plan in plans.items()}
     assert paces["best-fit"] > 2 * paces["in-order"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_weights_that_two_layers_share_have_cells_for_each_of_them(strategy):
+    nodes = [node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Conv", "a w", "b", pads=[1, 1, 1, 1]),
+             node("Add", "a b", "y")]  # fmt: skip
+    net = read_onnx(model_bytes(nodes, ("N", 2, 4, 4), {"w": normal(2, 2, 3, 3)}), "shared")
+    plan = mapped(net, {"tile.crossbar.rows": 16, "tile.crossbar.columns": 4}, strategy)
+    assert [layer.cells_used // layer.replicas for layer in plan.layers.values()] == [36, 36]
+    outcome = simulate_chip(plan, 3)
+    counted = {
+        name: sum(outcome.tile_mvms[placed.name] for placed in layer.blocks) for name, layer in plan.layers.items()
+    }
+    assert counted == dict.fromkeys(plan.layers, 3 * 16 * 2)  # 18 rows are two blocks of at most 16
