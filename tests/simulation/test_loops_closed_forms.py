@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from recurrent_layers import bidirectional, last_of, recurrent, steps, tokens
+from second_engine import SecondEngine
 from small_machines import NS, dense, plan
 
 from chipsim.mapping.placement import place
@@ -163,3 +164,27 @@ def test_gates_are_counted_by_operation_and_their_operands_by_byte():
             moved = rows["neuron(0,1)", action, layer]
             assert (moved.amount, moved.level) == (3 * count * SUMS, "tile_buffer")
             assert moved.joules == pytest.approx(3 * count * SUMS * 3e-12)
+
+
+@pytest.mark.parametrize("sums", ["gather", "chain"])
+@pytest.mark.parametrize(("latency", "first"), [("71.98 ns", "neuron"), ("71.979 ns", "gate")])
+def test_a_unit_that_is_asked_twice_in_a_picosecond_serves_the_sums_first(latency, first, sums):
+    """T3, T82, two sequences side by side: the second one's sums and the first one's gates ask at 220 ns.
+
+    The recurrent matrix starts at the admission, so its second sums are there after two MVMs of 100 ns, load and drain;
+    the gates wait for the product with the first token, which comes over the host's wire in so many nanoseconds.
+    """
+    x = steps(4, INPUTS)
+    changes = {**CHIP, "host.latency": latency, "neuron_unit.partial_sums": sums}
+    built = plan([x, *recurrent("h", x, HIDDEN, delay=2)], changes)
+    outcome = simulate_chip(built, 1, trace_inputs=1)
+    unit = [span for span in outcome.timeline.spans if span.component == built.gate_units["h"]]
+    starts = {(span.activity, span.position): span.start_ps for span in unit}
+    times = {"neuron": SUMS * NS, "gate": 12 * HIDDEN * NS}
+    then = "gate" if first == "neuron" else "neuron"
+    position = {"neuron": 1, "gate": 0}
+    begin = 220 * NS - (first == "gate")  # a picosecond earlier they need not wait
+    assert starts[first, position[first]] == begin
+    assert starts[then, position[then]] == begin + times[first]
+    second = SecondEngine(built, 1, 1).run()
+    assert outcome.done_ps == second.done
