@@ -175,14 +175,13 @@ def releases(run: TracedRun, server: Server, input: int, position: int) -> list[
 
 def _note_arrivals(run: TracedRun) -> None:
     """When the last byte that each position of a consumer waits for is there; of several at once the first flow's."""
-    arrivals = run.arrivals
     for tile, facts in run.feeds.tiles.items():
         if facts.beside is None:
             continue
         layer = next(layer for name, layer in run.feeds.gates if name == tile)
         own, turn = run.feeds.own[tile, layer][0], 0
         while (drain := run.work.get((tile, "drain", layer, turn))) is not None:
-            arrivals[facts.beside, *divmod(turn, own)] = Arrival(drain, drain.end_ps)
+            _note_arrival(run, facts.beside, turn % own, Arrival(drain, drain.end_ps))
             turn += 1
     for gate, server in run.feeds.unread.items():
         _note_unread(run, gate, server)

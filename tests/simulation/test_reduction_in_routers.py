@@ -15,6 +15,8 @@ from test_links_engines import ROUTERS
 from test_periodic import both
 from test_replicas import replicated
 from test_second_engine import BOUNDED, CHIPS, compare, least_buffers, networks
+from test_shared_tiles_engines import SHARING, together
+from test_shared_tiles_engines import compare as compare_shared
 
 from chipsim.architecture.chip import build_chip
 from chipsim.errors import CapacityError, SpecError
@@ -147,6 +149,28 @@ def test_the_jump_changes_nothing_where_routers_add(
     assume(built is not None)
     assert built is not None
     both(built, inputs)
+
+
+@FEW
+@given(
+    networks(), CHIPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2), st.integers(1, 3),
+    st.sampled_from(["unbounded", "32 B"]), st.sampled_from(["gather", "routers"]),
+)  # fmt: skip
+def test_two_engines_agree_where_blocks_share_tiles_and_paths_fill_the_latency(
+    net: Network, changes: dict[str, Any], sharing: dict[str, Any], tiles: int, copies: int, inputs: int, buffer: str,
+    sums: str,
+) -> None:  # fmt: skip
+    changes = {**changes, **sharing, **ADD, "neuron_unit.partial_sums": sums, "router.buffer": buffer}
+    built = together(net, {**changes, "tile.crossbar.rows": 4, "tile.adc.crossbars_per_adc": 1}, tiles, copies)
+    assume(built is not None)
+    assert built is not None
+    try:
+        outcome = simulate_chip(built, inputs)
+    except CapacityError:
+        return
+    second = SecondEngine(built, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare_shared(built, outcome, second, inputs)
+    check(trace_run(built, inputs))
 
 
 def times(changes: dict[str, Any]) -> tuple[list[tuple[str, str, int, int]], ChipOutcome]:
