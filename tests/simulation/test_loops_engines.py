@@ -14,6 +14,7 @@ from second_engine import SecondEngine
 from small_machines import chip
 from test_links_engines import ROUTERS
 from test_periodic import both
+from test_reduction_in_routers import ADD
 from test_second_engine import compare, least_buffers, networks
 from test_several_networks import STREAMS, side_by_side, workloads
 from test_several_networks import second as second_of
@@ -164,3 +165,12 @@ def test_two_engines_agree_where_several_networks_have_loops(net, beside, change
     moved = {(a, b): (packets, size, held) for _, a, b, packets, size, held in found.links if packets}
     assert moved == {edge: (q.packets, q.bytes, q.busy) for edge, q in engines[0].links.items()}
     assert {name: q.busy for name, q in engines[0].units.items()} == {n: found.busy_ps[n] for n in engines[0].units}
+
+
+@settings(max_examples=60, suppress_health_check=SLOW)
+@given(sequences(), LOOPS, st.integers(1, 3), st.booleans())
+def test_two_engines_agree_where_routers_add_the_sums_of_a_loop(net, changes, inputs, bounded):
+    """T64."""
+    plan = laid(net, {**changes, **ADD, **(BOUNDED if bounded else {})})
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=bounded)
