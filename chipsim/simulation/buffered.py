@@ -89,7 +89,7 @@ class BufferedInterconnect(Interconnect):
         """Start a packet that its source makes value by value: its head is there before its tail."""
         first = flow.hops[0]
         assert isinstance(first, RoomyHop)
-        key = 1 + flow.key + input * self.input_key + position * self.position_key
+        key = flow.key + input * self.input_key + position * self.position_key
         flow.packets += 1
         self._go_on(first, None, input, position, key, head, tail)
 
@@ -109,8 +109,8 @@ class BufferedInterconnect(Interconnect):
         hop.queue, hop.channel, hop.size = self._queues[edge], channels[edge], flow.bytes
         hop.room = self._room(flow, edge, hop.channel) if branch.children else None
         for sink in branch.sinks:
-            if isinstance(sink, StreamSink):
-                hop.streams.append((branch.link.latency, sink))
+            if hasattr(sink, "arrive_stream"):
+                hop.streams.append((branch.link.latency, sink.arrive_stream))
             else:
                 hop.sinks.append((branch.link.latency, sink.arrive))
         hop.following, hop.order = [], []
@@ -161,8 +161,8 @@ class BufferedInterconnect(Interconnect):
             hop.column.ends.append(end)
         for delay, arrive in hop.sinks:
             arrive(input, position, end + delay)
-        for delay, stream in hop.streams:
-            stream.arrive_stream(input, position, start + delay, end + delay)
+        for delay, arrive_stream in hop.streams:
+            arrive_stream(input, position, start + delay, end + delay)
         onward = end if self._stores else start
         for delay, behind in hop.following:
             self._go_on(behind, stay, input, position, packet.key, onward + delay, end + delay)

@@ -86,17 +86,19 @@ class ChainUnit(Actor):
 
     def take(self, time: int) -> None:
         """The next sums of its own tile are there at a time."""
-        self._own[self._taken % self.places.count] = time
-        self._taken += 1
-        if not self._active:
+        taken, places = self._taken, self.places
+        self._own[taken % places.count] = time
+        self._taken = taken + 1
+        if not self._active and (self.before is None or self._heard > places.done):
             self.advance()
 
     def arrive_stream(self, input: int, position: int, head: int, tail: int) -> None:  # noqa: ARG002
         """The first and the last of the next values of the unit before are there at these times."""
-        slot = self._heard % self.places.count
-        self._heads[slot], self._tails[slot] = head + self._hop, tail + self._hop
-        self._heard += 1
-        if not self._active:
+        heard, places, hop = self._heard, self.places, self._hop
+        slot = heard % places.count
+        self._heads[slot], self._tails[slot] = head + hop, tail + hop
+        self._heard = heard + 1
+        if self._taken > places.done and not self._active:
             self.advance()
 
     def state(self, origin: Origin) -> State:
@@ -106,30 +108,31 @@ class ChainUnit(Actor):
         sums = [self._own[m % len(self._own)] for m in range(done, self._taken)]
         return own, origin.after((self._free, *sums)), origin.after(heads), origin.after(tails)
 
-    def advance(self) -> None:
+    def advance(self) -> None:  # noqa: C901 - an inner loop: each call less counts
         """Compute all that is known by now."""
         if self._active:
             return
         self._active = True
-        places, slots, before = self.places, self.places.count, self.before
-        while places.done < self._taken:
+        places, before, tile = self.places, self.before, self._tile
+        slots, service = places.count, self.service
+        while True:
             m = places.done
-            if before is not None and m == self._heard:
-                break
-            room = self._room(m, self._input, self._position)
-            if room is None:
+            if m == self._taken or (before is not None and m == self._heard):
                 break
             slot = m % slots
             start = self._own[slot]
             if self._free > start:
                 start = self._free
+            room = self._room(m, self._input, self._position)
+            if room is None:
+                break
             if room > start:
                 start = room
-            end = start + self.service
+            end = start + service
             if before is not None:
                 if self._heads[slot] > start:
                     start = self._heads[slot]
-                    end = start + self.service
+                    end = start + service
                 if self._tails[slot] > end:
                     end = self._tails[slot]
             self._free = places.ends[slot] = end
@@ -138,7 +141,10 @@ class ChainUnit(Actor):
                 self.column.starts.append(start)
                 self.column.ends.append(end)
             self._hand_on(start, end)
-            self._wake()
+            if tile.waits_for_place:
+                tile.advance()
+            if before is not None and before.waits_for_room:
+                before.advance()
         self._active = False
 
     def _room(self, m: int, input: int, position: int) -> int | None:
@@ -172,3 +178,31 @@ class ChainUnit(Actor):
             self.interconnect.send_stream(self.flow, input, position, start, end)
         elif self.outlet is not None:
             self.outlet.dispatch(input, position, end + self._latency)
+
+
+class LoneUnit(ChainUnit):
+    """The only unit of its chain: with unbounded buffers behind it, a result follows as soon as its sums are there."""
+
+    __slots__ = ()
+
+    def take(self, time: int) -> None:
+        """The next sums of its tile are there at a time."""
+        outlet, input, position = self.outlet, self._input, self._position
+        if outlet is None or outlet.credits:
+            super().take(time)
+            return
+        places = self.places
+        m = places.done
+        start = self._free if self._free > time else time
+        self._free = places.ends[m % places.count] = end = start + self.service
+        self._taken = places.done = m + 1
+        if input < self.traced_inputs and self.column is not None:
+            self.column.starts.append(start)
+            self.column.ends.append(end)
+        self._position = position + 1
+        if self._position == self._positions:
+            self._input, self._position = input + 1, 0
+            if self.on_end is not None:
+                self.on_end(input, end)
+        replica = self.replica
+        outlet.dispatch(input, replica.number + position * replica.of, end + self._latency)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from chipsim.mapping.plan import LayerPlan, Slice
-from chipsim.simulation.chain import ChainUnit
+from chipsim.simulation.chain import ChainUnit, LoneUnit
 from chipsim.simulation.durations import bytes_of, neuron_service_ps
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.gate_layer import SharedChainUnit
@@ -52,7 +52,10 @@ def _unit(machine: Machine, part: Slice, tile: TileServer, where: str) -> ChainU
     name = machine.plan.chip.neuron_unit_of(where)
     what = name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect
     shared, keys = machine.sharing.neuron_units.get(name), machine.order.keys(tile.layer, 0, name)
-    unit = ChainUnit(*what) if shared is None else SharedChainUnit(*what, shared, machine.clock, keys)
+    if shared is not None:
+        unit: ChainUnit = SharedChainUnit(*what, shared, machine.clock, keys)
+    else:
+        unit = LoneUnit(*what) if len(part.blocks) == 1 else ChainUnit(*what)
     unit.replica = tile.replica
     tile.places, tile.unit = unit.places, unit
     machine.neurons.append(unit)

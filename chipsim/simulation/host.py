@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from chipsim.simulation.actor import Actor
 from chipsim.simulation.gate import Gate
 from chipsim.simulation.origin import Origin, State
@@ -96,9 +98,13 @@ class HostSource(Actor):
         """Send a whole input, where there is always space."""
         self._time = time = max(self._time, self.admissions[input])
         self._next += self.positions
-        net = self.outlet.interconnect
+        net, every = self.outlet.interconnect, self.outlet.flows
+        if not self.shares_port and len({flow for flows in every for flow in flows}) == 1:
+            sent = np.array([position for position, flows in enumerate(every) if flows], np.int64)
+            net.send_all(every[sent[0]][0], input, sent, time)
+            return
         send = net.send_in_turn if self.shares_port else net.send
-        for position, flows in enumerate(self.outlet.flows):
+        for position, flows in enumerate(every):
             for flow in flows:
                 send(flow, input, position, time)
 

@@ -13,10 +13,14 @@ from heapq import heappush
 from itertools import islice
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.errors import SpecError
 from chipsim.simulation.arbitration import RoundRobin
 from chipsim.simulation.clock import Clock
+from chipsim.simulation.folding import fold
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
 from chipsim.simulation.timeline import SpanColumn
@@ -43,8 +47,7 @@ class Interconnect:
         router = chip.spec.router
         self._stores = router.switching == "store-and-forward"
         self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._pass)
-        self._serve = self._in_turns.ask if self._in_turns else self._pass
-        self._on_packet: Any = (self._meet,)
+        self._on_packet: Any = (self._in_turns.ask if self._in_turns else self._pass,)
         self._queue, self._numbers = clock.queue, clock.numbers
         self._coming: dict[tuple[Edge, str], deque[Any]] = {}
         self._durations: dict[tuple[int, float], int] = {}
@@ -81,24 +84,19 @@ class Interconnect:
             assert before is not None
             before.sinks.append(sink)
         flit = self.chip.spec.link.flit_bytes
-        flow = Flow(source, layer, -(-size // flit) * flit, key, next(iter(laid.values())))
+        flow = Flow(source, layer, -(-size // flit) * flit, 1 + key, next(iter(laid.values())))
         self.flows.append(flow)
         return flow
 
     def close(self) -> None:
         """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
-        for link in self.links.values():
-            link.leader = self._leader(link)
-        for flow in self.flows:
-            self._fold(flow, flow.tree, None, 0)
-            for hop in flow.hops:
-                hop.stops = bool(hop.sinks or hop.streams or hop.others)
-            flow.first = flow.hops[0]
+        self._coming = fold(self.flows, self.links, self._serialisation, stores=self._stores, by_age=not self._in_turns)
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         self.traced_inputs = count
         for number, flow in enumerate(self.flows):
+            flow.way = None
             for hop in flow.hops:
                 hop.stops = True
                 hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, flow.order, flow=number)
@@ -108,28 +106,62 @@ class Interconnect:
 
     def send(self, flow: Flow, input: int, position: int, time: int) -> None:
         """Start a packet at its source, whole, at a time that is not in the past."""
-        hop = flow.first
-        onward = hop.onward
-        if hop.stops or onward is None or not onward.merges:
-            self.send_stream(flow, input, position, time, time)
+        way = flow.way
+        if way is None:
+            self._send_far(flow, input, position, time)
             return
-        link = hop.link
+        link, serialisation, delay, tail_delay, hop = way
         start = link.free
         if time > start:
             start = time
-        link.free = end = start + hop.serialisation
+        link.free = end = start + serialisation
         flow.packets += 1
-        packet = Packet()
+        packet: Packet = Packet()
         packet.callbacks = self._on_packet
-        packet.input, packet.position, packet.hop = input, position, onward
-        packet.head = head = start + hop.delay
-        packet.tail = end + hop.tail_delay
-        packet.key = key = 1 + flow.key + input * self.input_key + position * self.position_key
+        packet.input, packet.position, packet.hop = input, position, hop
+        packet.head = head = start + delay
+        packet.tail = end + tail_delay
+        packet.key = key = flow.key + input * self.input_key + position * self.position_key
         entry = (head, key, next(self._numbers), packet)
-        coming = onward.coming
+        coming = hop.coming
         if not coming:
             heappush(self._queue, entry)
-        coming.append(entry)
+        if coming is not None:
+            coming.append(entry)
+
+    def _send_far(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
+        hop = flow.first
+        if hop.onward is not None or hop.others or self.traced_inputs:
+            self.send_stream(flow, input, position, time, time)
+            return
+        link = hop.link
+        start = link.free if link.free > time else time
+        end = link.free = start + hop.serialisation
+        flow.packets += 1
+        for delay, arrive in hop.sinks:
+            arrive(input, position, end + delay)
+
+    def send_all(self, flow: Flow, input: int, positions: NDArray[np.int64], time: int) -> None:
+        """Start packets of many positions of an input, one behind the other.
+
+        Where nothing but the port makes them wait, they come at equal intervals, and no packet has to be made.
+        """
+        hop = flow.hops[0]
+        if not hop.bulk:
+            for position in positions.tolist():
+                self.send(flow, input, position, time)
+            return
+        starts = np.arange(len(positions), dtype=np.int64) * hop.serialisation + max(time, hop.link.free)
+        ends = starts + hop.serialisation
+        hop.link.free = int(ends[-1])
+        flow.packets += len(positions)
+        if input < self.traced_inputs and hop.column is not None:
+            flow.order += [(input, position) for position in positions.tolist()]
+            hop.column.starts.frombytes(starts.tobytes())
+            hop.column.ends.frombytes(ends.tobytes())
+        for delay, sink in hop.bulk:
+            sink.arrive_all(input, positions, ends + delay)
 
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
@@ -138,14 +170,7 @@ class Interconnect:
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from inside a router, which sends at rising times: what passes it may want the same link."""
-        packet, hop = self._packet(flow, input, position, time, time), flow.first
-        if not hop.merges:
-            self._pass(packet)
-            return
-        entry = (time, packet.key, next(self._numbers), packet)
-        if not hop.coming:
-            heappush(self._queue, entry)
-        hop.coming.append(entry)
+        self._go(self._packet(flow, input, position, time, time))
 
     def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
         """Start a packet that its source makes value by value: its head is there before its tail."""
@@ -155,7 +180,7 @@ class Interconnect:
         """A packet at its source."""
         packet: Packet = Packet()
         packet.callbacks = self._on_packet
-        packet.key = 1 + flow.key + input * self.input_key + position * self.position_key
+        packet.key = flow.key + input * self.input_key + position * self.position_key
         packet.input, packet.position = input, position
         packet.hop, packet.head, packet.tail = flow.first, head, tail
         flow.packets += 1
@@ -201,56 +226,20 @@ class Interconnect:
             self.links[edge] = link
         return link
 
-    def _leader(self, link: LinkServer) -> LinkServer | None:
-        """The link whose order and pace this one follows; None where it can make a packet wait itself.
-
-        Packets leave the leader one after the other's tail. If all of them come here next, no slower, the tail of
-        one has left when the head of the next arrives.
-        """
-        feeder = next(iter(link.feeders))
-        if link.merges or isinstance(feeder, str) or self._stores:
-            return None
-        return self.links[feeder] if link.rate >= self.links[feeder].rate else None
-
-    def _fold(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
-        """Add a branch and all behind it to the flow's hops; ``delay`` counts from leaving the link of ``hop``."""
-        link = branch.link
-        if hop is None or link.leader is None:
-            behind = Hop(branch, self._serialisation(flow.bytes, link.rate))
-            flow.hops.append(behind)
-            behind.coming = self._coming.setdefault((link.edge, branch.port), deque())
-            if hop is not None:
-                hop.lead_to(behind, delay, hop.serialisation if self._stores else 0)
-            hop, delay = behind, link.latency
-        else:
-            hop.followers.append(link)
-            hop.trace_delays.append(delay)
-            delay += link.latency
-        for sink in branch.sinks:
-            if isinstance(sink, StreamSink):
-                hop.streams.append((delay, sink))
-            else:
-                hop.sinks.append((delay, sink.arrive))
-        for child in branch.children:
-            self._fold(flow, child, hop, delay + child.link.delay)
-
     def _serialisation(self, size: int, rate: float) -> int:
         known = self._durations.get((size, rate))
         if known is None:
             known = self._durations[size, rate] = duration_ps(size, rate)
         return known
 
-    def _meet(self, packet: Packet) -> None:
-        """The head of a packet is where ways merge; what comes behind it is now the next to come there."""
-        coming = packet.hop.coming
-        coming.popleft()
-        if coming:
-            heappush(self._queue, coming[0])
-        self._serve(packet)
-
     def _pass(self, packet: Packet) -> None:  # noqa: C901 - the inner loop: each call less counts
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
         hop, head, tail = packet.hop, packet.head, packet.tail
+        coming = hop.coming
+        if coming is not None:  # what comes behind it is now the next to come here
+            coming.popleft()
+            if coming:
+                heappush(self._queue, coming[0])
         while True:
             link = hop.link
             start = link.free
@@ -269,8 +258,8 @@ class Interconnect:
                     hop.column.ends.append(end)
                 for delay, arrive in hop.sinks:
                     arrive(packet.input, packet.position, end + delay)
-                for delay, stream in hop.streams:
-                    stream.arrive_stream(packet.input, packet.position, start + delay, end + delay)
+                for delay, arrive_stream in hop.streams:
+                    arrive_stream(packet.input, packet.position, start + delay, end + delay)
                 for delay, tail_delay, other in hop.others:
                     self._copy(packet, other, start + delay, end + tail_delay)
             if onward is None:
@@ -285,7 +274,8 @@ class Interconnect:
                 coming = hop.coming
                 if not coming:
                     heappush(self._queue, entry)
-                coming.append(entry)
+                if coming is not None:
+                    coming.append(entry)
                 return
 
     def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
@@ -294,10 +284,16 @@ class Interconnect:
         copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
         copy.hop, copy.head, copy.tail = hop, head, tail
         copy.callbacks = self._on_packet
-        if hop.merges:
-            entry = (head, copy.key, next(self._numbers), copy)
-            if not hop.coming:
-                heappush(self._queue, entry)
-            hop.coming.append(entry)
-        else:
-            self._pass(copy)
+        self._go(copy)
+
+    def _go(self, packet: Packet) -> None:
+        """Let a packet ask for its next link: when its head is there, if ways merge."""
+        if not packet.hop.merges:
+            self._pass(packet)
+            return
+        entry = (packet.head, packet.key, next(self._numbers), packet)
+        coming = packet.hop.coming
+        if not coming:
+            heappush(self._queue, entry)
+        if coming is not None:
+            coming.append(entry)

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.clock import Moment
+from chipsim.simulation.gate import EdgeSink
 from chipsim.simulation.origin import Origin, State
 from chipsim.simulation.timeline import SpanColumn
 
@@ -98,8 +99,8 @@ class Hop:
         Of the flow's packets, ps.
     sinks : list of (int, callable)
         Delay from the tail's leaving the link, and the ``arrive`` of a `Sink`.
-    streams : list of (int, StreamSink)
-        Delay from the head's and the tail's leaving.
+    streams : list of (int, callable)
+        Delay from the head's and the tail's leaving, and the ``arrive_stream`` of a `StreamSink`.
     stops : bool
         There are sinks or further branches here, or spans are kept.
     column : SpanColumn or None
@@ -113,28 +114,31 @@ class Hop:
         Both delays and first hop of every further branch.
     followers : list of LinkServer
         Links that are held exactly as long as this one.
-    coming : deque of (head, key, number, Packet)
-        What will ask for the link over the same way, in order: of this hop and others, where ways merge.
+    coming : deque of (head, key, number, Packet), or None
+        What will ask for the link over the same way, in order: of this hop and others, where ways merge by age.
+    bulk : list of (int, EdgeSink)
+        The sinks again, if nothing but they follow a source's port.
     waited : int
         How much longer than their serialisation packets held the link so far, waiting for tails.
     """
 
     __slots__ = (
-        "branch", "column", "coming", "delay", "followers", "link", "merges", "onward", "others", "serialisation",
-        "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
+        "branch", "bulk", "column", "coming", "delay", "followers", "link", "merges", "onward", "others",
+        "serialisation", "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
     def __init__(self, branch: Branch, serialisation: int) -> None:
         self.branch, self.link, self.serialisation = branch, branch.link, serialisation
         self.merges = branch.link.merges
         self.sinks: list[tuple[int, Callable[[int, int, int], None]]] = []
-        self.streams: list[tuple[int, StreamSink]] = []
+        self.streams: list[tuple[int, Callable[[int, int, int, int], None]]] = []
         self.delay, self.tail_delay, self.onward = 0, 0, cast("Hop | None", None)
         self.others: list[tuple[int, int, Hop]] = []
         self.followers: list[LinkServer] = []
         self.trace_delays: list[int] = []
         self.waited = 0
-        self.coming: deque[Any] = deque()
+        self.coming: deque[Any] | None = None
+        self.bulk: list[tuple[int, EdgeSink]] = []
         self.stops = False
         self.column: SpanColumn | None = None
 
@@ -164,20 +168,31 @@ class Flow:
     hops : list of Hop
         The tree folded, the first one first; there once the interconnect is closed.
     first : Hop
+    way : (LinkServer, int, int, int, Hop) or None
+        Of flows that go over a port to where ways merge: the port, its serialisation, delay and tail delay of the first
+        hop, and the second one.
     packets : int
         Sent so far.
     order : list of (input, position)
         Packets sent, where spans are kept.
     """
 
-    __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree")
+    __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree", "way")
 
     def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
         self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
         self.packets = 0
         self.hops: list[Hop] = []
         self.first = cast("Hop", None)
+        self.way: tuple[LinkServer, int, int, int, Hop] | None = None
         self.order: list[tuple[int, int]] = []
+
+    def begin(self) -> None:
+        """Look up how packets begin their way, once the tree is folded."""
+        self.first = first = self.hops[0]
+        hop = first.onward
+        if hop is not None and hop.merges and not first.merges and not first.stops:
+            self.way = first.link, first.serialisation, first.delay, first.tail_delay, hop
 
     @property
     def meets_event(self) -> bool:

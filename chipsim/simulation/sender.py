@@ -70,7 +70,8 @@ def close_together(outlets: Sequence[Outlet]) -> None:
     Where ways merge before every sink, a packet meets an event there, and handing it over needs none of its own. All
     outlets of a port do so or none does: packets must come to the port in the order of their times.
     """
-    flows = {flow for outlet in outlets for flows in outlet.flows for flow in flows}
+    kinds = {id(flows): flows for outlet in outlets for flows in outlet.flows}  # positions that are alike share a list
+    flows = {flow for flows in kinds.values() for flow in flows}
     guarded = all(flow.meets_event for flow in flows)
     for outlet in outlets:
         outlet.guarded = guarded and outlet.ends is None

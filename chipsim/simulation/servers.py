@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from chipsim.simulation.sender import Outlet
 from chipsim.simulation.shared_block import SharedBlock
 from chipsim.simulation.shared_neuron import SharedNeuronServer
 from chipsim.simulation.spilling import FarBuffer
+from chipsim.simulation.steady_tile import SteadyTile
 from chipsim.simulation.tile import TileServer
 from chipsim.simulation.varying import VaryingTileServer, mvm_lengths
 from chipsim.units import to_ps
@@ -115,7 +117,7 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             machine.targets[plan.layer.name, 0].append(
                 Target(
                     placed.tile, tile.gate,
-                    lambda taps, m=matrix, b=placed.block, k=kernel: m.channels_read(b, k, taps),  # type: ignore[misc]
+                    cache(partial(matrix.channels_read, placed.block, kernel)),  # asked by every slice that sends
                     machine.spec.tile.buffer, tile, replica=placed.replica,
                 )
             )  # fmt: skip
@@ -146,7 +148,10 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
         lengths = None
         if counts is not None:
             lengths = mvm_lengths(machine.spec, placed.block.rows, placed.block.columns, counts)
-        tile = TileServer(*what) if lengths is None else VaryingTileServer(*what, lengths)
+        if lengths is not None:
+            tile = VaryingTileServer(*what, lengths)
+        else:
+            tile = TileServer(*what) if phases.convert_ps else SteadyTile(*what)
     machine.tiles.append(tile)
     return tile
 

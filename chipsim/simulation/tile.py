@@ -38,12 +38,11 @@ class TileServer:
     """
 
     __slots__ = (
-        "_active", "_adc_free", "_array_free", "_at_once", "_banks", "_before_drain_ps", "_convert_end",
-        "_convert_ps", "_drain_end", "_drain_free", "_drain_ps", "_handover_ps", "_idle_from", "_idle_ps", "_index",
-        "_integrate_end", "_integrate_ps", "_interval_ps", "_latency_ps", "_latest", "_load_end", "_load_free",
-        "_load_ps", "_position", "_positions", "_remaining", "_through", "_trace", "_traced_mvms",
-        "busy", "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer", "loads", "name",
-        "on_release", "on_start", "places", "releases", "replica", "sample_and_hold", "unit", "waits_for_place",
+        "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
+        "_drain_ps", "_handover_ps", "_idle_ps", "_index", "_integrate_end", "_integrate_ps", "_latest", "_load_end",
+        "_load_free", "_load_ps", "_position", "_positions", "_remaining", "_trace", "_traced_mvms", "busy",
+        "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer", "loads", "name", "on_release",
+        "on_start", "places", "releases", "replica", "sample_and_hold", "unit", "waits_for_place",
     )  # fmt: skip
 
     def __init__(
@@ -62,14 +61,6 @@ class TileServer:
         self.done_gate: Gate | None = None
         self.unit: ChainUnit | None = None
         self._remaining, self._latest, self._positions = gate.remaining, gate.latest, gate.positions
-        self._at_once = not phases.convert_ps
-        self._before_drain_ps = phases.load_ps + phases.integrate_ps
-        self._latency_ps = self._before_drain_ps + phases.drain_ps
-        if banks > 1:  # who comes so much later finds everything idle
-            self._interval_ps = max(phases.load_ps, phases.integrate_ps, phases.drain_ps)
-        else:
-            self._interval_ps = phases.integrate_ps + max(phases.load_ps, phases.drain_ps)
-        self._idle_from, self._through = 0, -1
         self.loads = self.integrates = self.drains = self.busy = 0
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
@@ -90,7 +81,6 @@ class TileServer:
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
-        self._look_back()
         first, loads = origin.input * self.gate.positions, self.loads
         free = (self._load_free, self._array_free, self._adc_free, self._drain_free)
         rings = (self._load_end, self._integrate_end, self._convert_end, self._drain_end)
@@ -105,9 +95,12 @@ class TileServer:
         if self._active:
             return
         self._active = True
+        self._go_on()
+        self._active = False
+
+    def _go_on(self) -> None:
+        """Load, integrate and drain, each as long as it is known when."""
         remaining, banks = self._remaining, self._banks
-        if self.drains == self.loads and self._at_once:
-            self._go_through()
         while True:
             if self.drains < self.integrates:
                 if self._drain():
@@ -121,92 +114,9 @@ class TileServer:
                 self._integrate()
             elif remaining[self._index]:
                 break
-            elif self._at_once:
-                self._load_and_integrate()
             else:
                 self._load()
                 self._integrate()
-        self._active = False
-
-    def _go_through(self) -> None:
-        """Execute MVMs that come when the tile is idle, as long as nothing makes them wait inside.
-
-        When such a one began is all that is noted of it (``_through``); `_look_back` finds out the rest.
-        """
-        remaining, latest, places = self._remaining, self._latest, self.places
-        while True:
-            index, m = self._index, self.loads
-            start = latest[index]
-            if remaining[index] or start < self._idle_from:
-                break
-            if places is not None and (
-                m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
-            ):
-                break
-            latest[index], remaining[index] = 0, self.gate.expected[self._position]  # Gate.take, without the call
-            self._through, self._idle_from = start, start + self._interval_ps
-            self.loads = self.integrates = self.drains = m + 1
-            self.busy += self._integrate_ps
-            if not self._position and self.on_start is not None:
-                self.on_start(m // self._positions, start)
-            if m < self._traced_mvms and self._trace is not None:
-                self._trace.whole(start, start + self._load_ps, start + self._before_drain_ps, start + self._latency_ps)
-            self._position += 1
-            self._index = index + 1
-            if self._position == self._positions:
-                self._begin_again()
-            if self.releases is not None:
-                self._release(start + self._load_ps)
-            self._hand_over(m, start + self._latency_ps)
-        if not remaining[index]:
-            self._look_back()
-
-    def _look_back(self) -> None:
-        """Until when everything was busy with the last MVM that went straight through."""
-        if self._through < 0:
-            return
-        slot = (self.loads - 1) % self._banks
-        self._load_free = self._load_end[slot] = self._through + self._load_ps
-        done = self._through + self._before_drain_ps
-        self._array_free = self._adc_free = self._integrate_end[slot] = self._convert_end[slot] = done
-        self._drain_free = self._drain_end[slot] = self._through + self._latency_ps
-        self._through = -1
-
-    def _load_and_integrate(self) -> None:
-        """`_load` and `_integrate`, where nothing was loaded in advance and conversion takes no time of its own."""
-        index, m, latest = self._index, self.loads, self._latest
-        slot = m % self._banks
-        start, latest[index] = latest[index], 0  # Gate.take, without the call
-        self._remaining[index] = self.gate.expected[self._position]
-        if self._load_free > start:
-            start = self._load_free
-        free = self._integrate_end[slot]
-        if free > start:
-            start = free
-        end = start + self._load_ps
-        self._load_end[slot] = self._load_free = end
-        if not self._position and self.on_start is not None:
-            self.on_start(m // self.gate.positions, start)
-        if m < self._traced_mvms and self._trace is not None:
-            self._trace.load(start, end)
-        self._position += 1
-        self._index = index + 1
-        if self._position == self._positions:
-            self._begin_again()
-        begin = end
-        if self._array_free > begin:
-            begin = self._array_free
-        free = self._drain_end[slot]
-        if free > begin:
-            begin = free
-        done = begin + self._integrate_ps
-        self.loads = self.integrates = m + 1
-        self.busy += self._integrate_ps
-        self._array_free = self._adc_free = self._convert_end[slot] = self._integrate_end[slot] = done
-        if m < self._traced_mvms and self._trace is not None:
-            self._trace.integrate(begin, done)
-        if self.releases is not None:
-            self._release(end)
 
     def _load(self) -> None:
         index, m, latest = self._index, self.loads, self._latest
@@ -226,20 +136,15 @@ class TileServer:
         if self._position == self._positions:
             self._begin_again()
         if self.releases is not None:
-            self._release(end)
+            self.releases.append(end)
+            for wake in self.on_release:
+                wake()
 
     def _begin_again(self) -> None:
         """Go on with the next input."""
         self._position = 0
         if self._index == len(self._remaining):
             self._index = 0
-
-    def _release(self, end: int) -> None:
-        """Free a place in the buffer, and say so to those who wait for one."""
-        assert self.releases is not None
-        self.releases.append(end)
-        for wake in self.on_release:
-            wake()
 
     def _integrate(self) -> None:
         m = self.integrates
@@ -288,7 +193,6 @@ class TileServer:
         self.drains = m + 1
         if m < self._traced_mvms and self._trace is not None:
             self._trace.drain(start, end)
-        self._idle_from = end
         self._hand_over(m, end)
         return True
 

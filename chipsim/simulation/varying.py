@@ -132,7 +132,6 @@ class VaryingTileServer(TileServer):
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
         self._lengths = lengths
-        self._at_once = False
 
     def _integrate(self) -> None:
         m, lengths = self.integrates, self._lengths
