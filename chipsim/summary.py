@@ -82,7 +82,7 @@ def result_data(found: Findings) -> dict[str, Any]:
         "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
         "weights": network.weights,
         "mapping": _mapping(found.plan),
-        "network": network_data(network),
+        "network": network_data(network) | {"notes": list(found.plan.network.notes)},
         "settings": _settings(found.settings, found.split, found.age_s, found.chip.inputs),
         "seed": found.settings.seed,
         "versions": software_versions(),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chipsim.architecture.section import Count, Few, Section
+from chipsim.architecture.later_fields import LaterFields
+from chipsim.architecture.section import Count, Few
 
 
-class Mapping(Section):
+class Mapping(LaterFields):
     """How networks are put on the chip; a choice of the run, not of the hardware."""
+
+    later_fields: ClassVar[frozenset[str]] = frozenset({"share_weights"})
 
     strategy: str = Field(
         "in-order",
@@ -27,6 +30,9 @@ class Mapping(Section):
     fuse_parallel: bool = Field(
         False,
         description="Layers on tiles with the same input and geometry become one matrix (Q, K and V of attention).",
+    )
+    share_weights: bool = Field(
+        True, description="Layers that read the same stored weights are on the same tiles, and take turns on them."
     )
     chips: Count = Field(1, description="Copies of the chip, joined by links like that to the host.")
     reload: bool = Field(

@@ -312,12 +312,14 @@ def note_activity(found: ValuesOutcome, analog: AnalogNetwork) -> None:
         for block in layer.blocks:
             key = (block.placed.name, name)
             found.integrated_conductance[key] = block.integrated_conductance * seconds
+            saturated += block.saturated_outputs
+            conversions += block.conversions
+            if block.placed.reader:
+                continue  # the cells are another layer's
             if block.ready.reference_reads:
                 found.reference_reads[key] = block.ready.reference_reads // 2
                 found.reference_conductance[key] = block.ready.reference_conductance * seconds
             if block.ready.writes is not None:
                 found.writes[block.placed.name] = block.ready.writes
-            saturated += block.saturated_outputs
-            conversions += block.conversions
     found.clipped_inputs = clipped / converted if converted else 0.0
     found.saturated_outputs = saturated / conversions if conversions else 0.0

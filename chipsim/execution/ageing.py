@@ -180,7 +180,7 @@ class _ProgrammedChip:
         """Put the weights of all blocks into cells."""
         earliest_s = device_of(bench.plan.chip.spec).earliest_age_s
         sites = block_sites(bench.plan, bench.ranges, Fidelity(True, True, earliest_s), draw)
-        every = [site for own in sites.values() for site in own]
+        every = [site for own in sites.values() for site in own if not site.placed.reader]
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(bench.threads) as pool:
             cells = list(pool.map(BlockSite.program, every))
             start = list(pool.map(BlockSite.start, every, cells)) if bench.reads else []

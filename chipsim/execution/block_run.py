@@ -272,14 +272,16 @@ class BlockSite:
         noise, drive = self.rng(purpose), np.zeros(self.placed.block.rows)
         return BlockRun(self, ready, path, noise, drive, purpose=purpose)
 
-    def plain_run(self) -> BlockRun:
-        """Analog pairs without converters: ideal cells and real inputs."""
-        physics = Physics(type=data_type(self.precision))
-        array = program_block(*self._weights(), self.device, self.rng("programming")).at_age(
-            0.0, self.rng("slow noise"), physics
-        )
-        path = ReadPath.connect(array, self.dac, OutputConverter(), slots_of(self.plan.layer))
-        return BlockRun(self, ReadyBlock(array), path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+    def plain_run(self, ready: ReadyBlock | None = None) -> BlockRun:
+        """Analog pairs without converters: real inputs, and ideal cells if none are given."""
+        cells = ReadyBlock(self._plain_cells()) if ready is None else ready
+        assert isinstance(cells.array, Array)
+        path = ReadPath.connect(cells.array, self.dac, OutputConverter(), slots_of(self.plan.layer))
+        return BlockRun(self, cells, path, self.rng("fast noise"), np.zeros(self.placed.block.rows))
+
+    def _plain_cells(self) -> Array:
+        cells = program_block(*self._weights(), self.device, self.rng("programming"))
+        return cells.at_age(0.0, self.rng("slow noise"), Physics(type=data_type(self.precision)))
 
     def _connect(self, ready: ReadyBlock) -> ReadPath | PlanePath:
         key: BlockKey = (self.placed.matrix, self.placed.block.row, self.placed.block.column)

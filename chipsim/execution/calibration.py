@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from chipsim.crossbar.slots import calls
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
 from chipsim.execution.analog_outputs import is_analog, output_ranges
-from chipsim.execution.block_path import slots_of
+from chipsim.execution.block_path import slots_of, weight_slices
 from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
 from chipsim.execution.output_ranges import RangeFinder, range_finder
 from chipsim.mapping.partition import Block, PackedMatrix
@@ -116,6 +117,9 @@ def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Rang
 
     Notes
     -----
+    The converters of an array have one range, whoever reads it: of layers that share weights the widest, as a share of
+    what their inputs may reach. Ranges of inputs are each layer's own.
+
     Beyond a layer's inputs, outputs and weights this takes a few times `CHUNK_BYTES`. Products are laid out in calls of
     one size as in `chipsim.crossbar.read_path.ReadPath`.
     """
@@ -141,7 +145,29 @@ def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Rang
 
     with threadpool_limits(1, "blas"):  # how a product rounds depends on how many threads share it
         forward(plan.network, x, (), MatrixFunctions(multiply, go_round))
-    return found
+    return _with_common(plan, found)
+
+
+def _with_common(plan: Plan, found: dict[str, Ranges]) -> dict[str, Ranges]:
+    """One range for the converters of weights that several layers read: the widest of theirs."""
+    in_input_units = weight_slices(plan.chip.spec) is None and plan.chip.spec.tile.dac.planes == 1
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name, layer in plan.layers.items():
+        groups[layer.layer.shares or name].append(name)
+    common = dict(found)
+    for group in (group for group in groups.values() if len(group) > 1):
+        units = {name: found[name].input if in_input_units else 1.0 for name in group}
+        widest = {
+            key: tuple(
+                max(values)
+                for values in zip(*([each / units[n] for each in found[n].outputs[key]] for n in group), strict=True)
+            )
+            for key in found[group[0]].outputs
+        }
+        for name in group:
+            outputs = {key: tuple(each * units[name] for each in ranges) for key, ranges in widest.items()}
+            common[name] = replace(found[name], outputs=outputs)
+    return common
 
 
 def exact_layer(plan: LayerPlan, values: Values, chunk: int) -> Values:

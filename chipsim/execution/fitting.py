@@ -20,6 +20,7 @@ def fitting(plan: Plan, precision: Precision) -> dict[str, Any]:
     parts = {name: _text_sha256(tile.get(name)) for name in _PARTS}
     blocks = [
         [name, placed.matrix, block.row, block.column, block.rows, block.columns, placed.replica.number]
+        + [layer.layer.shares] * bool(placed.reader)
         for name, layer in plan.layers.items()
         for placed in layer.blocks
         for block in (placed.block,)

@@ -260,11 +260,29 @@ def run_sites(
     plan: Plan, fidelity: Fidelity, sites: dict[str, list[BlockSite]], prepare: Callable[[BlockSite], BlockRun],
     threads: int,
 ) -> AnalogNetwork:  # fmt: skip
-    """Prepare all blocks side by side and put them together to a network."""
+    """Prepare all blocks with cells of their own side by side, and put them together to a network."""
+    stored = [(name, site) for name, own in sites.items() for site in own if not site.placed.reader]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        runs = iter(list(pool.map(prepare, [site for own in sites.values() for site in own])))
-    layers = {name: LayerRun(plan.layers[name], own[0].dac, [next(runs) for _ in own]) for name, own in sites.items()}
+        runs = dict(
+            zip([_cells(*each) for each in stored], pool.map(prepare, [site for _, site in stored]), strict=True)
+        )
+
+    def run_of(site: BlockSite) -> BlockRun:
+        if not site.placed.reader:
+            return runs[_cells(site.plan.layer.name, site)]
+        cells = runs[_cells(site.plan.layer.shares, site)].ready
+        return site.run(cells) if fidelity.converters else site.plain_run(cells)
+
+    layers = {
+        name: LayerRun(plan.layers[name], own[0].dac, [run_of(site) for site in own]) for name, own in sites.items()
+    }
     return AnalogNetwork(plan, fidelity, layers, threads)
+
+
+def _cells(layer: str, site: BlockSite) -> tuple[str, int, int, int, int]:
+    """Which cells of the layer that has them a block is."""
+    block = site.placed.block
+    return layer, site.placed.matrix, block.row, block.column, site.placed.replica.number
 
 
 def _of_block(faults: Iterable[KnownFault], placed: PlacedBlock) -> list[KnownFault]:

@@ -79,7 +79,7 @@ class ProgrammingWriter:
     def add(self, network: AnalogNetwork, refit: Refit | None = None) -> None:
         """Append the cells of a programmed network, and the refit that affine factors came from."""
         for name, layer in network.layers.items():
-            for run in layer.blocks:
+            for run in (each for each in layer.blocks if not each.placed.reader):
                 self._put_block(_block_path(self.count, name, run.placed), run.ready)
         if refit is not None:
             for path, values in refit_arrays(network.plan, refit, partial(_block_path, self.count)):

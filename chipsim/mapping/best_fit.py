@@ -55,7 +55,7 @@ def fit(sizes: Sequence[Size], array: Size) -> list[tuple[int, int, int]]:
     Examples
     --------
     >>> fit([(4, 4), (2, 8), (2, 4)], (8, 8))
-    [(0, 2, 0), (0, 0, 0), (0, 2, 4)]
+    [(0, 2, 0), (0, 0, 0), (0, 6, 0)]
     """
     open_arrays: list[_Free] = []
     found: dict[int, tuple[int, int, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -121,7 +122,7 @@ def _chip(shape: str) -> Chip:
 
 
 def _networks() -> Iterator[Network]:
-    """A dense chain with blocks in both directions, a branch that rejoins, and groups."""
+    """A dense chain with blocks in both directions, a branch that rejoins, groups, and layers that share weights."""
     vector = InputLayer("x", (), (300,))
     yield _network("chain", [vector, _dense("a", "x", 300, 600), _dense("b", "a", 600, 10)])
     image = InputLayer("x", (), (4, 6, 6))
@@ -129,6 +130,9 @@ def _networks() -> Iterator[Network]:
     joined = DigitalLayer("add", ("a", "b"), (8, 6, 6), "Add", pattern="elementwise", element_operations=288)
     yield _network("branch", [image, first, second, joined, _convolution("c", "add", 8, 300)])
     yield _network("groups", [image, _convolution("a", "x", 4, 8), _convolution("g", "a", 8, 16, 8)])
+    steps = [_dense(name, before, 300, 300) for name, before in (("a", "x"), ("b", "a"), ("c", "b"))]
+    again = replace(steps[2], shares="a", matrices=steps[0].matrices)
+    yield _network("shared", [vector, steps[0], steps[1], again])
 
 
 def _network(name: str, layers: list[AnyLayer]) -> Network:

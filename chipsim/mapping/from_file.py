@@ -78,7 +78,7 @@ def _check_origin(content: PlanFile, where: Where, network: Network, chip: Chip)
 
 
 def _copies(content: PlanFile, where: Where, network: Network, options: Options) -> dict[str, int]:
-    positions = {layer.name: layer.positions for layer in network.matrix_layers}
+    positions = {layer.name: layer.positions for layer in network.matrix_layers if not layer.shares}
     copies: dict[str, int] = {}
     for number, layer in enumerate(content.layers):
         place_ = ("layers", number)

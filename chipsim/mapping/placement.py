@@ -38,7 +38,9 @@ class Piece:
 
 
 def pieces(network: Network, chip: Chip, replicas: Mapping[str, int] | None = None) -> list[Piece]:
-    """Everything that needs a place, in the order of `Plan.blocks`: layers, copies, matrices, columns, rows of blocks.
+    """Everything that needs a place, in the order of `Plan.stored_blocks`: layers, copies, matrices, columns, rows.
+
+    A layer that shares the weights of another needs none.
 
     Raises
     ------
@@ -50,6 +52,7 @@ def pieces(network: Network, chip: Chip, replicas: Mapping[str, int] | None = No
     return [
         Piece(layer.name, index, Replica(number, copies[layer.name]), block)
         for layer in network.matrix_layers
+        if not layer.shares
         for number in range(copies[layer.name])
         for index, matrix in enumerate(pack(layer, rows, columns))
         for block in partition(matrix, rows, columns)
@@ -99,12 +102,13 @@ def place(
         if not 0 <= wanted.tile < len(chip.tiles):
             raise MappingError(f"layer {part.layer}: {chip.spec.name} has no tile number {wanted.tile}")
         found[part.layer].append((part, wanted))
-    layers = {
-        layer.name: LayerPlan(
-            layer, packed[layer.name], tuple(_slices(packed[layer.name], found[layer.name], chip))
-        )
-        for layer in network.matrix_layers
-    }  # fmt: skip
+    layers: dict[str, LayerPlan] = {}
+    for layer in network.matrix_layers:
+        if layer.shares:
+            slices = tuple(part.read_by(layer.name) for part in layers[layer.shares].slices)
+        else:
+            slices = tuple(_slices(packed[layer.name], found[layer.name], chip))
+        layers[layer.name] = LayerPlan(layer, packed[layer.name], slices)
     gates = gate_units(network, layers)
     units = _place_digital(network, chip, layers, gates) if digital_units is None else dict(digital_units)
     return Plan(network, chip, layers, units, gates)
@@ -139,6 +143,7 @@ def _slices(
 def _checked(replicas: Mapping[str, int], network: Network) -> dict[str, int]:
     """Copies of every matrix layer."""
     positions = {layer.name: layer.positions for layer in network.matrix_layers}
+    group = in_groups(network)
     for name, count in replicas.items():
         if name not in positions:
             raise InputError(f"replicas: {network.name} has no layer {name!r} on tiles{nearest(name, positions)}")
@@ -146,7 +151,18 @@ def _checked(replicas: Mapping[str, int], network: Network) -> dict[str, int]:
             raise InputError(
                 f"replicas: layer {name} has {positions[name]} positions: 1 to {positions[name]} copies, not {count}"
             )
+        if count > 1 and name in group:
+            raise InputError(
+                f"replicas: layer {name} shares its weights with {group[name]}, and shared weights have no copies; "
+                "leave it out, or add --set mapping.share_weights=false"
+            )
     return dict.fromkeys(positions, 1) | dict(replicas)
+
+
+def in_groups(network: Network) -> dict[str, str]:
+    """Each layer that shares weights, and another one of its group."""
+    pairs = [(layer.name, layer.shares) for layer in network.matrix_layers if layer.shares]
+    return {first: name for name, first in reversed(pairs)} | dict(pairs)
 
 
 def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> None:

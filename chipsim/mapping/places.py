@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from chipsim.architecture.chip import Chip, array_name
@@ -54,6 +54,8 @@ class PlacedBlock:
         Which array of the tile, from zero.
     first_row, first_column : int
         Where on that array its cells begin.
+    reader : str
+        The layer that reads these cells, where they are those of another layer with the same weights.
 
     Examples
     --------
@@ -62,6 +64,8 @@ class PlacedBlock:
     'tile(0,1)'
     >>> PlacedBlock(0, block, "tile(0,1)", crossbar=2, first_column=8).name
     'tile(0,1)[2]+0,8'
+    >>> PlacedBlock(0, block, "tile(0,1)", reader="right").name
+    'tile(0,1):right'
     """
 
     matrix: int
@@ -71,6 +75,7 @@ class PlacedBlock:
     crossbar: int = 0
     first_row: int = 0
     first_column: int = 0
+    reader: str = ""
 
     @property
     def array(self) -> str:
@@ -79,9 +84,10 @@ class PlacedBlock:
 
     @property
     def name(self) -> str:
-        """Of this place alone in a plan: the array's, and where the cells begin, unless in the corner."""
+        """Of this block alone in a plan: the array's, where the cells begin, unless in the corner, and the reader's."""
         corner = (self.first_row, self.first_column) == (0, 0)
-        return self.array if corner else f"{self.array}+{self.first_row},{self.first_column}"
+        place = self.array if corner else f"{self.array}+{self.first_row},{self.first_column}"
+        return f"{place}:{self.reader}" if self.reader else place
 
 
 Owned = tuple[str, PlacedBlock]
@@ -95,6 +101,7 @@ def check_places(chip: Chip, blocks: Iterable[Owned]) -> None:
     ----------
     chip : Chip
     blocks : iterable of (layer's name, PlacedBlock)
+        Those with cells of their own.
 
     Raises
     ------
@@ -121,6 +128,30 @@ def check_places(chip: Chip, blocks: Iterable[Owned]) -> None:
                 raise MappingError(
                     f"{array}: {_words(*one)} and {_words(*other)} lie over each other; give each cells of its own"
                 )
+
+
+def check_readers(shares: Mapping[str, str], blocks: Mapping[str, Sequence[PlacedBlock]]) -> None:
+    """Refuse layers that share weights and are not on the cells of the layer that has them, block by block.
+
+    Parameters
+    ----------
+    shares : mapping of str to str
+        Layer -> the layer whose weights it reads; empty where it has its own.
+    blocks : mapping of str to sequence of PlacedBlock
+        Of each layer.
+
+    Raises
+    ------
+    MappingError
+        Naming both layers.
+    """
+    for layer, first in shares.items():
+        wanted = [replace(placed, reader=layer if first else "") for placed in blocks[first or layer]]
+        if list(blocks[layer]) != wanted:
+            raise MappingError(
+                f"layer {layer} has the weights of {first or layer}: its blocks must be on the cells of that layer; "
+                "make plans with chipsim.mapping.placement.place, which sees to it"
+            )
 
 
 def _check_fit(chip: Chip, layer: str, placed: PlacedBlock) -> None:

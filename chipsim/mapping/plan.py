@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chipsim.architecture.chip import Chip
 from chipsim.mapping.analog_check import check_analog
 from chipsim.mapping.partition import PackedMatrix
-from chipsim.mapping.places import WHOLE, PlacedBlock, Replica, check_places
+from chipsim.mapping.places import WHOLE, PlacedBlock, Replica, check_places, check_readers
 from chipsim.network.graph import Network
 from chipsim.network.layers import MatrixLayer
 
@@ -38,6 +38,10 @@ class Slice:
         """Which positions it computes."""
         return self.blocks[0].replica
 
+    def read_by(self, layer: str) -> Slice:
+        """The same cells as another layer reads them."""
+        return replace(self, blocks=tuple(replace(placed, reader=layer) for placed in self.blocks))
+
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
@@ -63,9 +67,14 @@ class LayerPlan:
         return self.layer.positions * len(self.blocks) // self.replicas
 
     @property
+    def stored_blocks(self) -> tuple[PlacedBlock, ...]:
+        """Blocks with cells of their own: none where the weights are another layer's."""
+        return tuple(placed for placed in self.blocks if not placed.reader)
+
+    @property
     def cells_used(self) -> int:
-        """Cells (pairs) that hold weights, copies counted."""
-        return sum(self.matrices[placed.matrix].cells_used(placed.block) for placed in self.blocks)
+        """Cells (pairs) that hold weights, copies counted; none where the weights are another layer's."""
+        return sum(self.matrices[placed.matrix].cells_used(placed.block) for placed in self.stored_blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,9 @@ class PlanRow:
     Attributes
     ----------
     tiles : int
-        That hold a part of it.
+        That hold a part of it; none where the weights are another layer's.
     cells_used : float
-        Share of the cells of the arrays that it is on.
+        Share of the cells of the arrays that it is on; likewise.
     """
 
     layer: str
@@ -117,12 +126,20 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse blocks that lie over each other or beyond their array, and layers that analog units cannot finish."""
         check_analog(self.network, self.chip, self.layers)
-        check_places(self.chip, ((name, placed) for name, plan in self.layers.items() for placed in plan.blocks))
+        stored = ((name, placed) for name, plan in self.layers.items() for placed in plan.stored_blocks)
+        check_places(self.chip, stored)
+        blocks = {name: plan.blocks for name, plan in self.layers.items()}
+        check_readers({name: plan.layer.shares for name, plan in self.layers.items()}, blocks)
 
     @property
     def blocks(self) -> tuple[PlacedBlock, ...]:
         """All blocks of all layers."""
         return tuple(placed for plan in self.layers.values() for placed in plan.blocks)
+
+    @property
+    def stored_blocks(self) -> tuple[PlacedBlock, ...]:
+        """Those with cells of their own: weights that layers share count once."""
+        return tuple(placed for plan in self.layers.values() for placed in plan.stored_blocks)
 
     @property
     def tiles_used(self) -> int:
@@ -136,7 +153,7 @@ class Plan:
 
     @property
     def shared_tiles(self) -> frozenset[str]:
-        """Tiles that hold more than one block."""
+        """Tiles whose MVMs take turns: with more than one block, or one that several layers read."""
         held = Counter(placed.tile for placed in self.blocks)
         return frozenset(tile for tile, count in held.items() if count > 1)
 
@@ -162,11 +179,12 @@ def _rows(plan: LayerPlan, chip: Chip) -> list[PlanRow]:
     rows = []
     for index, matrix in enumerate(plan.matrices):
         mine = [placed for placed in plan.blocks if placed.matrix == index]
-        used = sum(matrix.cells_used(placed.block) for placed in mine)
+        own = [placed for placed in mine if not placed.reader]
+        used = sum(matrix.cells_used(placed.block) for placed in own)
         arrays = len({placed.array for placed in mine})
         rows.append(
             PlanRow(
-                plan.layer.name, matrix.name, matrix.rows, matrix.columns, len({placed.tile for placed in mine}),
+                plan.layer.name, matrix.name, matrix.rows, matrix.columns, len({placed.tile for placed in own}),
                 used / (arrays * crossbar.rows * crossbar.columns), plan.replicas, plan.layer.positions,
                 mine[0].tile, mine[-1].tile,
             )

@@ -87,6 +87,7 @@ def network_sha256(network: Network) -> str:
             layer.name, list(layer.inputs), list(layer.output_shape),
             [[matrix.rows, matrix.columns] for matrix in getattr(layer, "matrices", ())],
         ]
+        + [each for each in (getattr(layer, "shares", ""),) if each]
         for layer in network.layers.values()
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()
@@ -108,6 +109,7 @@ def plan_data(plan: Plan, strategy: str = "") -> dict[str, Any]:
                 "blocks": [_block(placed) for placed in layer.blocks],
             }
             for name, layer in plan.layers.items()
+            if layer.stored_blocks
         ],
         "digital_units": dict(plan.digital_units),
     }

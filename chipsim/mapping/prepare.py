@@ -10,33 +10,63 @@ from dataclasses import replace
 import numpy as np
 
 from chipsim.architecture.mapping_spec import Mapping as MappingSection
+from chipsim.architecture.spec import InMemorySpec
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer
+from chipsim.network.weight_sharing import sharing_notes, without_sharing
 
 CONV_OPSET = 17
 WHY_DIGITAL = "mapping.depthwise: digital"
 
 
-def prepared(network: Network, section: MappingSection) -> Network:
+def prepared(network: Network, section: MappingSection, unshared: str = "") -> Network:
     """Change what the section ``mapping`` asks for; the same network where that is nothing.
 
     Parameters
     ----------
     network : Network
     section : Mapping
+    unshared : str
+        Why layers cannot share weights on this chip, for a note; empty where they can.
 
     Returns
     -------
     Network
         Layers that are fused live on as views under their names; one that moves to a digital unit keeps its name.
     """
+    network = _with_own_weights(network, section, unshared)
     layers = network.layers
     if section.depthwise == "digital":
+        layers = without_sharing(layers, several=True)
         layers = {name: _off_tiles(layer, layers) for name, layer in layers.items()}
     if section.fuse_parallel:
         layers = _fused(layers)
     unchanged = list(layers) == list(network.layers) and all(layers[name] is network.layers[name] for name in layers)
     return network if unchanged else replace(network, layers=layers)
+
+
+def why_unshared(spec: InMemorySpec) -> str:
+    """Why layers cannot read the same cells on a chip; empty where they can."""
+    if spec.mapping.reload:
+        return "mapping.reload is on"
+    if spec.neuron_unit.activation == "analog":
+        return "neuron_unit.activation is analog: bias and function belong to the columns"
+    if spec.neuron_unit.partial_sums == "chain":
+        return "neuron_unit.partial_sums is chain: no two layers can use a tile"
+    return ""
+
+
+def _with_own_weights(network: Network, section: MappingSection, unshared: str) -> Network:
+    """A copy of shared weights for each layer, where they are not to be shared or cannot be, which a note says."""
+    shared = list(sharing_notes(network.layers))
+    if not shared or (section.share_weights and not unshared):
+        return network
+    why = unshared if section.share_weights else "mapping.share_weights is false"
+    notes = [note for note in network.notes if note not in shared]
+    notes += [
+        note.replace("which stand on tiles once", f"which stand on tiles once for each: {why}") for note in shared
+    ]
+    return replace(network, layers=without_sharing(network.layers), notes=tuple(notes))
 
 
 def _off_tiles(layer: AnyLayer, layers: Mapping[str, AnyLayer]) -> AnyLayer:
@@ -68,8 +98,11 @@ def _fused(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
     """Matrix layers that read the same in the same way, as one layer and a view of it for each."""
     gates = {name for layer in layers.values() if isinstance(layer, GateLayer) for name in layer.inputs}
     groups: defaultdict[object, list[MatrixLayer]] = defaultdict(list)
+    shared = {each for layer in layers.values() if isinstance(layer, MatrixLayer) and layer.shares
+              for each in (layer.name, layer.shares)}  # fmt: skip
+    apart = gates | shared
     for layer in layers.values():
-        if isinstance(layer, MatrixLayer) and len(layer.matrices) == 1 and not layer.delay and layer.name not in gates:
+        if isinstance(layer, MatrixLayer) and len(layer.matrices) == 1 and not layer.delay and layer.name not in apart:
             groups[_geometry(layer)].append(layer)
     first = {group[0].name: group for group in groups.values() if len(group) > 1}
     members = {layer.name for group in first.values() for layer in group}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import InputError
-from chipsim.mapping.placement import place
+from chipsim.mapping.placement import in_groups, place
 from chipsim.mapping.plan import LayerPlan
 from chipsim.network.graph import Network
 from chipsim.network.loops import loops
@@ -76,7 +76,7 @@ def balanced_replicas(
     -----
     A layer of P positions with k copies takes P / k intervals per input; the slowest layer sets the pace of the
     pipeline, so copies of any other would not help. In a loop each position waits for the one before, so copies do not
-    help there either.
+    help there either. Layers that share their weights have no copies.
     """
     plan = place(network, chip, fixed)
     copies = {name: layer.replicas for name, layer in plan.layers.items()}
@@ -85,9 +85,10 @@ def balanced_replicas(
     most = len(chip.tiles) if budget is None else min(budget, len(chip.tiles))
     free = most * chip.spec.tile.crossbars - plan.arrays_used
     looped = {name for loop in loops(network).values() for name in loop.members}
+    shared = set(in_groups(network))
     while copies:
         slowest = max(copies, key=lambda name: work[name] / copies[name])
-        full = slowest in looped or copies[slowest] == plan.layers[slowest].layer.positions
+        full = slowest in looped | shared or copies[slowest] == plan.layers[slowest].layer.positions
         if full or arrays[slowest] > free or slowest in (fixed or {}):
             break
         copies[slowest] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, Constants, fold
 from chipsim.network.model_file import label_of
 from chipsim.network.value_lists import ValueLists
+from chipsim.network.weight_sharing import origin_of
 
 MOST_NODES = 100_000
 """After writing out all loops."""
@@ -50,6 +51,8 @@ class Unfolding:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     lists: ValueLists = field(default_factory=ValueLists)
     _copies: int = 0
+    _computed: dict[Hashable, Constant] = field(default_factory=dict)
+    _initializers: dict[tuple[str, str], Constant] = field(default_factory=dict)
 
     def walk(self, nodes: Sequence[onnx.NodeProto], names: Mapping[str, str], depth: int = 0) -> None:
         """Add nodes; ``names`` says what their values are called outside.
@@ -68,13 +71,36 @@ class Unfolding:
                 continue
             if self.lists.takes(node, self):
                 continue
-            values = fold(node, self.constants, self.opset, self.name)
+            values = self._folded(node, given, depth)
             if values is not None:
                 self.constants |= values
                 continue
             self.nodes.append(node)
             if len(self.nodes) > MOST_NODES:
                 raise ModelError(f"{self.name}: has more than {MOST_NODES:,} nodes with its loops written out")
+
+    def _folded(self, node: onnx.NodeProto, given: onnx.NodeProto, depth: int) -> Constants | None:
+        """As `fold`; what is computed again from the same constants in the same way is the same array again."""
+        if len(node.output) != 1 or (node.op_type == "Constant" and not depth):
+            return fold(node, self.constants, self.opset, self.name)
+        read = [origin_of(self.constants[value]) for value in node.input if value in self.constants]
+        own = given.output[0] if node.op_type == "Constant" else ""
+        attributes = b"".join(each.SerializeToString(deterministic=True) for each in node.attribute)
+        key = node.op_type, own, attributes, tuple(read), len(node.input)
+        if key not in self._computed:
+            values = fold(node, self.constants, self.opset, self.name)
+            if values is None:
+                return None
+            self._computed[key] = values[node.output[0]]
+        return {node.output[0]: self._computed[key]}
+
+    def _stored(self, tensor: onnx.TensorProto, graph: str) -> Constant:
+        """An initializer of a branch or body, the same array in every turn."""
+        values, known = array_of(tensor, self.name), self._initializers.get((graph, tensor.name))
+        if known is not None and known.dtype == values.dtype and np.array_equal(known, values):
+            return known
+        self._initializers[graph, tensor.name] = values
+        return values
 
     def _if(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
         if not self._is_known(node.input[0]):
@@ -138,7 +164,7 @@ class Unfolding:
         own = dict(names)
         for tensor in graph.initializer:
             own[tensor.name] = f"{tensor.name}#{self._copies}"
-            self.constants[own[tensor.name]] = array_of(tensor, self.name)
+            self.constants[own[tensor.name]] = self._stored(tensor, graph.name)
         for node in graph.node:
             own |= {value: f"{value}#{self._copies}" for value in node.output if value}
         self.walk(graph.node, own, depth + 1)

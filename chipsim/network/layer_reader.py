@@ -11,16 +11,19 @@ import onnx
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Shape
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Shape
 from chipsim.network.layouts import lay_out
 from chipsim.network.operators import DROPPED, READERS
 from chipsim.network.operators.generic import read_generic
 from chipsim.network.operators.node import Node
 from chipsim.network.operators.recurrent import RECURRENT, names_of, read_recurrent
 from chipsim.network.shapes import infer_shapes, shape_constants
+from chipsim.network.weight_sharing import Origin, origin_of
 
 
-def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool, tuple[Shape, ...]]:
+def layers_of(
+    flow: Dataflow,
+) -> tuple[dict[str, AnyLayer], list[str], bool, tuple[Shape, ...], dict[str, Origin]]:
     """One layer per node.
 
     Returns
@@ -32,6 +35,8 @@ def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool, tup
         Whether the graph gives the same for each input of a batch as for that input alone.
     shapes : tuple of tuple of int
         Of the outputs, for a batch of one.
+    origins : dict of str to Origin
+        Which constants the weights of layers on tiles are.
 
     Raises
     ------
@@ -45,7 +50,13 @@ def layers_of(flow: Dataflow) -> tuple[dict[str, AnyLayer], list[str], bool, tup
         if output not in reading.made_by:
             raise ModelError(f"{flow.name}: output {output!r} is not a value of a layer; remove it from the outputs")
     shapes = tuple(reading.shapes[output] for output in flow.outputs)
-    return lay_out(reading.layers), [reading.made_by[output] for output in flow.outputs], reading.batched, shapes
+    return (
+        lay_out(reading.layers),
+        [reading.made_by[output] for output in flow.outputs],
+        reading.batched,
+        shapes,
+        reading.origins,
+    )
 
 
 @dataclass(slots=True)
@@ -66,6 +77,8 @@ class _Reading:
         Whether all values have a batch, and no operator runs one example at a time.
     reasons : dict of str to str
         Why a recurrent operator is not on tiles, by its outputs.
+    origins : dict of str to Origin
+        Which constants the weights of layers on tiles are.
     """
 
     flow: Dataflow
@@ -76,6 +89,7 @@ class _Reading:
     read: frozenset[str]
     batched: bool = True
     reasons: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
     @classmethod
     def start(cls, flow: Dataflow) -> _Reading:
@@ -100,6 +114,9 @@ class _Reading:
             for output in wanted:
                 own = name if output == 0 else _free_name(f"{name}/{output}", self.layers)
                 self.layers[own] = layer = self._with_axes(self._layer(node, own, output))
+                if isinstance(layer, MatrixLayer):
+                    weights = next(value for value in node.input[1::-1] if value in self.constants)
+                    self.origins[own] = origin_of(self.constants[weights])
                 alone = isinstance(layer, DigitalLayer) and layer.operands is not None
                 self.batched &= not alone and _has_batch(self.shapes[node.output[output]])
                 self.made_by[node.output[output]] = own
@@ -115,9 +132,13 @@ class _Reading:
             self.reasons |= {node.output[output]: _reason(error, node) for output in wanted}
             return False
         self.layers |= {layer.name: layer for layer in layers}
-        for output, layer in given.items():
+        for layer in layers:
+            if isinstance(layer, MatrixLayer):  # of W, or a part of R
+                weights = self.constants[node.input[1 if layer.name.endswith("/input") else 2]]
+                self.origins[layer.name] = origin_of(weights, layer.name.removeprefix(name))
+        for output, made in given.items():
             self.batched &= bool(context.attributes.get("layout", 0)) and _has_batch(self.shapes[node.output[output]])
-            self.made_by[node.output[output]] = layer
+            self.made_by[node.output[output]] = made
         return True
 
     def _layer(self, node: onnx.NodeProto, name: str, output: int) -> AnyLayer:

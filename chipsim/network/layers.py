@@ -155,6 +155,8 @@ class MatrixLayer(Layer):
         first d read a constant that is held where the layer is computed.
     steps : int
         Of a loop: its positions are computed in so many steps, each of which depends on the one before.
+    shares : str
+        The layer whose weights, which stand on tiles once, are this one's too; empty where it has its own.
     """
 
     input_shape: Shape
@@ -163,6 +165,7 @@ class MatrixLayer(Layer):
     activations: tuple[Activation, ...] = ()
     delay: int = field(default=0, kw_only=True)
     steps: int = field(default=1, kw_only=True)
+    shares: str = field(default="", kw_only=True)
 
     @property
     def macs(self) -> int:

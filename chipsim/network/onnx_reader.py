@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,10 +20,10 @@ from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, d
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import label_of, load_model
-from chipsim.network.operators.recurrent import RECURRENT
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
 from chipsim.network.synthetic import synthetic_weights
+from chipsim.network.weight_sharing import share_weights, sharing_notes
 
 
 def read_onnx(
@@ -100,8 +100,9 @@ def _read(
 
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:
-    read, made, batched, shapes = layers_of(plain_products(flow))
-    layers, outputs = fold_layers(read, made)
+    read, made, batched, shapes, origins = layers_of(plain_products(flow))
+    folded, outputs = fold_layers(read, made)
+    layers = share_weights(folded, origins)
     plain = {
         value: layers[layer].output_shape
         for value, layer in zip(flow.outputs, outputs, strict=True)
@@ -117,7 +118,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         onnx_bytes=partial(_serialised, free_batch(flow) if batched else flow, plain),
         input_name=flow.inputs[0].name,
         sha256=sha256,
-        notes=(*notes, *_shared_weights(flow)),
+        notes=(*notes, *sharing_notes(layers)),
         alone=not batched,
         value_shapes=shapes,
     )
@@ -136,19 +137,6 @@ def _values_read(graph: onnx.GraphProto) -> set[str]:
             if attribute.HasField("g"):
                 read |= _values_read(attribute.g)
     return read
-
-
-def _shared_weights(flow: Dataflow) -> Iterator[str]:
-    """A note per weight that several matrix layers use."""
-    users: dict[str, list[str]] = {}
-    places = dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (1,)) | dict.fromkeys(RECURRENT, (1, 2))
-    for node in flow.nodes:
-        for weight in (node.input[position] for position in places.get(node.op_type, ())):
-            if weight in flow.constants:
-                users.setdefault(weight, []).append(label_of(node))
-    for weight, nodes in users.items():
-        if len(nodes) > 1:
-            yield f"weight {weight!r} is used by {', '.join(nodes)}, and stands on tiles once for each"
 
 
 def _check_finite(flow: Dataflow) -> None:

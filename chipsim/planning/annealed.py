@@ -55,7 +55,7 @@ def map_annealed(network: Network, chip: Chip, options: Options, seed: int) -> P
 def _moved(start: Plan, options: Options, problem: _Problem, sites: Ints, units: dict[str, str] | None) -> Plan:
     """The plan with every tile's blocks at the tile's new place."""
     to = {tile: problem.places[site] for tile, site in zip(problem.items, sites.tolist(), strict=True)}
-    places = [Place(to[each.tile], each.crossbar, each.first_row, each.first_column) for each in start.blocks]
+    places = [Place(to[each.tile], each.crossbar, each.first_row, each.first_column) for each in start.stored_blocks]
     return place(start.network, start.chip, options.replicas, places=places, digital_units=units)
 
 

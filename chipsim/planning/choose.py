@@ -13,7 +13,7 @@ from chipsim.mapping.from_file import map_from_file
 from chipsim.mapping.placement import pieces
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import is_plan_file
-from chipsim.mapping.prepare import prepared
+from chipsim.mapping.prepare import prepared, why_unshared
 from chipsim.mapping.registry import find_mapping
 from chipsim.mapping.replication import chosen_replicas
 from chipsim.mapping.strategy import Options
@@ -49,7 +49,7 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
         If the network does not fit.
     """
     section = chip.spec.mapping
-    network = prepared(network, section)
+    network = prepared(network, section, why_unshared(chip.spec))
     copies = chosen_replicas(replicas, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
     options = Options(section, copies)
     if is_plan_file(section.strategy):
@@ -68,7 +68,7 @@ def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> R
         If a layer does not fit by itself.
     """
     section = chip.spec.mapping
-    network = prepared(network, section)
+    network = prepared(network, section, why_unshared(chip.spec))
     if not section.reload or len(pieces(network, chip)) <= len(chip.arrays):
         return None
     if replicas:

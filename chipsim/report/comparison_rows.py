@@ -40,7 +40,7 @@ def _cells(each: Compared) -> dict[str, str]:
     plan, estimated = each.plan, each.estimated
     return {
         "tiles": f"{plan.tiles_used:,}",
-        "blocks": f"{len(plan.blocks):,}",
+        "blocks": f"{len(plan.stored_blocks):,}",
         "throughput": f"{each.throughput_inputs_per_s:,.4g} /s",
         "estimate": f"{estimated.throughput_inputs_per_s:,.4g} /s",
         "estimate's error": f"{estimated.error(each.throughput_inputs_per_s):+.1%}",
@@ -57,7 +57,7 @@ def comparison_numbers(found: Mapping[str, Compared]) -> list[dict[str, Any]]:
         {
             "mapping": name,
             "tiles_used": each.plan.tiles_used,
-            "blocks": len(each.plan.blocks),
+            "blocks": len(each.plan.stored_blocks),
             "throughput_inputs_per_s": each.throughput_inputs_per_s,
             "latency_first_input_s": each.latency_s,
             "hop_bytes_per_input": each.estimated.hop_bytes,

@@ -55,7 +55,7 @@ def reference_cost(plan: Plan) -> ReferenceCost:
     operations: defaultdict[tuple[str, str], int] = defaultdict(int)
     for name, layer in plan.layers.items():
         for part in layer.slices:
-            values = reads * sum(placed.block.columns for placed in part.blocks)
+            values = reads * sum(placed.block.columns for placed in part.blocks if not placed.reader)
             operations[part.neuron_unit, name] += _SUMS.get(compensation.kind, 0) * values
     busiest: defaultdict[str, int] = defaultdict(int)
     for (unit, _), amount in operations.items():
@@ -63,7 +63,7 @@ def reference_cost(plan: Plan) -> ReferenceCost:
     most = max(busiest.values(), default=0)
     sums = duration_ps(most, spec.neuron_unit.rate) + to_ps(spec.neuron_unit.latency) if most else 0
     phases = mvm_phases(spec, crossbar.rows, crossbar.columns)
-    together = max(Counter(placed.tile for placed in plan.blocks).values(), default=1)
+    together = max(Counter(placed.tile for placed in plan.stored_blocks).values(), default=1)
     time = together * reads * phases.latency_ps
     return ReferenceCost(time, sums, {key: amount for key, amount in operations.items() if amount})
 

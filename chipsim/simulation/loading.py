@@ -226,7 +226,7 @@ def _send(plan: Plan) -> tuple[dict[str, tuple[int, int]], float]:
     flows: list[tuple[str, Flow, _Arrival]] = []
     joules = 0.0
     for layer in plan.layers.values():
-        for placed in layer.blocks:
+        for placed in layer.stored_blocks:
             weights, arrival = placed.block.rows * placed.block.columns, _Arrival()
             size = bytes_of(weights, weight_bits(spec)) + spec.widths.packet_header_bytes
             flow = interconnect.add_flow("host", layer.layer.name, size, len(flows), [(placed.tile, arrival)])

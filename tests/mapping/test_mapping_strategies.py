@@ -84,7 +84,7 @@ def install(folder: Path, entries: str) -> None:
     (folder / "other_mapper.py").write_text(
         "from chipsim.mapping.placement import Place, place\n\n"
         "def map_last(network, chip, options, seed):\n"
-        "    count = len(place(network, chip, options.replicas).blocks)\n"
+        "    count = len(place(network, chip, options.replicas).stored_blocks)\n"
         "    last = len(chip.tiles) - 1\n"
         "    return place(network, chip, options.replicas, places=[Place(last - i) for i in range(count)])\n"
     )

@@ -71,7 +71,9 @@ def test_a_loop_with_a_constant_count_is_written_out() -> None:
     weights = {"w": W, "three": np.array(3), "zero": np.array([0])}
     network = read_and_check(model_bytes(nodes, ("N", 4), weights, opset=18))
     assert len(network.matrix_layers) == 3
-    assert any("'w' is used by" in note and "once for each" in note for note in network.notes)
+    assert any("share their weights" in note for note in network.notes)
+    first, *others = network.matrix_layers
+    assert [layer.shares for layer in others] == [first.name] * 2
 
 
 def test_a_loop_that_ends_itself() -> None:
@@ -181,7 +183,7 @@ def test_a_constant_that_would_fill_memory(operator: str) -> None:
 def test_weights_that_several_nodes_use_are_noted() -> None:
     nodes = [node("MatMul", "x w", "a"), node("Relu", "a", "b"), node("MatMul", "b w", "y")]
     network = read_and_check(model_bytes(nodes, ("N", 4), {"w": W}))
-    assert network.notes == ("weight 'w' is used by a, y, and stands on tiles once for each",)
+    assert network.notes == ("layers a, y share their weights, which stand on tiles once",)
 
 
 @pytest.mark.parametrize("opset", [7, 8, 9, 11, 13, 16, 18, 20, 21, 22])

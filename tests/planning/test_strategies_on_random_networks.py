@@ -110,12 +110,13 @@ def test_best_fit_takes_fewer_tiles_and_the_simulator_says_what_that_costs():
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_weights_that_two_layers_share_have_cells_for_each_of_them(strategy):
+def test_weights_that_two_layers_share_have_cells_once(strategy):
     nodes = [node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Conv", "a w", "b", pads=[1, 1, 1, 1]),
              node("Add", "a b", "y")]  # fmt: skip
     net = read_onnx(model_bytes(nodes, ("N", 2, 4, 4), {"w": normal(2, 2, 3, 3)}), "shared")
     plan = mapped(net, {"tile.crossbar.rows": 16, "tile.crossbar.columns": 4}, strategy)
-    assert [layer.cells_used // layer.replicas for layer in plan.layers.values()] == [36, 36]
+    assert [layer.cells_used for layer in plan.layers.values()] == [36, 0]
+    assert len(plan.stored_blocks) == 2
     outcome = simulate_chip(plan, 3)
     counted = {
         name: sum(outcome.tile_mvms[placed.name] for placed in layer.blocks) for name, layer in plan.layers.items()

@@ -11,15 +11,19 @@ from chipsim.mapping.plan import PlacedBlock, Plan
 def shared(plan: Plan, tiles: int) -> Plan:
     """The same plan on the first tiles of the chip, so many or as many more as its blocks need."""
     found = list(_places(plan, tiles))
-    if len(found) < len(plan.blocks):
+    if len(found) < len(plan.stored_blocks):
         return shared(plan, tiles + 1)
-    places = {id(placed): place for placed, place in zip(plan.blocks, found, strict=True)}
+    places = {id(placed): place for placed, place in zip(plan.stored_blocks, found, strict=True)}
 
     def moved(placed: PlacedBlock) -> PlacedBlock:
         return places[id(placed)]
 
     layers = {}
     for name, layer in plan.layers.items():
+        if layer.layer.shares:
+            slices = tuple(part.read_by(name) for part in layers[layer.layer.shares].slices)
+            layers[name] = replace(layer, slices=slices)
+            continue
         slices = []
         for part in layer.slices:
             blocks = tuple(moved(placed) for placed in part.blocks)
@@ -37,7 +41,7 @@ def _places(plan: Plan, tiles: int) -> Iterator[PlacedBlock]:
         for tile in range(min(tiles, len(plan.chip.tiles)))
     ]
     shelves = dict.fromkeys(arrays, (0, 0, 0))  # first row of the shelf, its height, next free column
-    for number, placed in enumerate(plan.blocks):
+    for number, placed in enumerate(plan.stored_blocks):
         block = placed.block
         for offset in range(len(arrays)):
             array = arrays[(number + offset) % len(arrays)]
