@@ -9,6 +9,7 @@ import pytest
 from siamese_model import siamese
 
 import chipsim
+from chipsim.cli import main
 from chipsim.result import Result
 
 GATHER = "neuron_unit.partial_sums=gather"
@@ -61,3 +62,11 @@ def test_notes_say_which(both: tuple[Result, Result]) -> None:
     shared, alone = (result.data["network"]["notes"] for result in both)
     assert "layers left/conv, right/conv share their weights, which stand on tiles once" in shared
     assert any("once for each: mapping.share_weights is false" in note for note in alone)
+
+
+def test_a_run_is_explained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "siamese.onnx").write_bytes(siamese())
+    words = ["run", "hermes64", str(tmp_path / "siamese.onnx"), "--timing-only", "--set", GATHER]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert main(["explain", str(tmp_path / "run")]) == 0
+    assert "left/conv" in capsys.readouterr().out

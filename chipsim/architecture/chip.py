@@ -104,8 +104,10 @@ def component_of(server: str) -> str:
     --------
     >>> component_of("tile(0,1)[3]+0,64"), component_of("neuron(0,0)+1"), component_of("digital(0)")
     ('tile(0,1)', 'neuron(0,0)', 'digital(0)')
+    >>> component_of("tile(0,1):q+k")  # as the layer q+k reads cells of another layer
+    'tile(0,1)'
     """
-    return server.partition("+")[0].partition("[")[0]
+    return server.partition(":")[0].partition("+")[0].partition("[")[0]
 
 
 def router_name(topology: Topology, site: int) -> str:

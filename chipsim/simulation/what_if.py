@@ -13,7 +13,7 @@ from chipsim.architecture.grid_spec import Grid, Shape
 from chipsim.architecture.link_spec import CustomLink, LinkChanges
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import CapacityError
-from chipsim.mapping.placement import place
+from chipsim.mapping.placement import in_groups, place
 from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.outcome import steady_interval_ps
@@ -202,7 +202,7 @@ def _one_copy_more(plan: Plan, stream: Stream) -> Iterator[Variant]:
     slowest = max(plan.layers, key=lambda name: per_input(plan.layers[name]))
     copies = {name: layer.replicas for name, layer in plan.layers.items()}
     before = copies[slowest]
-    if before == plan.layers[slowest].layer.positions:
+    if before == plan.layers[slowest].layer.positions or slowest in in_groups(plan.network):
         return
     what, change = f"layer {slowest}", f"{before + 1} copies instead of {before}"
     try:

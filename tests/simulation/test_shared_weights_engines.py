@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from second_engine import SecondEngine
 from small_machines import dense, network, source
 from small_machines import plan as plan_of_small
+from test_critical_path import check
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
+from test_shared_tiles_causes import traced
 from test_shared_tiles_engines import SHARING, compare, together
 
 from chipsim.crossbar.program_verify import WriteCounts
@@ -135,3 +137,15 @@ def test_other_sizes_have_tiles_of_their_own() -> None:
         if isinstance(layer, MatrixLayer)
     }
     assert shares == {"step0": "", "step1": "step0", "last": ""}
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(networks(), CHIPS, SHARING, st.sampled_from([1, 2, 0]), st.integers(1, 3), st.booleans())
+def test_paths_fill_the_latency(
+    net: Network, changes: dict[str, Any], tiles: dict[str, Any], fewest: int, inputs: int, drain: bool
+) -> None:
+    """Every picosecond of a latency has a cause, turns on shared cells included."""
+    plan = together(sharing(net), {**changes, **tiles}, fewest, 1)
+    run = None if plan is None else traced(plan, inputs, drain=drain)
+    if run is not None:
+        check(run)
