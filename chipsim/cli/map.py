@@ -22,6 +22,7 @@ from chipsim.planning.compare import Compared, compare
 from chipsim.planning.estimate import estimate
 from chipsim.planning.rounds_chip import RoundsChip
 from chipsim.report.comparison_rows import (
+    COMPARED_HOW,
     comparison_numbers,
     comparison_table,
     estimate_numbers,
@@ -80,7 +81,9 @@ def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: R
         console.print(sharing_line(plan), highlight=False)
         console.print(limit_line(plan, estimate(plan)), highlight=False)
     if found:
+        console.print()
         console.print(comparison_table(found))
+        console.print(COMPARED_HOW, highlight=False)
     if request.out is not None:
         console.print(file_table(paths, request.out))
 

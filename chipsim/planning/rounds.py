@@ -79,7 +79,7 @@ def _check(chip: Chip) -> None:
     if spec.tile.programming is None:
         raise InputError(
             f"mapping.reload needs to know how cells are written, and {spec.name} has no section tile.programming; add "
-            "one, or use more tiles or chips"
+            "one (docs/programming.md has one to copy, also as --set), or use more tiles or --chips"
         )
     if spec.mapping.strategy != "in-order":
         raise InputError(f"mapping.reload works with the strategy in-order alone, not {spec.mapping.strategy}")

@@ -32,7 +32,7 @@ def accuracy_table(data: dict[str, Any]) -> Table:
 
 def _accuracies(data: dict[str, Any]) -> list[tuple[str, str, str]]:
     accuracy, count = data["accuracy"], (data.get("partial") or data["settings"])["programmings"]
-    spread = "-, of 1 programming"  # which has no spread
+    spread = "of 1 programming"  # which has no spread
     if count > 1:
         lowest = percent(accuracy["noisy_min"])
         spread = f"± {percent(accuracy['noisy_std'])}, lowest {lowest} of {count} programmings"

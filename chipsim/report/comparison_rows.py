@@ -9,12 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from chipsim.report.grid import add_column, new_table
+from chipsim.report.metrics import plain
 from chipsim.units import human
 
 if TYPE_CHECKING:
     from chipsim.mapping.plan import Plan
     from chipsim.planning.compare import Compared
     from chipsim.planning.estimate import Estimate
+
+_RATE = plain("inputs/s")
+
+COMPARED_HOW = "Simulated with a few inputs, times only: energy that depends on values is not included."
+"""What stands below the table."""
 
 
 def comparison_table(found: Mapping[str, Compared]) -> Table:
@@ -41,10 +47,10 @@ def _cells(each: Compared) -> dict[str, str]:
     return {
         "tiles": f"{plan.tiles_used:,}",
         "blocks": f"{len(plan.stored_blocks):,}",
-        "throughput": f"{each.throughput_inputs_per_s:,.4g} /s",
-        "estimate": f"{estimated.throughput_inputs_per_s:,.4g} /s",
+        "throughput": _RATE(each.throughput_inputs_per_s),
+        "estimate": _RATE(estimated.throughput_inputs_per_s),
         "estimate's error": f"{estimated.error(each.throughput_inputs_per_s):+.1%}",
-        "limit by the estimate": estimated.limit,
+        "limit by the estimate": estimated.limit.replace("->", " -> "),
         "latency, first input": human(each.latency_s, "s"),
         "hop-bytes per input": f"{estimated.hop_bytes:,}",
         "energy per input": human(each.energy_per_input_j, "J"),
@@ -80,7 +86,7 @@ def limit_line(plan: Plan, found: Estimate) -> str:
     of = f" (layer {', '.join(layers)})" if layers else ""
     return (
         f"limit by the estimate: {found.limit}{of}, {human(found.interval_ps * 1e-12, 's')} per input, at most "
-        f"{found.throughput_inputs_per_s:,.4g} inputs/s; {found.hop_bytes:,} hop-bytes per input"
+        f"{_RATE(found.throughput_inputs_per_s)}; {found.hop_bytes:,} hop-bytes per input"
     )
 
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chipsim.report.grid import add_column, new_table
+from chipsim.report.grid import add_column, keep_names, new_table
 
 if TYPE_CHECKING:
     from chipsim.mapping.plan import Plan
@@ -25,7 +25,7 @@ def digital_table(plan: Plan) -> Group:
     network = plan.network
     parts: list[RenderableType] = []
     if plan.gate_units:
-        parts.append(_gate_table(plan))
+        parts += [Text(), _gate_table(plan)]
     layers: list[DigitalLayer] = [network.layers[name] for name in plan.digital_units]  # type: ignore[misc]
     if layers:
         table = new_table("on digital units")
@@ -34,14 +34,15 @@ def digital_table(plan: Plan) -> Group:
         for name in ("MACs", "operations"):
             add_column(table, name, right=True)
         add_column(table, "unit")
-        add_column(table, "as it stands, since")
+        add_column(table, "why not on tiles")
         for layer in layers:
             macs = f"{layer.macs:,}" if layer.macs else "-"
             unit = plan.digital_units[layer.name]
             cells = (layer.name, layer.operator, macs, f"{layer.element_operations:,}", unit, layer.reason)
             table.add_row(*map(Text, cells))
-        parts.append(table)
-    parts.append(Text(share_in_words(network.macs, network.macs_on_tiles)))
+        keep_names(table, 2)
+        parts += [Text(), table]
+    parts += [Text(), Text(share_in_words(network.macs, network.macs_on_tiles))]
     return Group(*parts, *map(Text, network.notes))
 
 
@@ -55,6 +56,7 @@ def _gate_table(plan: Plan) -> Table:
     for name, unit in plan.gate_units.items():
         layer: GateLayer = plan.network.layers[name]  # type: ignore[assignment]
         table.add_row(*map(Text, (name, layer.operator, f"{layer.element_operations:,}", unit)))
+    keep_names(table, 2)
     return table
 
 

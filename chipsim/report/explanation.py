@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chipsim.explanation import Explanation
-from chipsim.report.grid import add_column, new_table
+from chipsim.report.grid import add_column, keep_names, new_table
 from chipsim.report.metrics import plain, same
 from chipsim.result import Records
 from chipsim.units import human
@@ -55,6 +55,7 @@ def _path(data: dict[str, Any]) -> Table:
         others = human(row["for_other_inputs_s"], "s") if row["for_other_inputs_s"] else "-"
         _add(table, *_who(row), human(row["time_s"], "s"), f"{row['share']:.1%}", others)
     _add_rest(table, path["composition"])
+    keep_names(table, 3)
     return table
 
 
@@ -94,6 +95,7 @@ def _steady(data: dict[str, Any]) -> list[RenderableType]:
     for row in steady["composition"][:_MOST_ROWS]:
         _add(table, *_who(row), human(row["time_s"], "s"), f"{row['share']:.1%}")
     _add_rest(table, steady["composition"])
+    keep_names(table, 3)
     notes: list[RenderableType] = [table]
     if steady["through_admission"]:
         most = data["max_inputs_in_flight"]
@@ -117,6 +119,7 @@ def _waiting(rows: Records) -> list[RenderableType]:
         _add(table, *_who(row), row["cause"], f"{row['count']:,}", human(row["work_waited_s"], "s"), each)
     if len(waited) > _MOST_ROWS:
         _add(table, f"{len(waited) - _MOST_ROWS} more")
+    keep_names(table, 3)
     return [table]
 
 

@@ -6,6 +6,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+_LONGEST_WHOLE = 30
+"""Characters; longer names wrap."""
+
 
 def new_table(title: str = "", *, show_head: bool = True, footer: bool = False) -> Table:
     """An empty table in the common style.
@@ -28,3 +31,17 @@ def add_column(table: Table, head: str, *, right: bool = False, footer: str = ""
         Text(head), justify="right" if right else "left", overflow="fold", footer=Text(footer, style="bold"),
         no_wrap=not wrap,
     )  # fmt: skip
+
+
+def keep_names(table: Table, columns: int = 1) -> None:
+    """Let the first columns of a filled table wrap only where names are very long; others give way.
+
+    Parameters
+    ----------
+    table : Table
+    columns : int
+        How many.
+    """
+    for column in table.columns[:columns]:
+        longest = max((len(str(cell)) for cell in column.cells), default=0)
+        column.no_wrap = column.no_wrap or longest <= _LONGEST_WHOLE

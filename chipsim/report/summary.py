@@ -15,6 +15,8 @@ from chipsim.report.conversion_notes import conversion_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, percent, scaled
 from chipsim.report.partial_words import partial_note, title
+from chipsim.report.reloading_rows import reloading_rows, writing_share
+from chipsim.report.throughput_notes import throughput_notes
 from chipsim.result import Result
 from chipsim.units import human
 
@@ -83,6 +85,8 @@ def _numbers(result: Result) -> Table:
             _add(table, baseline, metric.label, metric.show(mine), metric.show(theirs), _ratio(metric, ratio.get(key)))
         if key == "loading_j":
             _add_unconverged(table, chip, baseline)
+            for label, words in reloading_rows(chip).items():
+                _add(table, baseline, label, words, "-", "-")
     _add_levels(table, chip, baseline)
     return table
 
@@ -114,6 +118,8 @@ def _busiest(machine: dict[str, Any]) -> str:
     found = machine.get("busiest")
     if not found:
         return "-"
+    if writing_share(machine) > found["utilisation"]:
+        return f"writing of tiles, {100 * writing_share(machine):.1f} %"
     component = found["component"].replace("->", " -> ")  # so that a narrow table wraps a link between its ends
     return f"{component}, {100 * found['utilisation']:.1f} %"
 
@@ -161,8 +167,7 @@ def _notes(result: Result) -> list[Text]:
             f"{METRICS['throughput_inputs_per_s'].show(best['throughput_inputs_per_s'])}, "
             f"{human(best['energy_per_input_j'], 'J')} per input."
         )
-    if chip["throughput_inputs_per_s"] is None:
-        notes.append("No steady throughput below 4 inputs; TOPS are over the makespan.")
+    notes += throughput_notes(chip, data["settings"]["inputs"])
     if data["settings"]["timing_only"]:
         notes.append(_timing_only(result))
     return [Text(note) for note in notes]

@@ -2,11 +2,13 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
+from chipsim.report.grid import add_column, keep_names, new_table
 from chipsim.report.tables import file_table, plan_table
 
 
@@ -34,6 +36,25 @@ def test_every_matrix_has_a_row_and_the_end_has_totals(plan, width):
     assert f"{plan.tiles_used} of 64" in last
     assert f"{plan.utilisation_cells:.1%}" in last
     assert "…" not in text
+
+
+def test_names_of_usual_length_stay_whole_on_a_narrow_terminal():
+    network = load_network("zoo:vowels-lstm", seed=0)
+    text = rendered(plan_table(place(network, build_chip(load_spec("hermes64", [])))), 72)
+    assert {name for name in text.split() if name in network.layers} == {each.name for each in network.matrix_layers}
+
+
+def test_long_names_wrap_and_nothing_is_cut_off():
+    table = new_table()
+    add_column(table, "layer")
+    add_column(table, "tiles")
+    names = [40 * "x", "short"]
+    for name in names:
+        table.add_row(Text(name), "tile(0,1)")
+    keep_names(table)
+    lines = rendered(table, 30).splitlines()
+    assert "".join("".join(lines).split()).count("x") == 40
+    assert not any(len(row) > 30 for row in lines)
 
 
 def test_files_are_listed_with_size_and_meaning(tmp_path):

@@ -32,7 +32,7 @@ def test_one_programming_has_no_spread(mlp, altered):
     result = altered(mlp)
     result.data["settings"]["programmings"] = 1
     row = line(rendered(result_table(result)), "noisy")
-    assert row.rstrip().endswith("-, of 1 programming")
+    assert row.rstrip().endswith("%  of 1 programming")
     assert "±" not in row
 
 
@@ -181,3 +181,28 @@ def test_precision_is_shown_where_the_result_has_it(altered):
     result = altered()
     result.data["chip"]["precision"] = "8 bit"
     assert "8 bit" in line(rendered(result_table(result)), "Precision")
+
+
+def test_writing_between_rounds_is_shown_and_named_as_the_busiest_part(compared, altered):
+    result = altered(compared)
+    assert "Tiles written again" not in rendered(result_table(result))
+    makespan = result.data["chip"]["makespan_s"]
+    result.data["chip"]["reloading"] = {"rounds": 3, "times": 8, "time_s": 0.9999 * makespan, "energy_j": 2e-6}
+    text = rendered(result_table(result))
+    assert line(text, "Rounds of layers").split()[3] == "3"
+    assert "8 times" in line(text, "Tiles written again")
+    assert "2 µJ" in line(text, "  its energy, in that above")
+    assert "writing of tiles, 100.0 %" in " ".join(text.split())
+
+
+def test_a_throughput_that_no_long_stream_can_have_is_said_to_be_one(compared, altered):
+    result = altered(compared)
+    chip, inputs = result.data["chip"], result.data["settings"]["inputs"]
+    assert "too few for a steady stream" not in " ".join(rendered(result_table(result)).split())
+    chip["busiest"] = {"component": "a->b", "utilisation": 0.5}
+    chip["throughput_inputs_per_s"] = 1.2 * inputs / (0.5 * chip["makespan_s"])
+    text = " ".join(rendered(result_table(result)).split())
+    assert f"{inputs} inputs are too few for a steady stream" in text
+    assert "by a -> b alone" in text
+    chip["throughput_inputs_per_s"] /= 1.2
+    assert "too few for a steady stream" not in " ".join(rendered(result_table(result)).split())

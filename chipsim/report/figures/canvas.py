@@ -70,7 +70,9 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84, *, base
     data = result.data
     settings = data["settings"]
     several = "s" if settings["inputs"] != 1 else ""
-    rest = title(f"{settings['inputs']:,} input{several}, batch {settings['batch']}", data)
+    batch = settings["batch"]  # a list where there are several networks
+    batches = ", ".join(map(str, batch)) if isinstance(batch, list) else batch
+    rest = title(f"{settings['inputs']:,} input{several}, batch {batches}", data)
     shown = ["chip", "baseline"] if baseline and data["baseline"] is not None else ["chip"]
     machines = " and ".join(shorten(data[key]["name"], 24) for key in shown)
     network = shorten(data["network"]["name"], max(16, most - len(rest) - len(machines) - 6))

@@ -78,7 +78,8 @@ def draw_energy(result: Result) -> Figure | None:
     roles = [role for role in _ROLES if any(part.role == role for budget in budgets for part in budget.parts)]
     figure.legend(handles=[Patch(facecolor=_COLOURS[role], hatch=_hatch(role), edgecolor="white", label=role)
                            for role in roles], loc="outside lower center", ncols=len(roles))  # fmt: skip
-    add_title(figure, "Where the energy of an input goes", result, 92)
+    several = ", mean of all networks" if "networks" in result.data else ""
+    add_title(figure, f"Where the energy of an input goes{several}", result, 92)
     return figure
 
 

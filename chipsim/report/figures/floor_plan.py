@@ -57,8 +57,10 @@ def draw_floor_plan(result: Result) -> Figure | None:
     links = draw_traffic(axes, result.tables.get("links", []), result.tables.get("ledger", []), points, places)
     _bar(figure, bars[0], scale, _BUSY, "tile: busy share of the run")
     _bar(figure, bars[1], links, traffic_colours(), "link: busy share of the run")
+    rounds = len({tile["tile"].rpartition("@")[2] for tile in tiles if "@" in tile["tile"]})
     used = sum(1 for tile in tiles if tile["layer"])
-    what = f"How busy the tiles were: {used:,} of {len(tiles):,} hold weights"
+    held = f"{rounds} rounds one below the other" if rounds else f"{used:,} of {len(tiles):,} hold weights"
+    what = f"How busy the tiles were: {held}"
     add_title(figure, what, result, int(9 * wide + 20), baseline=False)
     return figure
 
@@ -103,6 +105,27 @@ def _tick(share: float, _: int | None) -> str:
     return f"{100 * share:.4g}%"
 
 
+def label(layers: Sequence[str], most: int) -> str:
+    """Names of a tile's layers in at most so many characters: as much of the end of a path as there is room for.
+
+    An operator at the end, as exporters put there, is left out first.
+
+    Examples
+    --------
+    >>> label(["/conv1/Conv"], 10), label(["/lstm/LSTM/recurrent"], 10), label(["stem", "block1", "block2"], 10)
+    ('conv1', 'recurrent', 'stem +2')
+    """
+    more = f" +{len(layers) - 1}" if len(layers) > 1 else ""
+    if len(" ".join(layers)) <= most:
+        return shorten(" ".join(layers), most)
+    parts = layers[0].strip("/").split("/")
+    if len(parts) > 1 and parts[-1][:1].isupper():
+        parts.pop()
+    ends = ("/".join(parts[first:]) for first in range(len(parts)))
+    room = max(1, most - len(more))
+    return shorten(next((end for end in ends if len(end) <= room), layers[0]), room) + more
+
+
 def _draw_tiles(axes: Axes, tiles: Records, scale: Normalize) -> None:
     squares = [Rectangle((tile["x"] - _SIDE / 2, tile["y"] - _SIDE / 2), _SIDE, _SIDE) for tile in tiles]
     faces: Sequence[object] = [_BUSY(scale(tile["utilisation"])) if tile["layer"] else PALE for tile in tiles]
@@ -119,7 +142,7 @@ def _write_labels(axes: Axes, tiles: Records, points: float, scale: Normalize) -
     most = int(points / (0.62 * size))
     for tile in tiles:
         share = tile["utilisation"]
-        text = f"{shorten(tile['layer'], most)}\n{short(share)}"
+        text = f"{label(tile['layer'].split(), most)}\n{short(share)}"
         colour = "white" if scale(share) > 0.4 else INK
         axes.text(tile["x"], tile["y"], text, ha="center", va="center", size=size, color=colour, zorder=4)
 

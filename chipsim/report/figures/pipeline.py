@@ -87,6 +87,7 @@ def draw_pipeline(result: Result) -> Figure | None:
     handles = [Patch(color=HUES[place % len(HUES)], label=f"input {number}") for place, number in enumerate(inputs)]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.0, columnspacing=1.4)
     count = f"the first {len(inputs)} inputs" if len(inputs) > 1 else "the first input"
+    count += " of each network" if "networks" in result.data else ""
     add_title(
         figure, f"How {count} flow through the layers (from first start to last end, waiting included)", result, 100
     )
