@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from chipsim.architecture.fault_map import KnownFault, read_fault_map
 from chipsim.architecture.spec import Faults, InMemorySpec, Wires
 from chipsim.crossbar.conversion_cycles import ConversionCounts
 from chipsim.crossbar.converters import InputConverter
@@ -24,8 +22,9 @@ from chipsim.execution.block_path import cycle_rules
 from chipsim.execution.block_run import IDEAL, QUANTISED, REFERENCE_READS, BlockRun, BlockSite, Fidelity, ReadyBlock
 from chipsim.execution.calibration import Ranges, device_of, finish_layer
 from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
+from chipsim.execution.known_faults import faults_of_block, known_faults
 from chipsim.execution.layer_run import LayerRun, Span
-from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
+from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.network.layers import MatrixLayer
 from chipsim.network.loops import Loop
 
@@ -248,7 +247,7 @@ def block_sites(
         name: [
             BlockSite(
                 layer, placed, device, InputConverter(bits, ranges[name].input), ranges[name], seen, draw,
-                _of_block(known.get(placed.array, ()), placed), fidelity.precision,
+                faults_of_block(known.get(placed.array, ()), placed), fidelity.precision,
             )
             for placed in layer.blocks
         ]
@@ -283,36 +282,6 @@ def _cells(layer: str, site: BlockSite) -> tuple[str, int, int, int, int]:
     """Which cells of the layer that has them a block is."""
     block = site.placed.block
     return layer, site.placed.matrix, block.row, block.column, site.placed.replica.number
-
-
-def _of_block(faults: Iterable[KnownFault], placed: PlacedBlock) -> list[KnownFault]:
-    """Faults of an array, counted from where a block's cells begin."""
-    moved = (
-        replace(
-            fault,
-            row=None if fault.row is None else fault.row - placed.first_row,
-            column=None if fault.column is None else fault.column - placed.first_column,
-        )
-        for fault in faults
-    )
-    return [fault for fault in moved if (fault.row or 0) >= 0 and (fault.column or 0) >= 0]
-
-
-def known_faults(plan: Plan) -> dict[str, list[KnownFault]]:
-    """The faults that the architecture's map names, by array.
-
-    Raises
-    ------
-    SpecError
-        If the map cannot be read.
-    """
-    crossbar, arrays = plan.chip.spec.tile.crossbar, frozenset(plan.chip.arrays)
-    found: dict[str, list[KnownFault]] = {}
-    if crossbar.faults.map is not None:
-        shape = (crossbar.rows, crossbar.columns, crossbar.encoding.lines)
-        for fault in read_fault_map(Path(crossbar.faults.map), arrays, shape):
-            found.setdefault(fault.tile, []).append(fault)
-    return found
 
 
 def _without_faults(spec: InMemorySpec) -> InMemorySpec:

@@ -11,11 +11,13 @@ from second_engine import SecondEngine
 from small_machines import dense, network, source
 from small_machines import plan as plan_of_small
 from test_critical_path import check
+from test_reduction_in_routers import ADD
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
 from test_shared_tiles_causes import traced
 from test_shared_tiles_engines import SHARING, compare, together
 
 from chipsim.crossbar.program_verify import WriteCounts
+from chipsim.errors import CapacityError
 from chipsim.mapping.partition import pack
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
@@ -149,3 +151,22 @@ def test_paths_fill_the_latency(
     run = None if plan is None else traced(plan, inputs, drain=drain)
     if run is not None:
         check(run)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    networks(8), CHIPS, SHARING, st.sampled_from([1, 2, 0]), st.integers(1, 3), st.sampled_from(["unbounded", "32 B"])
+)
+def test_two_engines_agree_where_routers_add_partial_sums(
+    net: Network, changes: dict[str, Any], tiles: dict[str, Any], fewest: int, inputs: int, buffer: str
+) -> None:
+    changes = {**changes, **tiles, **ADD, "router.buffer": buffer, "tile.crossbar.rows": 4}
+    plan = together(sharing(net), {**changes, "tile.adc.crossbars_per_adc": 1}, fewest, 1)
+    if plan is None:
+        return
+    try:
+        outcome = simulate_chip(plan, inputs)
+    except CapacityError:
+        return
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare(plan, outcome, second, inputs)
