@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chipsim.report.grid import add_column, new_table
+from chipsim.report.grid import add_column, keep_names, new_table
 from chipsim.report.metrics import percent
 from chipsim.units import age_text, human
 
@@ -105,6 +105,7 @@ def _scores(data: dict[str, Any]) -> Table:
         cells.append(_plain(row["gain_mean"], ".3f", ""))
         cells += [_plain(row[f"{name}_mean"], ".1f", " dB") for name in _RATIOS]
         table.add_row(*(Text(cell) for cell in cells))
+    keep_names(table, 2)
     return table
 
 

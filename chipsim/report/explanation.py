@@ -129,7 +129,7 @@ def _what_if(found: dict[str, Any] | None) -> list[RenderableType]:
     table = new_table(f"What if it were {found['faster']:g} times as fast, {found['inputs']} inputs each")
     add_column(table, "what")
     add_column(table, "changed")
-    for head in ("inputs/s", "", "latency"):
+    for head in ("inputs/s", "", "latency alone"):
         add_column(table, head, right=True)
     add_column(table, "busiest then")
     for row in found["variants"]:

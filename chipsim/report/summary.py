@@ -53,7 +53,7 @@ def _run(result: Result) -> Table:
         weights += f", {on_tiles / network['macs']:.1%} of them on tiles".replace("%", " %")
     rows = {
         "network": f"{network['layers']} layers, {network['macs']:,} multiply-accumulates per input{weights}",
-        "inputs": f"{settings['inputs']:,} from {settings['data']}; batch {settings['batch']}, {handed}",
+        "inputs": f"{inputs_in_words(settings['inputs'], settings['data'])}; batch {settings['batch']}, {handed}",
         "calibration": settings["calibration"],
         "age of the cells": settings["age"],
         "seed": str(data["seed"]),
@@ -66,6 +66,17 @@ def _run(result: Result) -> Table:
         if settings[name]:
             table.add_row(name.replace("_", " "), Text(", ".join(settings[name])))
     return table
+
+
+def inputs_in_words(inputs: int, data: str) -> str:
+    """How many inputs and where from; those that were made up say how many they are.
+
+    Examples
+    --------
+    >>> inputs_in_words(450, "zoo:digits"), inputs_in_words(5, "5 seeded standard-normal inputs")
+    ('450 from zoo:digits', '5 seeded standard-normal inputs')
+    """
+    return data if data.startswith(f"{inputs} ") else f"{inputs:,} from {data}"
 
 
 def _numbers(result: Result) -> Table:

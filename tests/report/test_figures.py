@@ -4,8 +4,10 @@ import sys
 
 import matplotlib as mpl
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+import chipsim
 from chipsim.errors import OutputError
 from chipsim.report.figures import save_figures
 from chipsim.report.figures.canvas import house_style
@@ -122,6 +124,22 @@ def test_every_used_tile_is_labelled_with_layer_and_share(compared):
         assert sum(text.startswith(used[0]["layer"] + "\n") for text in texts) == 1
         assert sum("%" in text for text in texts) == len(used)
         assert "host" in texts
+        figure.clear()
+
+
+def test_rounds_are_drawn_below_each_other_with_the_host_beside_each():
+    written = "{pulse_time: 125 ns, pulse_energy: 28 pJ, verify_time: 768 ns, verify_energy: 52.5 pJ, step: 0.25, "
+    written += "tolerance: 0.02, max_iterations: 30, write_heads: 32}"
+    changes = ["grid.shape=[1,3]", "mapping.reload=true", f"tile.programming={written}"]
+    result = chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, batch=5, overrides=changes)
+    with house_style():
+        figure = draw_floor_plan(result)
+        hosts = [text.get_position() for text in figure.axes[0].texts if text.get_text() == "host"]
+        assert len(hosts) == result.data["chip"]["reloading"]["rounds"] == 2
+        ways = [way for lines in figure.axes[0].collections if isinstance(lines, LineCollection)
+                for way in lines.get_segments()]  # fmt: skip
+        assert all(way[0][0] == way[-1][0] or way[0][1] == way[-1][1] for way in ways)  # none is aslant
+        assert "2 rounds one below the other" in figure.get_suptitle()
         figure.clear()
 
 

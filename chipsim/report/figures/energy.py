@@ -17,14 +17,15 @@ from chipsim.units import human
 
 _ROLES = {
     "computing": ("tile", "neuron unit", "digital unit", "compute", "vector_unit"),
-    "memories": ("tile buffer", "digital buffer", "neuron buffer", "memory", "on_chip_memory", "dram"),
+    "memories": ("tile buffer", "digital buffer", "neuron buffer", "global memory", "memory", "on_chip_memory", "dram"),
     "moving data": ("link", "router", "host"),
     "control": ("control unit",),
+    "writing tiles": ("programming",),
     "other": (),
     "drift compensation": (),
     "static power": (),
 }
-_COLOURS = dict(zip(_ROLES, (HUES[0], HUES[1], HUES[2], HUES[5], HUES[4], HUES[3], "#c4c4c0"), strict=True))
+_COLOURS = dict(zip(_ROLES, (HUES[0], HUES[1], HUES[2], HUES[5], HUES[6], HUES[4], HUES[3], "#c4c4c0"), strict=True))
 _COMPENSATION = ("reference ", "refit ")  # with which the names of its actions begin (docs/result.md)
 _DECADES = 7
 

@@ -61,11 +61,16 @@ def draw_traffic(
         autolim=False,
     )  # fmt: skip
     _mark_switches(axes, moving, points, places)
-    for link in moving:
-        if link["kind"] == "host" and link["source"] == "host":
-            size = max(5.0, min(8.0, points / 5.2))
-            axes.text(_outside(places) - 0.07, link["source_y"], "host", ha="right", va="center", size=size, color=INK)
+    for height in sorted({_beside_host(link)[1] for link in moving if link["kind"] == "host"}):
+        size = max(5.0, min(8.0, points / 5.2))
+        axes.text(_outside(places) - 0.07, height, "host", ha="right", va="center", size=size, color=INK)
     return scale
+
+
+def _beside_host(link: dict[str, Any]) -> Point:
+    """The router at the other end of a link from or to the host; there are several where rounds are drawn."""
+    end = "target" if link["source"] == "host" else "source"
+    return link[f"{end}_x"], link[f"{end}_y"]
 
 
 def _outside(places: Set[Point]) -> float:
@@ -77,7 +82,7 @@ def _way(link: dict[str, Any], places: Set[Point]) -> list[Point]:
     """From router to router, shifted to the right-hand side so that both directions are seen, and round tiles."""
     start, end = (link["source_x"], link["source_y"]), (link["target_x"], link["target_y"])
     if link["kind"] == "host":
-        outside = (_outside(places), start[1])
+        outside = (_outside(places), _beside_host(link)[1])
         start, end = (outside, end) if link["source"] == "host" else (start, outside)
     along = (end[0] - start[0], end[1] - start[1])
     length = hypot(*along) or 1.0
