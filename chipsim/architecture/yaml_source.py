@@ -13,6 +13,7 @@ from chipsim.errors import SpecError
 
 Path_ = tuple[str | int, ...]
 MAX_BYTES = 4_000_000
+MOST_LEVELS = 100  # of sections and lists in each other; the parser's time goes with their square
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def read_yaml(path: Path) -> YamlSource:
         If it cannot be read, is no YAML mapping, has a key twice or uses aliases.
     """
     try:
-        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
@@ -71,8 +73,7 @@ def read_yaml(path: Path) -> YamlSource:
 def parse_yaml(text: str, name: str) -> YamlSource:
     """Parse YAML text; see `read_yaml`."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise SpecError(f"{name}: uses YAML aliases (*name); write the values out")
+        _check_events(text, name)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -85,6 +86,20 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     lines: dict[Path_, int] = {}
     values = _plain(root, (), name, lines)
     return YamlSource(name, values, lines)
+
+
+def _check_events(text: str, name: str) -> None:
+    """Refuse what could make a short text long, or its reading endless."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SpecError(f"{name}: uses YAML aliases (*name); write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_LEVELS:
+            where = f"{name}:{event.start_mark.line + 1}" if event.start_mark else name
+            raise SpecError(
+                f"{where}: not valid YAML for chipsim: more than {MOST_LEVELS} sections or lists in each other"
+            )
 
 
 def _plain(node: yaml.Node, path: Path_, name: str, lines: dict[Path_, int]) -> Any:

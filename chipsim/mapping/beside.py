@@ -38,12 +38,17 @@ def place_beside(others: Sequence[Plan], chip: Chip, place: Callable[[Chip], Pla
     taken = {placed.tile for plan in others for placed in plan.blocks}
     units = {chip.neuron_unit_of(tile) for tile in taken}
     taken |= {tile for tile in chip.tiles if chip.neuron_unit_of(tile) in units}
+    names = ", ".join(plan.network.name for plan in others)
+    if len(taken) == len(chip.tiles):
+        raise CapacityError(
+            f"no tile is left for another network: all {len(taken)} of {chip.spec.name} go to {names}; use a larger "
+            "chip (--set grid.shape=[ROWS,COLUMNS]), or fewer tiles for them: no balanced copies, or mapping.tiles"
+        )
     try:
         return replace(place(_without(chip, taken)), chip=chip)
     except CapacityError as error:
         if not taken:
             raise
-        names = ", ".join(plan.network.name for plan in others)
         raise CapacityError(f"{error}; {len(taken)} of its {len(chip.tiles)} tiles are those of {names}") from None
 
 

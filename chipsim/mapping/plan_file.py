@@ -175,12 +175,16 @@ def read_plan_file(path: Path) -> tuple[PlanFile, Callable[[tuple[str | int, ...
 
     try:
         if path.suffix == ".json":
-            values = json.loads(text)
+            values = json.loads(text, object_pairs_hook=_once)
         else:
             parsed.append(parse_yaml(text, str(path)))
             values = parsed[0].values
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{path}: too many lists inside each other; write it as chipsim map --out does") from None
+    except ValueError as error:  # a key twice, a number of thousands of digits
+        raise InputError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: expected a mapping, as chipsim map --out writes it, found none")
     try:
@@ -189,9 +193,20 @@ def read_plan_file(path: Path) -> tuple[PlanFile, Callable[[tuple[str | int, ...
         raise InputError("\n".join(_explain(item, where) for item in error.errors()[:5])) from None
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A section of JSON, in which each key may stand once."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key} is given twice in one section; keep one")
+        found[key] = value
+    return found
+
+
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"mapping {path} cannot be read ({error.strerror or error})") from None
     if len(raw) > MOST_BYTES:

@@ -16,7 +16,17 @@ from chipsim.errors import DataError
 
 BUILT_IN = ("zoo:digits", "zoo:vowels")
 # what NumPy and zipfile raise on damaged archives, beside ValueError
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, LookupError, RuntimeError, MemoryError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    ArithmeticError,
+)
 
 
 def read_archive(path: Path) -> bytes:

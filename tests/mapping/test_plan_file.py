@@ -131,6 +131,14 @@ def test_mistakes_are_said_with_line_and_path(tmp_path, network, change, message
         ("a.json", b"[1]", "expected a mapping"),
         ("a.yaml", b"kind: mapping\nkind: mapping\n", "given twice"),
         ("a.json", b"\xff\xfe\x00", "not a text file"),
+        (
+            "a.json",
+            b'{"schema_version": 1, "kind": "mapping", "kind": "mapping"}',
+            "kind is given twice in one section",
+        ),
+        ("a.json", b"[" * 100_000, "a.json: too many lists inside each other"),
+        ("a.json", b'{"schema_version": 1' + b"0" * 5000 + b"}", "a.json: not valid JSON: .*digits"),
+        ("a.yaml", b"kind: " + b"[" * 20_000, "a.yaml:1: not valid YAML for chipsim: more than 100"),
         ("b.json", None, "b.json cannot be read"),
     ],
 )

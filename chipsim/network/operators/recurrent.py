@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.cell import SUMS, CellKind, CellRules
+from chipsim.network.cell import CellKind, CellRules
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer, Window
 from chipsim.network.operators.gate_functions import gate_functions
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.recurrent_shapes import check_recurrent
 
 Values = NDArray[np.float32]
 RECURRENT: tuple[CellKind, ...] = ("RNN", "LSTM", "GRU")
@@ -91,9 +92,7 @@ def _sizes(node: Node) -> Sizes:
         first, second = second, first
         if second > 1:
             node.unsupported(f"with layout=1 on {second} sequences side by side")
-    hidden = int(recurrent.shape[2])
-    if weights.shape[1:] != (SUMS[node.operator] * hidden, inputs) or recurrent.shape[1] != weights.shape[1]:
-        node.wrong(f"weights of shapes {weights.shape} and {recurrent.shape} do not fit the input {node.shape(0)}")
+    hidden = check_recurrent(node, len(_directions(node)), first, inputs)
     return Sizes(first, second, inputs, hidden)
 
 
