@@ -33,13 +33,15 @@ def digital_table(plan: Plan) -> Group:
             add_column(table, name)
         for name in ("MACs", "operations"):
             add_column(table, name, right=True)
-        add_column(table, "unit")
-        add_column(table, "why not on tiles")
+        add_column(table, "unit", wrap=False)
+        reasons = any(layer.reason for layer in layers)
+        if reasons:
+            add_column(table, "why not on tiles")
         for layer in layers:
             macs = f"{layer.macs:,}" if layer.macs else "-"
             unit = plan.digital_units[layer.name]
-            cells = (layer.name, layer.operator, macs, f"{layer.element_operations:,}", unit, layer.reason)
-            table.add_row(*map(Text, cells))
+            cells = [layer.name, layer.operator, macs, f"{layer.element_operations:,}", unit]
+            table.add_row(*map(Text, [*cells, layer.reason] if reasons else cells))
         keep_names(table, 2)
         parts += [Text(), table]
     parts += [Text(), Text(share_in_words(network.macs, network.macs_on_tiles))]

@@ -38,7 +38,7 @@ def plan_table(plan: Plan) -> Table:
     add_column(table, "first - last tile")
     for row in rows:
         table.add_row(*(Text(cell) for cell in _cells(row, named)))
-    keep_names(table)
+    keep_names(table, 2 if named else 1)
     return table
 
 

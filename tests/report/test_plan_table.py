@@ -9,7 +9,7 @@ from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
 from chipsim.report.grid import add_column, keep_names, new_table
-from chipsim.report.tables import file_table, plan_table
+from chipsim.report.tables import digital_table, file_table, plan_table
 
 
 def rendered(table, width) -> str:
@@ -66,3 +66,13 @@ def test_files_are_listed_with_size_and_meaning(tmp_path):
     assert "tiles.csv    " in text
     assert "2.5 kB  one row per tile" in text
     assert str(outside) in text
+
+
+def test_reasons_have_a_column_only_where_there_are_any_and_units_stay_whole(plan):
+    text = rendered(digital_table(plan), 80)
+    assert "why not on tiles" not in text
+    assert {"digital(0)", *(name for name in plan.digital_units)} <= set(text.split())
+    chip = build_chip(load_spec("hermes64", []))
+    transformer = rendered(digital_table(place(load_network("zoo:vowels-transformer", seed=0), chip)), 100)
+    assert "why not on tiles" in transformer
+    assert "it must be a constant" in " ".join(transformer.split())
