@@ -12,6 +12,7 @@ from rich.text import Text
 from chipsim.report.accuracy_rows import accuracy_table
 from chipsim.report.arrival_rows import arrival_rows, arrival_words, saturation_notes
 from chipsim.report.conversion_notes import conversion_notes
+from chipsim.report.free_notes import free_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, percent, scaled
 from chipsim.report.partial_words import partial_note, title
@@ -178,6 +179,7 @@ def _notes(result: Result) -> list[Text]:
             f"{METRICS['throughput_inputs_per_s'].show(best['throughput_inputs_per_s'])}, "
             f"{human(best['energy_per_input_j'], 'J')} per input."
         )
+    notes += free_notes(result)
     notes += throughput_notes(chip, data["settings"]["inputs"])
     if data["settings"]["timing_only"]:
         notes.append(_timing_only(result))

@@ -206,3 +206,13 @@ def test_a_throughput_that_no_long_stream_can_have_is_said_to_be_one(compared, a
     assert "by a -> b alone" in text
     chip["throughput_inputs_per_s"] /= 1.2
     assert "too few for a steady stream" not in " ".join(rendered(result_table(result)).split())
+
+
+def test_parts_without_any_energy_are_named_and_those_contained_in_others_are_not(compared, altered):
+    assert "Counted as free" not in rendered(result_table(compared))  # its control units are contained in the tiles
+    result = altered(compared)
+    for row in result.tables["ledger"]:
+        if row["machine"] == "chip" and row["kind"] in ("link", "router") and row["action"] != "static":
+            row |= {"joules_per_unit": 0.0, "energy_j": 0.0, "source": "assumption"}
+    text = " ".join(rendered(result_table(result)).split())
+    assert "Counted as free, as the architecture gives no energy for them: link, router (see chipsim check)." in text
