@@ -18,6 +18,50 @@ from chipsim.network.layers import Activation, DigitalLayer
 
 Values = NDArray[np.float32]
 IR_VERSION = 10
+ANY_BATCH = frozenset(
+    [
+        "Abs",
+        "Add",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "DepthToSpace",
+        "Div",
+        "Equal",
+        "Expand",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "Greater",
+        "GreaterOrEqual",
+        "Identity",
+        "LeakyRelu",
+        "Less",
+        "LessOrEqual",
+        "Max",
+        "MaxPool",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Pad",
+        "Relu",
+        "Reshape",
+        "Round",
+        "Sign",
+        "Slice",
+        "SpaceToDepth",
+        "Split",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    ]
+)
+"""Operators of one rounding per value, or of none: however many inputs share a call, the bytes are the same. Others in
+onnxruntime round by a value's place among those of the call (Elu, Log, Sin, ...) or by the batch (ReduceMean, ...)."""
 
 
 def evaluate(layer: DigitalLayer, inputs: Sequence[Values]) -> Values:
@@ -45,12 +89,13 @@ def evaluate(layer: DigitalLayer, inputs: Sequence[Values]) -> Values:
     >>> evaluate(add, [np.ones((1, 2), np.float32), np.ones((1, 2), np.float32)]).tolist()
     [[2.0, 2.0]]
     """
-    if layer.operands is None:
-        return apply_activations(_run(layer, inputs), layer.activations)
-    examples = [
-        _run(layer, [values[i].reshape(shape) for values, shape in zip(inputs, layer.operands, strict=True)])
-        for i in range(len(inputs[0]))
+    if layer.operands is None and layer.operator in ANY_BATCH and not layer.domain:
+        return apply_activations(_run(layer, [inputs])[0], layer.activations)
+    shapes = layer.operands or [(1, *values.shape[1:]) for values in inputs]
+    each = [
+        [values[i].reshape(shape) for values, shape in zip(inputs, shapes, strict=True)] for i in range(len(inputs[0]))
     ]
+    examples = _run(layer, each)
     for output in examples:
         if output.size != math.prod(layer.output_shape):
             raise ModelError(
@@ -107,16 +152,18 @@ def _activate(values: Values, activation: Activation) -> Values:
             return np.clip(values, np.float32(low), np.float32(high))
 
 
-def _run(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """One call of the operator."""
-    feeds = {f"input{i}": np.ascontiguousarray(values).reshape(values.shape) for i, values in enumerate(inputs)}
+def _run(layer: DigitalLayer, calls: Sequence[Sequence[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """The operator's output in each call; all have operands of the same types and numbers of axes."""
     try:
-        session = _session(_one_node_model(layer, list(feeds.values())))
-        output: NDArray[Any] = session.run(None, feeds)[0]
+        session = _session(_one_node_model(layer, calls[0]))
+        return [session.run(None, _feeds(inputs))[0] for inputs in calls]
     except Exception as error:  # onnxruntime's exceptions share no base class
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"layer {layer.name!r} ({layer.operator}): onnxruntime cannot compute it: {reason}") from error
-    return output
+
+
+def _feeds(inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"input{i}": np.ascontiguousarray(values).reshape(values.shape) for i, values in enumerate(inputs)}
 
 
 def _one_node_model(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> bytes:

@@ -47,6 +47,8 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
         raise ModelError(f"{name}: not an ONNX file, or a truncated one; export or download it again") from None
     if not model.graph.node:
         raise ModelError(f"{name}: holds no graph, so it is not an ONNX file or was cut off; export it again")
+    if not model.graph.output:
+        raise ModelError(f"{name}: has no output, so nothing tells what it is to compute; export it with one")
     _check_size(model, name)
     _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
     _check_order(model.graph, name)
@@ -141,6 +143,10 @@ def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) 
         where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         if folder is None:
             raise ModelError(f"{name}: tensor {tensor.name!r} stands in a file of its own; give the model's path")
+        if "\0" in where:
+            raise ModelError(
+                f"{name}: tensor {tensor.name!r} refers to {where!r}, which names no file; export it again"
+            )
         path = (folder / where).resolve()
         if not where or Path(where).is_absolute() or not path.is_relative_to(folder.resolve()):
             raise ModelError(

@@ -50,3 +50,26 @@ def test_one_layer_takes_any_batch() -> None:
         x = normal(batch, 2, 3, 3)
         expected = np.maximum(x.mean(axis=(2, 3), keepdims=True), 0)
         np.testing.assert_allclose(evaluate(layer, [x]), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape", "attributes", "constants"),
+    [
+        ("ReduceMean", (29, 32), {"keepdims": 0}, {1: np.array([1])}),
+        ("ReduceSum", (3, 11, 13), {"keepdims": 0}, {1: np.array([1, 2])}),
+        *[(operator, (3, 11, 13), {}, {}) for operator in ("Elu", "Celu", "Selu", "Softplus", "Sin", "Atan", "Mish")],
+        ("Softmax", (7, 5), {"axis": -1}, {}),
+        ("Add", (7, 5), {}, {1: normal(7, 5)}),
+    ],
+)
+def test_values_are_the_same_however_many_inputs_go_together(operator, shape, attributes, constants) -> None:
+    x = normal(13, *shape)
+    kept = shape[-1:] if operator == "ReduceMean" else shape[2:] if operator == "ReduceSum" else shape
+    layer = DigitalLayer(
+        "a", ("x",), kept, operator, attributes=attributes, constants=constants, opset=21, pattern="barrier"
+    )
+    whole = evaluate(layer, [x])
+    assert whole.shape == (13, *kept)
+    for size in (1, 2, 3, 7):
+        parts = [evaluate(layer, [x[start : start + size]]) for start in range(0, 13, size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()

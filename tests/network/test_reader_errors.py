@@ -143,6 +143,11 @@ def test_an_output_that_nothing_makes() -> None:
         read_onnx(model_bytes([GEMM], ("N", 12), WEIGHTS, outputs=("z",)), "net")
 
 
+def test_a_model_without_outputs() -> None:
+    with pytest.raises(ModelError, match="net: has no output"):
+        read_onnx(changed(lambda model: model.graph.ClearField("output")), "net")
+
+
 def test_an_input_that_nothing_reads_is_ignored() -> None:
     def change(model: onnx.ModelProto) -> None:
         model.graph.input.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["N", 5]))
@@ -256,6 +261,12 @@ def test_weights_in_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_weights_outside_the_models_folder(tmp_path: Path, location: str) -> None:
     path = external_model(tmp_path, location)
     with pytest.raises(ModelError, match="outside the model's folder"):
+        read_onnx(path, "net")
+
+
+def test_weights_in_a_file_without_a_name(tmp_path: Path) -> None:
+    path = external_model(tmp_path, "w\0.bin")
+    with pytest.raises(ModelError, match=r"tensor 'w' refers to .*names no file"):
         read_onnx(path, "net")
 
 
