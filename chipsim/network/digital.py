@@ -18,48 +18,12 @@ from chipsim.network.layers import Activation, DigitalLayer
 
 Values = NDArray[np.float32]
 IR_VERSION = 10
-ANY_BATCH = frozenset(
-    [
-        "Abs",
-        "Add",
-        "Cast",
-        "Ceil",
-        "Clip",
-        "Concat",
-        "DepthToSpace",
-        "Div",
-        "Equal",
-        "Expand",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "Greater",
-        "GreaterOrEqual",
-        "Identity",
-        "LeakyRelu",
-        "Less",
-        "LessOrEqual",
-        "Max",
-        "MaxPool",
-        "Min",
-        "Mul",
-        "Neg",
-        "Not",
-        "Pad",
-        "Relu",
-        "Reshape",
-        "Round",
-        "Sign",
-        "Slice",
-        "SpaceToDepth",
-        "Split",
-        "Squeeze",
-        "Sub",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ]
-)
+ANY_BATCH = frozenset({
+    "Abs", "Add", "Cast", "Ceil", "Clip", "Concat", "DepthToSpace", "Div", "Equal", "Expand", "Flatten", "Floor",
+    "Gather", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less", "LessOrEqual", "Max", "MaxPool", "Min",
+    "Mul", "Neg", "Not", "Pad", "Relu", "Reshape", "Round", "Sign", "Slice", "SpaceToDepth", "Split", "Squeeze",
+    "Sub", "Transpose", "Unsqueeze", "Where"
+})  # fmt: skip
 """Operators of one rounding per value, or of none: however many inputs share a call, the bytes are the same. Others in
 onnxruntime round by a value's place among those of the call (Elu, Log, Sin, ...) or by the batch (ReduceMean, ...)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,9 @@ from chipsim.network.constants import Constant, Constants, attributes_of, fold
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.digital import open_session
 from chipsim.network.layers import Shape
+
+MOST_VALUES = 2**30
+"""Of one value of the network, for one input: 4 GiB of float32."""
 
 
 def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
@@ -34,6 +38,7 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
         sizes = [size.dim_value if size.HasField("dim_value") else -1 for size in value.type.tensor_type.shape.dim]
         if value.type.tensor_type.HasField("shape") and min(sizes, default=1) >= 1:
             shapes[value.name] = tuple(sizes)
+    _check_sizes(shapes, flow)
     values = [value for node in flow.nodes for value in node.output if value]
     other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
@@ -72,6 +77,16 @@ def constants_from_shapes(
     for node in nodes:
         known |= shape_constants(node, shapes, known, flow) or {}
     return known
+
+
+def _check_sizes(shapes: Mapping[str, Shape], flow: Dataflow) -> None:
+    """Refuse what no memory holds before anything of that size is made."""
+    largest = max(shapes, key=lambda name: math.prod(shapes[name]), default="")
+    if math.prod(shapes.get(largest, ())) > MOST_VALUES:
+        raise ModelError(
+            f"{flow.name}: {largest!r} has the shape {shapes[largest]} for one input, which is more than 4 GiB; give "
+            "smaller inputs (--shape), or export it with smaller sizes"
+        )
 
 
 def _rounds_up(flow: Dataflow) -> bool:

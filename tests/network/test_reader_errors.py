@@ -216,6 +216,22 @@ def test_a_constant_larger_than_memory() -> None:
         read_onnx(model_bytes(nodes, ("N", 1, 4, 4), {"s": np.array([10**6, 10**6, 3, 3])}), "net")
 
 
+LARGE = [
+    (node("Conv", "x w", "y", pads=[10**9] * 4), ("N", 1, 4, 4), {"w": normal(1, 1, 3, 3)}),
+    (node("Relu", "x", "y"), ("N", 10**9, 4), {}),
+    (node("Expand", "x s", "y"), ("N", 4), {"s": np.array([1, 10**11, 4])}),
+    (node("RNN", "x w r", "y", hidden_size=5), (10**9, "N", 4), {"w": normal(1, 5, 4), "r": normal(1, 5, 5)}),
+]
+
+
+@pytest.mark.parametrize(("last", "shape", "weights"), LARGE)
+def test_values_larger_than_any_memory(
+    last: onnx.NodeProto, shape: tuple[int | str, ...], weights: dict[str, np.ndarray]
+) -> None:
+    with pytest.raises(ModelError, match=r"net: '.*' has the shape .* for one input, which is more than 4 GiB"):
+        read_onnx(model_bytes([last], shape, weights), "net")
+
+
 REFUSED = [
     ([node("Reshape", "x s", "y")], (2, 12), {"s": np.array([3, 8])}, "do not fit together|batch must stay"),
     ([node("Add", "x k", "y")], (2, 4), {"k": normal(2, 4)}, "batch must stay on axis 0"),
