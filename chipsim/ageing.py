@@ -20,7 +20,7 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.loops import loops
 from chipsim.network.zoo import load_network
-from chipsim.planning.choose import make_plan, with_strategy
+from chipsim.planning.choose import make_plan, needs_rounds, with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS
 from chipsim.units import parse_age
 from chipsim.versions import software_versions
@@ -96,7 +96,14 @@ def age_network(
     if asked is None and loops(network):
         compensations = [each for each in compensations if each.kind != "affine"]
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
-    plan, split = make_plan(network, build_chip(with_strategy(spec, None)), (), settings.seed), split_data(dataset)
+    chip = build_chip(with_strategy(spec, None))
+    if needs_rounds(network, chip):
+        raise InputError(
+            f"{network.name} does not fit on {spec.name} at once, and chipsim age does not write tiles between rounds "
+            "(mapping.reload); values are those of a chip that is large enough: give it more tiles, --set "
+            "grid.shape=[ROWS,COLUMNS]"
+        )
+    plan, split = make_plan(network, chip, (), settings.seed), split_data(dataset)
     found = compute_ageing(
         plan, split, settings.seed, ages_s, settings.programmings, compensations, progress=progress, threads=threads,
         chunk=chunk,

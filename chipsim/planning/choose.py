@@ -67,10 +67,16 @@ def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> R
     CapacityError
         If a layer does not fit by itself.
     """
-    section = chip.spec.mapping
-    network = prepared(network, section, why_unshared(chip.spec))
-    if not section.reload or len(pieces(network, chip)) <= len(chip.arrays):
+    if not needs_rounds(network, chip):
         return None
     if replicas:
         raise InputError("mapping.reload has no tiles to spare for copies: leave out --replicas")
-    return plan_rounds(network, chip)
+    return plan_rounds(prepared(network, chip.spec.mapping, why_unshared(chip.spec)), chip)
+
+
+def needs_rounds(network: Network, chip: Chip) -> bool:
+    """Whether ``mapping.reload`` is asked for and the network does not fit at once."""
+    section = chip.spec.mapping
+    if not section.reload:
+        return False
+    return len(pieces(prepared(network, section, why_unshared(chip.spec)), chip)) > len(chip.arrays)

@@ -194,6 +194,10 @@ def test_faulty_options(refused, words, names):
         (["list", "colours"], ["'colours'", "architectures"]),
         (["list", "device"], ["did you mean 'devices'?"]),
         (["check", "hermes46"], ["did you mean 'hermes64'?"]),
+        (
+            ["age", "hermes64", "zoo:digits-mlp", "--set", "grid.shape=[1,2]", "--set", "mapping.reload=true"],
+            ["zoo:digits-mlp", "mapping.reload", "grid.shape"],
+        ),
         (["map", "edge_npu", "zoo:digits-mlp"], ["edge_npu", "in-memory"]),
         (["map", "hermes64"], ["MODEL"]),
         (["--colour"], ["--colour"]),
