@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
-from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
+from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.baseline.machine import simulate_baseline
 from chipsim.crossbar.precision import Precision
 from chipsim.errors import InputError, SpecError
 from chipsim.execution.accuracy import compute_values, split_data
-from chipsim.execution.calibration import device_of
 from chipsim.execution.first_inputs import activity_of_first
-from chipsim.execution.stored import stored_age_and_count
 from chipsim.extremes import checked
 from chipsim.files import staged
-from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
+from chipsim.network.dataset import load_data
 from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs, partial_data
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
-from chipsim.planning.choose import make_plan, make_rounds, with_strategy
+from chipsim.planning.choose import make_plan, make_rounds
 from chipsim.planning.reloading import check_reload, simulate_rounds
+from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
 from chipsim.result import Result
-from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.settings import Settings
 from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import Loading, simulate_loading
@@ -35,9 +33,7 @@ from chipsim.simulation.outcome import Outcome
 from chipsim.stopping import Stop
 from chipsim.summary import Findings, at_best_batch, result_data
 from chipsim.tabulate import tables
-from chipsim.units import age_text, parse_age
-
-Progress = Callable[[str, int, int], None]
+from chipsim.together import simulate_several
 
 
 def run(
@@ -134,8 +130,6 @@ def simulate(
     if settings.timing_only and save_programming is not None:
         raise InputError("--timing-only computes no values: leave out --save-programming")
     if settings.beside:
-        from chipsim.together import simulate_several
-
         if save_programming is not None:
             raise InputError("--beside keeps no programmings: leave out --save-programming")
         return simulate_several(
@@ -243,14 +237,6 @@ def _silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def chip_spec(settings: Settings) -> InMemorySpec:
-    """The chip of a run, checked."""
-    spec = load_spec(settings.architecture, settings.overrides)
-    if not isinstance(spec, InMemorySpec):
-        raise SpecError(f"{settings.architecture} is of kind {spec.kind}; give it as --baseline, and a chip as ARCH")
-    return with_strategy(spec, settings.mapping)
-
-
 def _von_neumann(settings: Settings) -> VonNeumannSpec | None:
     if settings.baseline is None:
         if settings.baseline_overrides:
@@ -260,24 +246,3 @@ def _von_neumann(settings: Settings) -> VonNeumannSpec | None:
     if not isinstance(spec, VonNeumannSpec):
         raise SpecError(f"{settings.baseline} is of kind {spec.kind}; a baseline is of kind von-neumann")
     return spec
-
-
-def age_of(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
-    """The age of the cells in seconds; a file of programmings decides on it, and on how many there are."""
-    device = device_of(spec)
-    age_s = device.earliest_age_s if settings.age is None else parse_age(settings.age)
-    if settings.load_programming is not None:
-        stored_s, count = stored_age_and_count(Path(settings.load_programming))
-        if settings.age is not None and age_s != stored_s:
-            given = age_text(stored_s)
-            raise InputError(f"--age {settings.age}: the cells of {settings.load_programming} are of age {given}")
-        age_s, settings = stored_s, replace(settings, programmings=count, age=age_text(stored_s))
-    device.check_age(age_s)
-    return settings, age_s
-
-
-def dataset_of(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
-    """The data of a network, made up where none are given."""
-    if data is None:
-        return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
-    return fit_data(data, network)

@@ -18,9 +18,9 @@ from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
 from chipsim.planning.choose import make_plan
+from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
 from chipsim.result import Result
 from chipsim.settings import Settings
-from chipsim.simulate import Progress, age_of, chip_spec, dataset_of
 from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.together import Workload, simulate_together

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import MappingError
 from chipsim.network.graph import Network
 from chipsim.network.layers import GateLayer
 
-if TYPE_CHECKING:
-    from chipsim.mapping.plan import LayerPlan
 
-
-def check_analog(network: Network, chip: Chip, layers: Mapping[str, LayerPlan]) -> None:
+def check_analog(network: Network, chip: Chip, row_blocks: Mapping[str, tuple[int, int]]) -> None:
     """Refuse layers whose columns need sums of numbers, where neuron units are analog.
 
     Parameters
     ----------
     network : Network
     chip : Chip
-    layers : mapping of str to LayerPlan
+    row_blocks : mapping of str to (int, int)
+        Of each matrix layer: most row blocks of a column, rows of its largest matrix.
 
     Raises
     ------
@@ -36,10 +33,8 @@ def check_analog(network: Network, chip: Chip, layers: Mapping[str, LayerPlan]) 
                 f"layer {layer.name}: its gates add sums of several matrices as numbers, which analog neuron units "
                 f"do not have; set neuron_unit.activation to digital"
             )
-    for name, plan in layers.items():
-        blocks = max(len(part.blocks) for part in plan.slices)
+    for name, (blocks, rows) in row_blocks.items():
         if blocks > 1:
-            rows = max(matrix.rows for matrix in plan.matrices)
             raise MappingError(
                 f"layer {name}: its columns are cut into {blocks} row blocks, whose partial sums only a digital neuron "
                 f"unit can add; set neuron_unit.activation to digital, or tile.crossbar.rows to {rows} or more"

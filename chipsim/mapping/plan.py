@@ -62,6 +62,11 @@ class LayerPlan:
         return self.slices[0].replica.of
 
     @property
+    def row_blocks(self) -> tuple[int, int]:
+        """Most row blocks of a column, and the rows of the largest matrix."""
+        return max(len(part.blocks) for part in self.slices), max(matrix.rows for matrix in self.matrices)
+
+    @property
     def tile_mvms(self) -> int:
         """Tile-MVMs per input: each position on all blocks of one replica."""
         return self.layer.positions * len(self.blocks) // self.replicas
@@ -125,7 +130,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse blocks that lie over each other or beyond their array, and layers that analog units cannot finish."""
-        check_analog(self.network, self.chip, self.layers)
+        check_analog(self.network, self.chip, {name: plan.row_blocks for name, plan in self.layers.items()})
         stored = ((name, placed) for name, plan in self.layers.items() for placed in plan.stored_blocks)
         check_places(self.chip, stored)
         blocks = {name: plan.blocks for name, plan in self.layers.items()}

@@ -1,0 +1,50 @@
+"""What a run settles before it begins: the chip, the age of its cells, the data of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from chipsim.architecture.loader import load_spec
+from chipsim.architecture.spec import InMemorySpec
+from chipsim.errors import InputError, SpecError
+from chipsim.execution.calibration import device_of
+from chipsim.execution.stored import stored_age_and_count
+from chipsim.network.dataset import Dataset, fit_data, synthetic_data
+from chipsim.network.graph import Network
+from chipsim.planning.choose import with_strategy
+from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.units import age_text, parse_age
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+def chip_spec(settings: Settings) -> InMemorySpec:
+    """The chip of a run, checked."""
+    spec = load_spec(settings.architecture, settings.overrides)
+    if not isinstance(spec, InMemorySpec):
+        raise SpecError(f"{settings.architecture} is of kind {spec.kind}; give it as --baseline, and a chip as ARCH")
+    return with_strategy(spec, settings.mapping)
+
+
+def age_of(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
+    """The age of the cells in seconds; a file of programmings decides on it, and on how many there are."""
+    device = device_of(spec)
+    age_s = device.earliest_age_s if settings.age is None else parse_age(settings.age)
+    if settings.load_programming is not None:
+        stored_s, count = stored_age_and_count(Path(settings.load_programming))
+        if settings.age is not None and age_s != stored_s:
+            given = age_text(stored_s)
+            raise InputError(f"--age {settings.age}: the cells of {settings.load_programming} are of age {given}")
+        age_s, settings = stored_s, replace(settings, programmings=count, age=age_text(stored_s))
+    device.check_age(age_s)
+    return settings, age_s
+
+
+def dataset_of(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
+    """The data of a network, made up where none are given."""
+    if data is None:
+        return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
+    return fit_data(data, network)
