@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -10,6 +11,9 @@ import onnx
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow
 from chipsim.streams import stream
+
+THREADS = 2
+"""Weights drawn side by side; each has a stream of its own, so they are the same however many."""
 
 # operator -> operand positions that become 1, and those that become 0
 _IDENTITY: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -42,17 +46,20 @@ def synthetic_weights(flow: Dataflow, seed: int) -> Dataflow:
     K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", ICCV 2015, equation 10: the standard deviation.
     """
     replaced: dict[str, Constant] = {}
+    drawn: dict[str, onnx.NodeProto] = {}
     for node in flow.nodes:
         ones, zeros = _IDENTITY.get(node.op_type, ((), ()))
         for position, value in enumerate(node.input):
             old = flow.constants.get(value)
-            if old is None or value in replaced:
+            if old is None or value in replaced or value in drawn:
                 continue
             if node.op_type in ("Conv", "Gemm", "MatMul") and position == 1:
-                replaced[value] = _normal(node, value, old.shape, seed)
+                drawn[value] = node
             elif position in ones or position in zeros:
                 replaced[value] = np.broadcast_to(np.float32(position in ones), old.shape)
-    return flow.with_constants(replaced)
+    with ThreadPoolExecutor(THREADS) as pool:
+        weights = pool.map(lambda name: _normal(drawn[name], name, flow.constants[name].shape, seed), drawn)
+        return flow.with_constants({**replaced, **dict(zip(drawn, weights, strict=True))})
 
 
 def _normal(node: onnx.NodeProto, name: str, shape: tuple[int, ...], seed: int) -> Constant:
