@@ -21,8 +21,8 @@ import numpy as np  # noqa: E402
 
 from chipsim.architecture.chip import Chip, build_chip  # noqa: E402
 from chipsim.architecture.loader import load_spec  # noqa: E402
+from chipsim.simulation.core.timeline import Span  # noqa: E402
 from chipsim.simulation.synthetic_traffic import carry, poisson, uniform_random  # noqa: E402
-from chipsim.simulation.timeline import Span  # noqa: E402
 
 CYCLE_PS = 1000  # one flit of one byte at 1 GB/s
 SERVICE_PS = 1_000_000  # a packet of 1000 bytes at 1 GB/s

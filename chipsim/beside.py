@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from chipsim.errors import InputError, nearest
-from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.units.arrivals import parse_arrivals
 
 _KEYS = ("data", "batch", "arrivals", "drain", "replicas", "shape")
 _SEPARATOR = re.compile(r",(?=\s*[A-Za-z_]+\s*(?:=|,|$))")

@@ -22,10 +22,10 @@ from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS
-from chipsim.simulation.arrivals import parse_arrivals
-from chipsim.simulation.traced_run import TracedRun, trace_run
-from chipsim.simulation.varying import ConversionCounts
-from chipsim.simulation.what_if import Stream, what_if
+from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.what_if import Stream, what_if
+from chipsim.simulation.tiles.varying import ConversionCounts
+from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.units import from_ps
 
 MOST_MVMS = 250_000

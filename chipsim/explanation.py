@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from chipsim.files import write_atomically
 from chipsim.result import Records
-from chipsim.simulation.critical_path import Cycle, Segment, critical_path, steady_cycle
-from chipsim.simulation.traced_run import TracedRun
-from chipsim.simulation.waits import kind_of, waits
-from chipsim.simulation.what_if import Variant
+from chipsim.simulation.explaining.critical_path import Cycle, Segment, critical_path, steady_cycle
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.waits import kind_of, waits
+from chipsim.simulation.explaining.what_if import Variant
 from chipsim.units import from_ps
 
 if TYPE_CHECKING:

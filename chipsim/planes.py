@@ -11,8 +11,8 @@ from chipsim.mapping.partition import Block
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import conversions, cycle_action, most_cycles
 from chipsim.simulation.compensating import reference_cost
+from chipsim.simulation.core.ledger import Action
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.ledger import Action
 
 
 def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: int) -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 from chipsim.beside import parse_beside
 from chipsim.crossbar.precision import Precision
 from chipsim.errors import InputError, nearest
-from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.units.arrivals import parse_arrivals
 
 SYNTHETIC_INPUTS = 5
 """Inputs made up where no data is given: a few, and enough for a steady interval."""

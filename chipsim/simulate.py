@@ -26,10 +26,10 @@ from chipsim.planning.reloading import check_reload, simulate_rounds
 from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
 from chipsim.result import Result
 from chipsim.settings import Settings
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import Loading, simulate_loading
 from chipsim.simulation.outcome import Outcome
+from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.stopping import Stop
 from chipsim.summary import Findings, at_best_batch, result_data
 from chipsim.tabulate import tables

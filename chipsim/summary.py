@@ -18,11 +18,11 @@ from chipsim.planning.rounds_chip import RoundsChip
 from chipsim.planning.writing import Reloading
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.compensating import compensation_joules, reference_cost
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.loading import Loading
 from chipsim.simulation.outcome import Outcome, headline
+from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.simulation.waiting import arrival_numbers
 from chipsim.units import from_ps, human
 from chipsim.versions import software_versions

@@ -21,9 +21,9 @@ from chipsim.planning.choose import make_plan
 from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
 from chipsim.result import Result
 from chipsim.settings import Settings
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 from chipsim.simulation.together import Workload, simulate_together
+from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.stopping import Stop
 from chipsim.together_summary import Member, together_data
 from chipsim.together_tables import together_tables

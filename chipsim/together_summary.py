@@ -16,10 +16,10 @@ from chipsim.network.dataset import Dataset
 from chipsim.partial import partial_data
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.together import Together
+from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.simulation.waiting import arrival_numbers
 from chipsim.summary import accuracy_data, chip_precision, network_data
 from chipsim.units import PS_PER_S, human

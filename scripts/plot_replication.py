@@ -22,7 +22,7 @@ from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.outcome import steady_interval_ps
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 from chipsim.units import PS_PER_S
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "replication.png"

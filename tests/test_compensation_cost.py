@@ -9,7 +9,7 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
-from chipsim.simulation.durations import mvm_phases
+from chipsim.simulation.core.durations import mvm_phases
 from chipsim.simulation.engine import simulate_chip
 from chipsim.units import from_ps
 

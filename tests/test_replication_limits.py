@@ -15,7 +15,7 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.explain import Question, explain
 from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 from chipsim.units import PS_PER_S
 
 FAST = ("link.bandwidth=64 GB/s", "digital_unit.rate=1 Top/s", "neuron_unit.rate=100 Gop/s", "host.bandwidth=64 GB/s")

@@ -10,7 +10,7 @@ from chipsim.baseline.engine import BaselineEngine
 from chipsim.baseline.plan import plan_memory
 from chipsim.baseline.program import Program
 from chipsim.network.graph import Network
-from chipsim.simulation.ledger import Action, Ledger
+from chipsim.simulation.core.ledger import Action, Ledger
 from chipsim.units import PS_PER_S, duration_ps, from_ps, to_ps
 
 

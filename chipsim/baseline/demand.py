@@ -11,7 +11,7 @@ from chipsim.baseline.systolic import dataflow_of
 from chipsim.baseline.weights import LayerProducts, cut_weights, products_of
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.core.durations import bytes_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from chipsim.baseline.host import HostLink
 from chipsim.baseline.memory import DramChannel, Halves, trigger
 from chipsim.baseline.program import Program, Segment
 from chipsim.errors import DeadlockError
-from chipsim.simulation.clock import COMPLETION, Clock
-from chipsim.simulation.timeline import StageSpan
+from chipsim.simulation.core.clock import COMPLETION, Clock
+from chipsim.simulation.core.timeline import StageSpan
 
 Process = Generator[Event, None, None]
 STAGED_BATCHES = 8

@@ -13,8 +13,8 @@ from chipsim.baseline.plan import plan_memory
 from chipsim.baseline.program import Program, build_program
 from chipsim.errors import CapacityError, InputError
 from chipsim.network.graph import Network
+from chipsim.simulation.core.timeline import Timeline
 from chipsim.simulation.outcome import Outcome, SimulatorCost
-from chipsim.simulation.timeline import Timeline
 
 LARGEST_BATCH = 256
 """Largest batch that `best_batch` tries (assumption)."""

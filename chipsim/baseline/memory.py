@@ -10,7 +10,7 @@ from typing import Literal
 from simpy.events import Event
 
 from chipsim.architecture.spec import Dram
-from chipsim.simulation.clock import COMPLETION, Clock
+from chipsim.simulation.core.clock import COMPLETION, Clock
 from chipsim.units import duration_ps, to_ps
 
 Direction = Literal["read", "write"]

@@ -11,7 +11,7 @@ from chipsim.baseline.tensors import Tensor, Tensors, tensors_of
 from chipsim.errors import CapacityError
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.core.durations import bytes_of
 
 WEIGHT_SHARE = 8
 """Half of the weight buffer is at most this fraction of on-chip memory (assumption)."""

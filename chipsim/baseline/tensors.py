@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chipsim.baseline.loops import Loop, given_to, loops_of
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, InputLayer, ViewLayer
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.core.durations import bytes_of
 
 
 @dataclass(frozen=True, slots=True)

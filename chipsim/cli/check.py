@@ -24,7 +24,7 @@ from chipsim.report.physics_rows import (
     interconnect_rows,
     tile_rows,
 )
-from chipsim.simulation.durations import mvm_phases, peak_interval_ps
+from chipsim.simulation.core.durations import mvm_phases, peak_interval_ps
 from chipsim.units import from_ps, human
 
 

@@ -9,7 +9,7 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.replication import balanced_replicas
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 def map_balanced(network: Network, chip: Chip, options: Options, seed: int) -> Plan:  # noqa: ARG001

@@ -19,7 +19,7 @@ from chipsim.mapping.replication import chosen_replicas
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
 from chipsim.planning.rounds import Rounds, plan_rounds
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 def with_strategy(spec: InMemorySpec, name: str | None) -> InMemorySpec:

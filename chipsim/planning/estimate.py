@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.planning.loop_pace import loop_ps
 from chipsim.planning.traffic import hop_bytes, machine_traffic
-from chipsim.simulation.durations import MvmPhases, mvm_phases
-from chipsim.simulation.machine import Machine
-from chipsim.simulation.pace import position_interval_ps, tile_interval_ps
-from chipsim.simulation.wiring import build_machine
+from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.core.durations import MvmPhases, mvm_phases
+from chipsim.simulation.tiles.pace import position_interval_ps, tile_interval_ps
 from chipsim.units import PS_PER_S, duration_ps
 
 

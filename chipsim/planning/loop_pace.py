@@ -6,7 +6,7 @@ from chipsim.architecture.chip import Chip
 from chipsim.mapping.plan import LayerPlan, Plan, Slice
 from chipsim.network.layers import GateLayer
 from chipsim.network.loops import Loop, loops
-from chipsim.simulation.durations import bytes_of, gate_service_ps, mvm_phases, neuron_service_ps
+from chipsim.simulation.core.durations import bytes_of, gate_service_ps, mvm_phases, neuron_service_ps
 from chipsim.units import duration_ps, to_ps
 
 

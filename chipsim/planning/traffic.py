@@ -9,11 +9,11 @@ from itertools import pairwise
 
 from chipsim.architecture.chip import Chip, Edge
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.chain import ChainUnit
-from chipsim.simulation.machine import Machine
-from chipsim.simulation.packets import Branch, Flow
-from chipsim.simulation.tile import TileServer
-from chipsim.simulation.wiring import build_machine
+from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.links.packets import Branch, Flow
+from chipsim.simulation.tiles.tile import TileServer
+from chipsim.simulation.units.chain import ChainUnit
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from chipsim.architecture.chip import router_name
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer, GateLayer
-from chipsim.simulation.durations import bytes_of, column_bits
-from chipsim.simulation.ledger import Action, Ledger
-from chipsim.simulation.machine import Machine
-from chipsim.simulation.neuron import NeuronServer
-from chipsim.simulation.packets import Flow
-from chipsim.simulation.shared_block import SharedBlock
-from chipsim.simulation.spilling import GLOBAL_MEMORY
-from chipsim.simulation.varying import ConversionCounts
+from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.core.durations import bytes_of, column_bits
+from chipsim.simulation.core.ledger import Action, Ledger
+from chipsim.simulation.links.packets import Flow
+from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
+from chipsim.simulation.tiles.shared_block import SharedBlock
+from chipsim.simulation.tiles.varying import ConversionCounts
+from chipsim.simulation.units.neuron import NeuronServer
 from chipsim.units import PS_PER_S
 
 

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.durations import mvm_phases
-from chipsim.simulation.ledger import Ledger
+from chipsim.simulation.core.durations import mvm_phases
+from chipsim.simulation.core.ledger import Ledger
 from chipsim.units import duration_ps, to_ps
 
 _SUMS = {"global": 0, "per-column": 2}
@@ -73,7 +73,7 @@ def compensation_joules(ledger: Ledger) -> float:
 
     Examples
     --------
-    >>> from chipsim.simulation.ledger import Action
+    >>> from chipsim.simulation.core.ledger import Action
     >>> ledger = Ledger()
     >>> for name in ("mvm", "reference mvm", "refit static"):
     ...     ledger.add("tile(0,0)", "tile", Action(name, "MVM", 0.5, "[a paper]"), "", 1)

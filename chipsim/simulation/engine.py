@@ -13,27 +13,27 @@ from dataclasses import dataclass
 from chipsim.errors import ConsistencyError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
-from chipsim.simulation.buffers import peak_occupancy
-from chipsim.simulation.chain import ChainUnit
-from chipsim.simulation.digital import DigitalLayerServer
-from chipsim.simulation.durations import peak_interval_ps
-from chipsim.simulation.gate import Gate
-from chipsim.simulation.gate_layer import GateLayerServer
-from chipsim.simulation.host import HostSink, Stream
-from chipsim.simulation.interconnect import Interconnect
-from chipsim.simulation.jump import Simulated
-from chipsim.simulation.ledger import Ledger
-from chipsim.simulation.machine import BufferUse, Machine
-from chipsim.simulation.neuron import NeuronServer
+from chipsim.simulation.building.machine import BufferUse, Machine
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.core.durations import peak_interval_ps
+from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.jump import Simulated
+from chipsim.simulation.core.ledger import Ledger
+from chipsim.simulation.core.timeline import Timeline
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.links.reduction import Reduction
+from chipsim.simulation.memories.buffers import peak_occupancy
+from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
 from chipsim.simulation.outcome import Outcome, SimulatorCost
-from chipsim.simulation.periodic import PeriodicRegime
-from chipsim.simulation.reduction import Reduction
-from chipsim.simulation.spilling import GLOBAL_MEMORY
-from chipsim.simulation.stages import STAGE_INPUTS, StageNotes
-from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import Timeline
-from chipsim.simulation.varying import ConversionCounts
-from chipsim.simulation.wiring import build_machine
+from chipsim.simulation.periodic.regime import PeriodicRegime
+from chipsim.simulation.tiles.stages import STAGE_INPUTS, StageNotes
+from chipsim.simulation.tiles.tile import TileServer
+from chipsim.simulation.tiles.varying import ConversionCounts
+from chipsim.simulation.units.chain import ChainUnit
+from chipsim.simulation.units.digital import DigitalLayerServer
+from chipsim.simulation.units.gate_layer import GateLayerServer
+from chipsim.simulation.units.host import HostSink, Stream
+from chipsim.simulation.units.neuron import NeuronServer
 
 Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | Interconnect
 

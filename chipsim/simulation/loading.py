@@ -18,10 +18,10 @@ from chipsim.architecture.programming_spec import Programming
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import SpecError
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.clock import Clock
-from chipsim.simulation.durations import bytes_of
-from chipsim.simulation.interconnect import Interconnect
-from chipsim.simulation.packets import Flow
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.core.durations import bytes_of
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.links.packets import Flow
 from chipsim.units import PS_PER_S, exact
 
 ANALOG_WEIGHT_BITS = 8

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chipsim.simulation.compensating import compensation_joules
-from chipsim.simulation.ledger import Ledger
-from chipsim.simulation.timeline import Timeline
+from chipsim.simulation.core.ledger import Ledger
+from chipsim.simulation.core.timeline import Timeline
 from chipsim.units import PS_PER_S
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.architecture.chip import Chip
-from chipsim.simulation.buffered import interconnect_for
-from chipsim.simulation.clock import Clock
-from chipsim.simulation.packets import Flow
-from chipsim.simulation.timeline import Span, SpanColumn
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.core.timeline import Span, SpanColumn
+from chipsim.simulation.links.buffered import interconnect_for
+from chipsim.simulation.links.packets import Flow
 from chipsim.streams import stream
 from chipsim.units import duration_ps
 

@@ -10,15 +10,15 @@ from itertools import count
 
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_static, count_work
+from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.building.wiring import build_machines
+from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.engine import Alone, ChipOutcome, Run, no_cycle_search, outcome_of, simulate_alone
-from chipsim.simulation.host import Stream
-from chipsim.simulation.interconnect import Interconnect
-from chipsim.simulation.ledger import Ledger
-from chipsim.simulation.machine import Machine
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
 from chipsim.simulation.outcome import SimulatorCost
-from chipsim.simulation.spilling import GLOBAL_MEMORY
-from chipsim.simulation.varying import ConversionCounts
-from chipsim.simulation.wiring import build_machines
+from chipsim.simulation.tiles.varying import ConversionCounts
+from chipsim.simulation.units.host import Stream
 
 WHY_ALL = "several networks share the chip"
 

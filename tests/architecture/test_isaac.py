@@ -10,7 +10,7 @@ from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.graph import Network
 from chipsim.network.layers import InputLayer, Matrix, MatrixLayer, Window
-from chipsim.simulation.durations import peak_interval_ps
+from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.engine import simulate_chip
 
 CYCLE_PS = 100_000

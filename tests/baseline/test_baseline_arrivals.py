@@ -8,8 +8,8 @@ from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.baseline.machine import simulate_baseline
 from chipsim.network.zoo import load_network
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.outcome import Outcome
+from chipsim.simulation.units.arrivals import parse_arrivals
 
 NETWORK = load_network("zoo:digits-mlp", seed=0)
 

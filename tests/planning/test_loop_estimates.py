@@ -15,7 +15,7 @@ from chipsim.mapping.replication import balanced_replicas
 from chipsim.planning.estimate import estimate
 from chipsim.planning.loop_pace import loop_ps
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

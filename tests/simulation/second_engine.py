@@ -21,7 +21,7 @@ from second_shared import SharedTiles
 
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer, Window
-from chipsim.simulation.durations import MvmPhases, mvm_phases
+from chipsim.simulation.core.durations import MvmPhases, mvm_phases
 from chipsim.units import exact, to_ps
 
 Key = tuple[Any, ...]

@@ -14,10 +14,10 @@ from small_machines import NS, add, conv, global_pool, plan, relu, source
 from chipsim.errors import CapacityError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer
-from chipsim.simulation import credits as credits_module
-from chipsim.simulation.buffers import peak_occupancy
+from chipsim.simulation.building import credits as credits_module
+from chipsim.simulation.core.gate import Arrivals, Credit
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.gate import Arrivals, Credit
+from chipsim.simulation.memories.buffers import peak_occupancy
 
 CHANNELS, SIDE = 2, 5
 

@@ -10,9 +10,9 @@ import pytest
 from small_machines import add, conv, dense, global_pool, plan, pool, relu, source
 
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.wiring import build_machine
 
 ENERGIES = {
     "tile.mvm_energy": "3 nJ", "tile.buffer.energy_per_byte": "2 pJ/B", "tile.static_power": "1 mW",

@@ -17,11 +17,11 @@ from test_second_engine import BOUNDED, CHIPS, least_buffers, networks, small_en
 from test_varying_engines import BASE, INPUTS, KINDS, random_lengths
 
 from chipsim.errors import ConsistencyError
-from chipsim.simulation.causes import binding
-from chipsim.simulation.critical_path import Cycle, critical_path, steady_cycle
-from chipsim.simulation.terms import INPUT, REGISTER, SPACE
-from chipsim.simulation.traced_run import TracedRun, trace_run
-from chipsim.simulation.waits import kind_of, waits
+from chipsim.simulation.explaining.causes import binding
+from chipsim.simulation.explaining.critical_path import Cycle, critical_path, steady_cycle
+from chipsim.simulation.explaining.terms import INPUT, REGISTER, SPACE
+from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.waits import kind_of, waits
 
 RANDOM = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 ROUTERS = st.fixed_dictionaries(

@@ -14,9 +14,9 @@ from test_second_engine import CHIPS, networks, small_enough
 from test_streams_of_inputs import chain, closed_form
 
 from chipsim.network.graph import Network
-from chipsim.simulation import clock as clock_module
-from chipsim.simulation.arrivals import parse_arrivals
+from chipsim.simulation.core import clock as clock_module
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.units.arrivals import parse_arrivals
 
 SIZES = [8, 4, 4]
 FILL, SLOWEST = closed_form(SIZES, {"issue": 0, "mvm": 100, "neuron": 1})

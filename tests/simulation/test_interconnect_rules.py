@@ -14,9 +14,9 @@ from small_machines import source as input_layer
 
 from chipsim.architecture.topology import Mesh
 from chipsim.errors import SpecError
-from chipsim.simulation.clock import Clock
+from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.links.interconnect import Interconnect
 
 MESH = {"grid.shape": "[4, 4]"}
 

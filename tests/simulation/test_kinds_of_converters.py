@@ -12,7 +12,7 @@ from small_machines import NS, dense, plan, source, spec
 from chipsim.architecture.spec import Adc, Dac
 from chipsim.cli.check import costs_not_given
 from chipsim.errors import SpecError
-from chipsim.simulation.durations import mvm_phases, peak_interval_ps
+from chipsim.simulation.core.durations import mvm_phases, peak_interval_ps
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 
 CYCLES = {"tile.mvm_latency": None, "tile.adc.cycle_time": "2 ns", "tile.dac.bits": 8, "tile.adc.bits": 6}

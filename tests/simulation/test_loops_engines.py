@@ -27,10 +27,10 @@ from chipsim.mapping.placement import gate_units
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
-from chipsim.simulation.buffers import least_capacities
+from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.memories.buffers import least_capacities
 from chipsim.simulation.together import simulate_together
-from chipsim.simulation.wiring import build_machine
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 SUMS = st.sampled_from([{}, CHAIN])

@@ -21,9 +21,9 @@ from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
-from chipsim.simulation.arrivals import parse_arrivals
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.stages import STAGE_INPUTS
+from chipsim.simulation.tiles.stages import STAGE_INPUTS
+from chipsim.simulation.units.arrivals import parse_arrivals
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 LONG = st.integers(12, 60)

@@ -11,7 +11,7 @@ from small_machines import NS, dense, plan, source, spec
 
 from chipsim.errors import SpecError
 from chipsim.execution.block_path import input_encoding, weight_slices
-from chipsim.simulation.durations import mvm_phases, peak_interval_ps
+from chipsim.simulation.core.durations import mvm_phases, peak_interval_ps
 from chipsim.simulation.engine import simulate_chip
 
 CONVERTING = {"tile.mvm_latency": None, "tile.adc.conversion_time": "5 ns", "tile.dac.bits": 8}

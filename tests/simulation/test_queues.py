@@ -14,10 +14,10 @@ from test_second_engine import CHIPS, networks, small_enough
 from test_topologies_engines import GRIDS, on
 
 from chipsim.network.graph import Network
-from chipsim.simulation.causes import terms
-from chipsim.simulation.terms import OWN_SERVER
-from chipsim.simulation.timeline import Span
-from chipsim.simulation.traced_run import TracedRun, trace_run
+from chipsim.simulation.core.timeline import Span
+from chipsim.simulation.explaining.causes import terms
+from chipsim.simulation.explaining.terms import OWN_SERVER
+from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
 
 CLUSTERS = "[{topology: crossbar, shape: [2, 2]}, {topology: mesh, shape: [2, 2], link: {bandwidth: 250 MB/s}}]"
 EVERY: dict[str, dict[str, Any]] = {

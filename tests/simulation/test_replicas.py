@@ -15,7 +15,7 @@ from chipsim.mapping.placement import place
 from chipsim.mapping.replication import balanced_replicas, chosen_replicas
 from chipsim.network.edges import edges
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.pace import position_interval_ps
+from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 def replicated(draw: st.DrawFn, net, built):

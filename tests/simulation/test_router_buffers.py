@@ -23,13 +23,13 @@ from chipsim.architecture.circles import all_routes, find_circle
 from chipsim.architecture.topologies.layout import Sites
 from chipsim.errors import CapacityError, SpecError
 from chipsim.network.graph import Network
-from chipsim.simulation.buffered import BufferedInterconnect, interconnect_for
-from chipsim.simulation.clock import Clock
+from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.explaining.terms import SPACE
+from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.waits import waits
+from chipsim.simulation.links.buffered import BufferedInterconnect, interconnect_for
 from chipsim.simulation.synthetic_traffic import Injection, carry
-from chipsim.simulation.terms import SPACE
-from chipsim.simulation.traced_run import trace_run
-from chipsim.simulation.waits import waits
 
 SOME = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 LINE = {"grid.shape": "[1, 3]"}

@@ -11,8 +11,8 @@ import pytest
 from small_machines import NS, chip
 
 from chipsim.architecture.chip import Chip
-from chipsim.simulation.clock import Clock
-from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.links.interconnect import Interconnect
 
 LADDER = "[[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0], [1, 4]]"
 GRIDS: dict[str, dict[str, Any]] = {

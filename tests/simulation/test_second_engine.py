@@ -21,11 +21,11 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.edges import Edge, edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer
-from chipsim.simulation import credits as credits_module
-from chipsim.simulation.buffers import least_capacities
-from chipsim.simulation.durations import bytes_of
+from chipsim.simulation.building import credits as credits_module
+from chipsim.simulation.building.machine import Machine, Target
+from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.machine import Machine, Target
+from chipsim.simulation.memories.buffers import least_capacities
 
 
 @st.composite

@@ -24,9 +24,9 @@ from chipsim.mapping.beside import place_beside
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
+from chipsim.simulation.building.wiring import build_machines
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.together import Together, Workload, simulate_together
-from chipsim.simulation.wiring import build_machines
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 STREAMS = st.tuples(st.integers(1, 4), st.integers(1, 2), st.booleans(), st.booleans())

@@ -18,7 +18,7 @@ from test_varying_engines import BASE, INPUTS, random_lengths
 
 from chipsim.errors import MappingError, SpecError
 from chipsim.mapping.plan import Plan
-from chipsim.simulation.durations import peak_interval_ps
+from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 
 FAST = {

@@ -14,10 +14,10 @@ from test_shared_tiles_engines import SHARING, compare, together
 
 from chipsim.errors import CapacityError, MappingError, SpecError
 from chipsim.network.edges import edges
-from chipsim.simulation.buffers import least_capacities
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.spilling import far_positions
-from chipsim.simulation.traced_run import trace_run
+from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.memories.buffers import least_capacities
+from chipsim.simulation.memories.spilling import far_positions
 
 SPILLING = st.fixed_dictionaries(
     {

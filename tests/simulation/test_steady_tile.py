@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_machines import chip, conv, plan, source
 
-from chipsim.simulation.actor import Places
-from chipsim.simulation.clock import Clock
-from chipsim.simulation.durations import MvmPhases
-from chipsim.simulation.gate import Arrivals, EdgeSink, Gate
-from chipsim.simulation.interconnect import Interconnect
-from chipsim.simulation.origin import Origin
-from chipsim.simulation.steady_tile import SteadyTile
-from chipsim.simulation.tile import TileServer
-from chipsim.simulation.timeline import SpanColumn
-from chipsim.simulation.wiring import build_machine
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.core.actor import Places
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.core.durations import MvmPhases
+from chipsim.simulation.core.gate import Arrivals, EdgeSink, Gate
+from chipsim.simulation.core.origin import Origin
+from chipsim.simulation.core.timeline import SpanColumn
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.tiles.steady_tile import SteadyTile
+from chipsim.simulation.tiles.tile import TileServer
 
 TIMES = st.integers(1, 9)
 PHASES = st.builds(MvmPhases, TIMES, TIMES, st.just(0), TIMES)

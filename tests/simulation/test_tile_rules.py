@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_machines import NS, conv, dense, plan, source, spec
 
-from chipsim.simulation.durations import digital_service_ps, mvm_phases, neuron_service_ps, peak_interval_ps
+from chipsim.simulation.core.durations import digital_service_ps, mvm_phases, neuron_service_ps, peak_interval_ps
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
 
 CONVERTING = {"tile.mvm_latency": None, "tile.adc.conversion_time": "5 ns", "tile.dac.bits": 8}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_machines import NS, chip
 
-from chipsim.simulation.clock import Clock
-from chipsim.simulation.interconnect import Interconnect
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.links.interconnect import Interconnect
 
 CUSTOM = "[[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0], [1, 4]]"
 GRIDS: dict[str, dict[str, Any]] = {

@@ -8,8 +8,8 @@ from small_machines import chip, conv, dense, network, plan, source, spec
 from chipsim.architecture.chip import build_chip
 from chipsim.mapping.placement import place
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.explaining.what_if import Stream, Variant, faster_spec, what_if
 from chipsim.simulation.outcome import steady_interval_ps
-from chipsim.simulation.what_if import Stream, Variant, faster_spec, what_if
 
 LAYERS = [source(4, 2, 2), conv("a", source(4, 2, 2), 4), dense("b", "a", 16, 4)]
 PARTS = {"tile.mvm_latency": None, "tile.adc.conversion_time": "10 ns", "tile.dac.time_per_lsb": "2 ns"}

@@ -16,8 +16,8 @@ from chipsim.mapping.placement import place
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
-from chipsim.simulation.buffers import least_capacities
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.memories.buffers import least_capacities
 
 
 @st.composite

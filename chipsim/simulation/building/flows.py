@@ -1,0 +1,181 @@
+"""`lay_flows`: from every source to all who read its positions (rules T4 to T7)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.mapping.partition import Ranges
+from chipsim.network.edges import Edge
+from chipsim.simulation.building.machine import Machine, Source, Taps, Target
+from chipsim.simulation.building.unread import wait_for_unread
+from chipsim.simulation.core.durations import bytes_of
+from chipsim.simulation.core.gate import EdgeSink
+from chipsim.simulation.links.packets import Flow
+from chipsim.simulation.links.sender import Outlet, close_together
+from chipsim.simulation.memories.far_sink import FarSink
+from chipsim.simulation.tiles.shared_block import SharedBlock
+
+Classes = tuple[Taps, ...]
+
+
+def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
+    """Lay all flows of a network between its layers."""
+    outgoing: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in network_edges:
+        outgoing[edge.producer].append(edge)
+    for name, found in outgoing.items():
+        for source in machine.sources[name]:
+            _join(machine, source, found)
+    wait_for_unread(machine)
+
+
+def close_flows(machines: Sequence[Machine]) -> None:
+    """Call once all flows of all networks on a chip are laid: only then is it known where packets meet."""
+    machines[0].interconnect.close()
+    beside: defaultdict[str, list[Outlet]] = defaultdict(list)
+    for source in (source for machine in machines for sources in machine.sources.values() for source in sources):
+        beside[source.component].append(source.outlet)
+    for outlets in beside.values():
+        close_together(outlets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What one replica of a consumer (all of it, where it has no copies) reads of a producer over one edge.
+
+    Attributes
+    ----------
+    edge : Edge
+    completes : ndarray of int64, shape (producer positions,)
+        Which of the replica's positions each producer position is the last one for; ``count`` where it is not read.
+    count : int
+        The replica's positions.
+    targets : list of Target
+    """
+
+    edge: Edge
+    completes: NDArray[np.int64]
+    count: int
+    targets: list[Target]
+
+
+def _branches(machine: Machine, outgoing: list[Edge], total: int) -> Iterator[_Branch]:
+    for edge in outgoing:
+        targets = machine.targets[edge.consumer, edge.operand]
+        for replica in dict.fromkeys(target.replica for target in targets):
+            own = replica.positions(len(edge.need))
+            need = edge.need[own.start :: own.step]
+            completes = np.searchsorted(need, np.arange(total), side="right").astype(np.int64)
+            if replica.of > 1:
+                completes[~edge.read_by(own, total)] = len(own)
+            yield _Branch(edge, completes, len(own), [target for target in targets if target.replica == replica])
+
+
+def _join(machine: Machine, source: Source, outgoing: list[Edge]) -> None:
+    """Lay the flows of one source to all consumers of its layer."""
+    total = len(source.outlet.flows)
+    branches = list(_branches(machine, outgoing, total))
+    lists = [branch.completes.tolist() for branch in branches]
+    known: dict[tuple[object, ...], Flow] = {}
+    sinks = {
+        (index, number): EdgeSink(target.gate, lists[index], target.arrivals)
+        for index, branch in enumerate(branches)
+        for number, target in enumerate(branch.targets)
+    }
+    own = np.zeros(total, np.bool_)
+    own[source.replica.number :: source.replica.of] = True
+    for classes, found in _classes(branches, total):
+        positions = found[own[found]]
+        if not len(positions):
+            continue
+        flows = []
+        for block, (ranges, targets) in enumerate(_groups(machine, source, branches, classes)):
+            flows.append(_flow(machine, source, block, ranges, targets, sinks, known))
+            for index, _, target in targets:
+                target.gate.expect(branches[index].completes[positions])
+        for position in positions.tolist():
+            source.outlet.flows[position] = flows
+
+
+def _groups(
+    machine: Machine, source: Source, branches: list[_Branch], classes: Classes
+) -> Iterator[tuple[Ranges, list[tuple[int, int, Target]]]]:
+    """Targets that read the same channels of a position, by channels."""
+    groups: dict[Ranges, list[tuple[int, int, Target]]] = {}
+    for index, (branch, taps) in enumerate(zip(branches, classes, strict=True)):
+        if taps == ():
+            continue
+        for number, target in enumerate(branch.targets):
+            ranges = _within(machine.channels_read(branch.edge, target, taps), source)
+            if ranges:
+                groups.setdefault(ranges, []).append((index, number, target))
+    yield from groups.items()
+
+
+def _flow(
+    machine: Machine, source: Source, block: int, ranges: Ranges, targets: list[tuple[int, int, Target]],
+    sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[object, ...], Flow],
+) -> Flow:  # fmt: skip
+    identity = (block, ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
+    flow = known.get(identity)
+    if flow is None:
+        widths = machine.spec.widths
+        channels = sum(high - low for low, high in ranges)
+        size = bytes_of(channels, widths.activation_bits) + widths.packet_header_bytes
+        key = machine.order.key(source.layer, block, source.component)
+        values = bytes_of(channels, widths.activation_bits)
+        ends = [
+            (target.component, _spilled(machine, target, sinks[index, number], values))
+            for index, number, target in targets
+        ]
+        flow = machine.interconnect.add_flow(source.component, source.layer, size, key, ends)
+        known[identity] = flow
+    return flow
+
+
+def _spilled(machine: Machine, target: Target, sink: EdgeSink, size: int) -> EdgeSink:
+    """The way on to the memory that a target's buffer spills to (rule T75); the sink itself where it does not."""
+    server = target.server
+    if not isinstance(server, SharedBlock) or server.far is None:
+        return sink
+    far = FarSink(sink, server.layer, server.far, size)
+    machine.far_sinks.append(far)
+    return far
+
+
+def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDArray[np.int64]]]:
+    """Positions that are alike for every branch: read at the same kernel rows and columns, or not read at all."""
+    label = np.zeros(total, np.intp)
+    for branch in branches:
+        unread = branch.completes >= branch.count
+        for part in (unread, *_tap_labels(branch.edge, total)):
+            label = label * (int(part.max()) + 1) + part.astype(np.intp)
+        label = np.unique(label, return_inverse=True)[1]  # small numbers again: there may be many branches
+    order = np.argsort(label, kind="stable")
+    for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
+        first = int(positions[0])
+        yield (
+            tuple(branch.edge.taps(first) if branch.completes[first] < branch.count else () for branch in branches),
+            positions,
+        )
+
+
+def _tap_labels(edge: Edge, total: int) -> Iterator[NDArray[np.intp]]:
+    """Numbers that are equal for positions with equal kernel rows, then columns."""
+    if edge.taps_y is None or edge.taps_x is None:
+        return
+    y, x = np.divmod(np.arange(total), len(edge.taps_x))
+    for taps, index in ((edge.taps_y, y), (edge.taps_x, x)):
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(taps))}
+        yield np.array([numbers[kind] for kind in taps], np.intp)[index]
+
+
+def _within(ranges: Ranges, source: Source) -> Ranges:
+    """The part of channel ranges that a source sends."""
+    low, high = source.first_channel, source.first_channel + source.channels
+    return tuple((max(a, low), min(b, high)) for a, b in ranges if max(a, low) < min(b, high))

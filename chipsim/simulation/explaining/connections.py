@@ -1,0 +1,266 @@
+"""`Connections`: who feeds whom on a chip, read off a machine that is built and never run."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chipsim.errors import MappingError
+from chipsim.mapping.plan import Plan
+from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.core.durations import MvmPhases, mvm_phases
+from chipsim.simulation.core.gate import Credit, EdgeSink
+from chipsim.simulation.links.link_queue import RoomyHop
+from chipsim.simulation.links.packets import Branch, Flow
+from chipsim.simulation.tiles.tile import TileServer
+from chipsim.simulation.tiles.varying import ConversionCounts, MvmLengths, mvm_lengths
+from chipsim.simulation.units.chain import ChainUnit
+from chipsim.simulation.units.digital import DigitalLayerServer
+from chipsim.simulation.units.gate_layer import SharedChainUnit
+from chipsim.simulation.units.neuron import NeuronServer
+from chipsim.simulation.units.shared_neuron import SharedNeuronServer
+from chipsim.units import duration_ps, to_ps
+
+HOST = "host"
+Server = tuple[str, str]
+"""A component, and the layer that it works for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link on the way of a flow's packets.
+
+    Attributes
+    ----------
+    before : str
+        Name of the link before it; empty at the source's port.
+    router : str
+        That the packets leave over this link.
+    serialisation_ps, latency_ps, delay_ps : int
+        Of a packet of the flow, of the wire, of the router before it.
+    sinks : list of (int, sequence of int)
+        Gates at its end, and the consumer position that each of the flow's positions completes there.
+    unit : str
+        The neuron unit at its end that takes the packets value by value (T48); empty where there is none.
+    channel : int
+        Virtual channel (T62).
+    """
+
+    before: str
+    router: str
+    serialisation_ps: int
+    latency_ps: int
+    delay_ps: int
+    sinks: list[tuple[int, Sequence[int]]]
+    unit: str
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class TileFacts:
+    """What rules T12 to T14 ask of one tile.
+
+    Attributes
+    ----------
+    neuron : str
+        The unit that adds its partial sums.
+    beside : int or None
+        Gate of that unit, where the tile hands its own over without a link.
+    lengths : MvmPhases or MvmLengths
+        Of its MVMs: equal, or one by one.
+    """
+
+    neuron: str
+    beside: int | None
+    lengths: MvmPhases | MvmLengths
+
+    def first_integrate_ps(self, mvm: int) -> int:
+        """How long the first plane integrates (all of them, where planes do not overlap)."""
+        lengths = self.lengths
+        return lengths.integrate_ps if isinstance(lengths, MvmPhases) else lengths.integrate_ps[mvm]
+
+    def last_convert_ps(self, mvm: int) -> int:
+        """How long the last plane (all of them, where planes do not overlap) is converted."""
+        lengths = self.lengths
+        return lengths.convert_ps if isinstance(lengths, MvmPhases) else lengths.convert_ps[mvm]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What rule T48 asks of a neuron unit that is one of a chain.
+
+    Attributes
+    ----------
+    after : str
+        The unit that it hands sums on to; empty for the last one.
+    service_ps, hop_ps : int
+        Of a position, and from a value's arrival to its use.
+    """
+
+    after: str
+    service_ps: int
+    hop_ps: int
+
+
+@dataclass(slots=True)
+class Connections:
+    """Who feeds whom.
+
+    Attributes
+    ----------
+    plan : Plan
+    links : list of dict of str to Link
+        Of each flow, in the order of their numbers: its tree, by name of the link.
+    flows : list of Flow
+    senders : list of str
+        The server that each flow's packets come from.
+    units : dict of str to str
+        Shared neuron unit of each slice on one, by the slice's name.
+    gates : dict of Server to int
+        What a server waits for is counted at this gate.
+    admitted : set of int
+        Gates whose first position waits for the admission of the input.
+    outputs : dict of int to int
+        Gates of the network's outputs at the host, and their positions; those of `unread` too.
+    unread : dict of int to Server
+        Gates that the host watches because nobody reads what a server makes (T93).
+    own : dict of Server to (int, int)
+        How many positions of an input a server computes, and every which one.
+    credits : dict of Server to list of (Credit, Server)
+        Buffers that it sends to: each says by its number which position the consumer must have done (none: 0).
+    tiles : dict of str to TileFacts
+    chain : dict of str to ChainFacts
+        Neuron units that hand partial sums on.
+    """
+
+    plan: Plan
+    links: list[dict[str, Link]] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+    gates: dict[Server, int] = field(default_factory=dict)
+    admitted: set[int] = field(default_factory=set)
+    outputs: dict[int, int] = field(default_factory=dict)
+    unread: dict[int, Server] = field(default_factory=dict)
+    own: dict[Server, tuple[int, int]] = field(default_factory=dict)
+    credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
+    tiles: dict[str, TileFacts] = field(default_factory=dict)
+    chain: dict[str, ChainFacts] = field(default_factory=dict)
+
+
+def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] | None = None) -> Connections:
+    """Build a machine and note who feeds whom.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : int
+        That are asked about.
+    counts : mapping of tile to ConversionCounts, optional
+        As for `chipsim.simulation.engine.simulate_chip`.
+
+    Raises
+    ------
+    MappingError
+        If a buffer spills, which causes of waiting do not cover.
+    """
+    machine = build_machine(plan, 1, counts=counts)
+    if machine.spills:
+        raise MappingError(
+            f"the buffer of {next(iter(machine.spills))} spills to the global memory, whose waits are not explained: "
+            f"raise tile.buffer.capacity or make it unbounded"
+        )
+    gates = [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
+    found, number = Connections(plan), {id(gate): index for index, gate in enumerate(gates)}
+    found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
+    found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
+    units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
+    found.unread = {number[id(gate)]: (units[id(source.outlet)], source.layer) for gate, source in machine.unread}
+    for server in (*machine.tiles, *machine.neurons, *machine.digital):
+        name = name_of(server)
+        found.gates[name, server.layer] = number[id(server.gate)]
+        every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
+        found.own[name, server.layer] = server.gate.positions, every
+    for reduction in machine.reductions:
+        found.gates[reduction.name, reduction.layer] = number[id(reduction.gate)]
+        found.own[reduction.name, reduction.layer] = reduction.gate.positions, reduction.replica.of
+    found.own |= {(HOST, host.layer): (host.positions, 1) for host in machine.hosts}
+    _note_tiles(found, machine, number)
+    _note_credits(found, machine, inputs)
+    senders = _senders(machine)
+    for flow in machine.interconnect.flows:
+        found.flows.append(flow)
+        found.senders.append(senders.get(flow, flow.source))
+        found.links.append({})
+        channels = {hop.branch: hop.channel for hop in flow.hops if isinstance(hop, RoomyHop)}
+        _note_links(found.links[-1], flow, flow.tree, "", number, channels)
+    return found
+
+
+def name_of(server: TileServer | NeuronServer | ChainUnit | DigitalLayerServer) -> str:
+    """Its name in spans."""
+    if isinstance(server, DigitalLayerServer):
+        return server.unit.name
+    return server.slice_name if isinstance(server, SharedNeuronServer) else server.name
+
+
+def _senders(machine: Machine) -> dict[Flow, str]:
+    """The block or slice that a flow's packets come from."""
+    found = {tile.flow: tile.name for tile in machine.tiles if tile.flow is not None}
+    found |= {added.flow: added.name for added in machine.reductions if added.flow is not None}
+    for neuron in machine.neurons:
+        if neuron.outlet is not None:
+            found |= {flow: name_of(neuron) for flows in neuron.outlet.flows for flow in flows}
+    return found
+
+
+def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) -> None:
+    blocks = {placed.name: placed.block for placed in machine.plan.blocks}
+    hop_ps = to_ps(machine.spec.neuron_unit.hop_latency)
+    for neuron in machine.neurons:
+        if isinstance(neuron, ChainUnit):
+            after = "" if neuron.after is None else neuron.after.name
+            found.chain[neuron.name] = ChainFacts(after, neuron.service, hop_ps)
+        if isinstance(neuron, SharedChainUnit):
+            found.units[neuron.name] = neuron.name
+        if isinstance(neuron, SharedNeuronServer):
+            found.units[neuron.slice_name] = neuron.name
+        for tile in neuron.tiles:
+            counts, beside = machine.counts.get(tile.name), tile.done_gate if tile.unit is None else tile.unit.gate
+            what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
+            lengths = None if counts is None else mvm_lengths(*what, counts)
+            found.tiles[tile.name] = TileFacts(
+                name_of(neuron), None if beside is None else number[id(beside)], lengths or mvm_phases(*what)
+            )
+
+
+def _note_credits(found: Connections, machine: Machine, inputs: int) -> None:
+    """Number the releases of every bounded buffer, so that a credit names the one that it waits for."""
+    consumers: dict[int, Server] = {}
+    servers: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
+    for server in servers:
+        if server.releases is not None:
+            name = server.name if isinstance(server, TileServer) else server.unit.name
+            consumers[id(server.releases)] = name, server.layer
+            server.releases.extend(array("q", range(1, inputs * server.gate.positions + 1)))
+    for sources in machine.sources.values():
+        for source in sources:
+            found.credits[source.component, source.layer] = [
+                (credit, consumers[id(credit.releases)]) for credit in source.outlet.credits
+            ]
+
+
+def _note_links(
+    links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int], channels: dict[Branch, int]
+) -> None:
+    server = branch.link
+    sinks = [(number[id(sink.gate)], sink.completes) for sink in branch.sinks if isinstance(sink, EdgeSink)]
+    unit = next((sink.name for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
+    links[server.name] = Link(
+        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, unit,
+        channels.get(branch, 0),
+    )  # fmt: skip
+    for child in branch.children:
+        _note_links(links, flow, child, server.name, number, channels)

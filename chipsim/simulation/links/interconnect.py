@@ -1,0 +1,299 @@
+"""`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10a).
+
+Packets that come to a link over the same link before it come in order: only the first of them is in the clock's queue,
+which stays short and quick however many packets wait. The next one enters it when the first has come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from heapq import heappush
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.architecture.chip import Chip, Edge
+from chipsim.errors import SpecError
+from chipsim.simulation.core.clock import Clock
+from chipsim.simulation.core.origin import Origin, State
+from chipsim.simulation.core.timeline import SpanColumn
+from chipsim.simulation.links.arbitration import RoundRobin
+from chipsim.simulation.links.folding import fold
+from chipsim.simulation.links.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
+from chipsim.units import duration_ps, to_ps
+
+
+class Interconnect:
+    """The links of a chip and everything that travels over them.
+
+    Parameters
+    ----------
+    chip : Chip
+    clock : Clock
+    input_key, position_key : int
+        What an input and a position weigh in the tie order.
+    """
+
+    def __init__(self, chip: Chip, clock: Clock, input_key: int, position_key: int) -> None:
+        self.chip, self.clock = chip, clock
+        self.input_key, self.position_key = input_key, position_key
+        self.links: dict[Edge, LinkServer] = {}
+        self.flows: list[Flow] = []
+        self.traced_inputs = 0
+        router = chip.spec.router
+        self._stores = router.switching == "store-and-forward"
+        self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._pass)
+        self._on_packet: Any = (self._in_turns.ask if self._in_turns else self._pass,)
+        self._queue, self._numbers = clock.queue, clock.numbers
+        self._coming: dict[tuple[Edge, str], deque[Any]] = {}
+        self._durations: dict[tuple[int, float], int] = {}
+
+    def add_flow(
+        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]],
+        way: Sequence[Edge] | None = None,
+    ) -> Flow:  # fmt: skip
+        """Lay the tree of a new flow.
+
+        Parameters
+        ----------
+        source : str
+            Sending component.
+        layer : str
+        size : int
+            Bytes of a packet before it is filled up to whole flits.
+        key : int
+        targets : iterable of (component, sink)
+        way : sequence of Edge, optional
+            To the only target, where it is not the topology's.
+        """
+        laid: dict[Edge, Branch] = {}
+        for target, sink in targets:
+            before: Branch | None = None
+            for edge in way or self.chip.path(source, target):
+                branch = laid.get(edge)
+                if branch is None:
+                    branch = laid[edge] = Branch(self._link(edge), source if before is None else before.link.edge[0])
+                    branch.link.feeders.add(source if before is None else before.link.edge)
+                    if before is not None:
+                        before.children.append(branch)
+                before = branch
+            assert before is not None
+            before.sinks.append(sink)
+        flit = self.chip.spec.link.flit_bytes
+        flow = Flow(source, layer, -(-size // flit) * flit, 1 + key, next(iter(laid.values())))
+        self.flows.append(flow)
+        return flow
+
+    def close(self) -> None:
+        """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
+        self._coming = fold(self.flows, self.links, self._serialisation, stores=self._stores, by_age=not self._in_turns)
+
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
+        self.traced_inputs = count
+        for number, flow in enumerate(self.flows):
+            flow.way = None
+            for hop in flow.hops:
+                hop.stops = True
+                hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, flow.order, flow=number)
+                keep(hop.column)
+                for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
+                    keep(replace(hop.column, component=link.name, shift_ps=delay))
+
+    def send(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """Start a packet at its source, whole, at a time that is not in the past."""
+        way = flow.way
+        if way is None:
+            self._send_far(flow, input, position, time)
+            return
+        link, serialisation, delay, tail_delay, hop = way
+        start = link.free
+        if time > start:
+            start = time
+        link.free = end = start + serialisation
+        flow.packets += 1
+        packet: Packet = Packet()
+        packet.callbacks = self._on_packet
+        packet.input, packet.position, packet.hop = input, position, hop
+        packet.head = head = start + delay
+        packet.tail = end + tail_delay
+        packet.key = key = flow.key + input * self.input_key + position * self.position_key
+        entry = (head, key, next(self._numbers), packet)
+        coming = hop.coming
+        if not coming:
+            heappush(self._queue, entry)
+        if coming is not None:
+            coming.append(entry)
+
+    def _send_far(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
+        hop = flow.first
+        if hop.onward is not None or hop.others or self.traced_inputs:
+            self.send_stream(flow, input, position, time, time)
+            return
+        link = hop.link
+        start = link.free if link.free > time else time
+        end = link.free = start + hop.serialisation
+        flow.packets += 1
+        for delay, arrive in hop.sinks:
+            arrive(input, position, end + delay)
+
+    def send_all(self, flow: Flow, input: int, positions: NDArray[np.int64], time: int) -> None:
+        """Start packets of many positions of an input, one behind the other.
+
+        Where nothing but the port makes them wait, they come at equal intervals, and no packet has to be made.
+        """
+        hop = flow.hops[0]
+        if not hop.bulk:
+            for position in positions.tolist():
+                self.send(flow, input, position, time)
+            return
+        starts = np.arange(len(positions), dtype=np.int64) * hop.serialisation + max(time, hop.link.free)
+        ends = starts + hop.serialisation
+        hop.link.free = int(ends[-1])
+        flow.packets += len(positions)
+        if input < self.traced_inputs and hop.column is not None:
+            flow.order += [(input, position) for position in positions.tolist()]
+            hop.column.starts.frombytes(starts.tobytes())
+            hop.column.ends.frombytes(ends.tobytes())
+        for delay, sink in hop.bulk:
+            sink.arrive_all(input, positions, ends + delay)
+
+    def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
+        packet = self._packet(flow, input, position, time, time)
+        self.clock.push(time, packet.key, (self._leave,), packet)
+
+    def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
+        """The same from inside a router, which sends at rising times: what passes it may want the same link."""
+        self._go(self._packet(flow, input, position, time, time))
+
+    def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
+        """Start a packet that its source makes value by value: its head is there before its tail."""
+        self._pass(self._packet(flow, input, position, head, tail))
+
+    def _packet(self, flow: Flow, input: int, position: int, head: int, tail: int) -> Packet:
+        """A packet at its source."""
+        packet: Packet = Packet()
+        packet.callbacks = self._on_packet
+        packet.key = flow.key + input * self.input_key + position * self.position_key
+        packet.input, packet.position = input, position
+        packet.hop, packet.head, packet.tail = flow.first, head, tail
+        flow.packets += 1
+        if input < self.traced_inputs:
+            flow.order.append((input, position))
+        return packet
+
+    def _leave(self, packet: Packet) -> None:
+        """It is a packet's turn at its source's port."""
+        packet.callbacks = self._on_packet
+        self._pass(packet)
+
+    def state(self, origin: Origin) -> State:
+        """When links are free, and what waits for them (rule T50)."""
+        turns = () if self._in_turns is None else self._in_turns.state(origin)
+        input_key = origin.input * self.input_key
+        behind = [
+            (head - origin.now_ps, key - input_key, *packet.state(origin))
+            for coming in self._coming.values()
+            for head, key, _, packet in islice(coming, 1, None)  # the first one is pending in the clock
+        ]
+        return origin.after([link.free for link in self.links.values()]), turns, tuple(behind)
+
+    def account(self) -> None:
+        """Add up packets, bytes and busy time per link; call at the end."""
+        for flow in self.flows:
+            for hop in flow.hops:
+                for link in (hop.link, *hop.followers):
+                    link.packets += flow.packets
+                    link.bytes += flow.packets * flow.bytes
+                    link.busy += flow.packets * hop.serialisation + hop.waited
+
+    def _link(self, edge: Edge) -> LinkServer:
+        link = self.links.get(edge)
+        if link is None:
+            if edge not in self.chip.graph.edges:
+                raise SpecError(
+                    f"topology {self.chip.spec.grid.topology} has a route over {'->'.join(edge)}, which is none of its "
+                    f"links; check_topology of chipsim.architecture.topologies.conformance says where it goes wrong"
+                )
+            data = self.chip.graph.edges[edge]
+            link = LinkServer(edge, data["bandwidth_bytes_per_s"], to_ps(data["latency_s"]), to_ps(data["delay_s"]))
+            self.links[edge] = link
+        return link
+
+    def _serialisation(self, size: int, rate: float) -> int:
+        known = self._durations.get((size, rate))
+        if known is None:
+            known = self._durations[size, rate] = duration_ps(size, rate)
+        return known
+
+    def _pass(self, packet: Packet) -> None:  # noqa: C901 - the inner loop: each call less counts
+        """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
+        hop, head, tail = packet.hop, packet.head, packet.tail
+        coming = hop.coming
+        if coming is not None:  # what comes behind it is now the next to come here
+            coming.popleft()
+            if coming:
+                heappush(self._queue, coming[0])
+        while True:
+            link = hop.link
+            start = link.free
+            if head > start:
+                start = head
+            end = start + hop.serialisation
+            late = tail - end
+            if late > 0:
+                hop.waited += late
+                end = tail
+            link.free = end
+            onward = hop.onward
+            if hop.stops:
+                if packet.input < self.traced_inputs and hop.column is not None:
+                    hop.column.starts.append(start)
+                    hop.column.ends.append(end)
+                for delay, arrive in hop.sinks:
+                    arrive(packet.input, packet.position, end + delay)
+                for delay, arrive_stream in hop.streams:
+                    arrive_stream(packet.input, packet.position, start + delay, end + delay)
+                for delay, tail_delay, other in hop.others:
+                    self._copy(packet, other, start + delay, end + tail_delay)
+            if onward is None:
+                return
+            if late > 0 and self._stores:  # made value by value, it is whole only now
+                start += late
+            head, tail = start + hop.delay, end + hop.tail_delay
+            hop = onward
+            if hop.merges:
+                packet.hop, packet.head, packet.tail = hop, head, tail
+                entry = (head, packet.key, next(self._numbers), packet)
+                coming = hop.coming
+                if not coming:
+                    heappush(self._queue, entry)
+                if coming is not None:
+                    coming.append(entry)
+                return
+
+    def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
+        """Send a copy of a packet down another branch of its tree."""
+        copy = Packet()
+        copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
+        copy.hop, copy.head, copy.tail = hop, head, tail
+        copy.callbacks = self._on_packet
+        self._go(copy)
+
+    def _go(self, packet: Packet) -> None:
+        """Let a packet ask for its next link: when its head is there, if ways merge."""
+        if not packet.hop.merges:
+            self._pass(packet)
+            return
+        entry = (packet.head, packet.key, next(self._numbers), packet)
+        coming = packet.hop.coming
+        if not coming:
+            heappush(self._queue, entry)
+        if coming is not None:
+            coming.append(entry)

@@ -1,0 +1,238 @@
+"""`Flow`: packets from one source to one set of sinks; the links, trees and hops that they take (rules T8 to T10).
+
+An event is needed only where ways merge. A link whose packets all come over one other link that is not faster sees
+them in that link's order and never makes one wait: it follows its leader with a constant delay (not if routers store
+packets: a short one behind a long one finds the link busy with that). So a flow's tree is folded into hops, one for
+each link that can make a packet wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, cast, runtime_checkable
+
+from chipsim.architecture.chip import Edge
+from chipsim.simulation.core.clock import Moment
+from chipsim.simulation.core.gate import EdgeSink
+from chipsim.simulation.core.origin import Origin, State
+from chipsim.simulation.core.timeline import SpanColumn
+
+
+class Sink(Protocol):
+    """Where packets of a flow end."""
+
+    def arrive(self, input: int, position: int, time: int) -> None:
+        """The tail of the packet for a producer position is there."""
+
+
+@runtime_checkable
+class StreamSink(Protocol):
+    """Where packets of a flow end that are used value by value, as they come."""
+
+    def arrive_stream(self, input: int, position: int, head: int, tail: int) -> None:
+        """The head of the packet for a producer position is there at one time, its tail at another."""
+
+
+class LinkServer:
+    """A directed link or port: carries one packet at a time.
+
+    Attributes
+    ----------
+    feeders : set of Edge or str
+        Links, or the source component, from which packets come.
+    merges : bool
+        Packets come from several: which is first is open until then, and each needs an event.
+    leader : LinkServer or None
+        The link that this one follows without ever making a packet wait.
+    """
+
+    __slots__ = ("busy", "bytes", "delay", "edge", "feeders", "free", "latency", "leader", "packets", "rate")
+
+    def __init__(self, edge: Edge, rate: float, latency: int, delay: int) -> None:
+        self.edge, self.rate, self.latency, self.delay = edge, rate, latency, delay
+        self.free = self.busy = self.bytes = self.packets = 0
+        self.feeders: set[Edge | str] = set()
+        self.leader: LinkServer | None = None
+
+    @property
+    def name(self) -> str:
+        """``a->b``."""
+        return "->".join(self.edge)
+
+    @property
+    def merges(self) -> bool:
+        """Whether packets come from more than one place."""
+        return len(self.feeders) > 1
+
+    @property
+    def ports(self) -> list[str]:
+        """Names of the components and routers from which packets come to the link's router."""
+        return [feeder if isinstance(feeder, str) else feeder[0] for feeder in self.feeders]
+
+
+class Branch:
+    """One link of a flow's multicast tree, the branches behind it and the sinks at its end.
+
+    Attributes
+    ----------
+    port : str
+        Name of the router or component from which the packets come to the link's router, or of the source.
+    """
+
+    __slots__ = ("children", "link", "port", "sinks")
+
+    def __init__(self, link: LinkServer, port: str) -> None:
+        self.link, self.port = link, port
+        self.children: list[Branch] = []
+        self.sinks: list[Sink | StreamSink] = []
+
+
+class Hop:
+    """A link that can make a packet of one flow wait, and all that follows it with a constant delay.
+
+    Attributes
+    ----------
+    branch : Branch
+        The link's place in the flow's tree.
+    serialisation : int
+        Of the flow's packets, ps.
+    sinks : list of (int, callable)
+        Delay from the tail's leaving the link, and the ``arrive`` of a `Sink`.
+    streams : list of (int, callable)
+        Delay from the head's and the tail's leaving, and the ``arrive_stream`` of a `StreamSink`.
+    stops : bool
+        There are sinks or further branches here, or spans are kept.
+    column : SpanColumn or None
+        Takes the spans of the first inputs.
+    onward : Hop or None
+        The hop that follows, and ``delay``, from the head's entering this link to its asking for that one.
+    tail_delay : int
+        From the tail's leaving this link to its being there. Less than ``delay`` if routers store packets: all of a
+        packet is there when it enters a link, which its tail leaves one serialisation later, and ``delay`` covers that.
+    others : list of (int, int, Hop)
+        Both delays and first hop of every further branch.
+    followers : list of LinkServer
+        Links that are held exactly as long as this one.
+    coming : deque of (head, key, number, Packet), or None
+        What will ask for the link over the same way, in order: of this hop and others, where ways merge by age.
+    bulk : list of (int, EdgeSink)
+        The sinks again, if nothing but they follow a source's port.
+    waited : int
+        How much longer than their serialisation packets held the link so far, waiting for tails.
+    """
+
+    __slots__ = (
+        "branch", "bulk", "column", "coming", "delay", "followers", "link", "merges", "onward", "others",
+        "serialisation", "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
+    )  # fmt: skip
+
+    def __init__(self, branch: Branch, serialisation: int) -> None:
+        self.branch, self.link, self.serialisation = branch, branch.link, serialisation
+        self.merges = branch.link.merges
+        self.sinks: list[tuple[int, Callable[[int, int, int], None]]] = []
+        self.streams: list[tuple[int, Callable[[int, int, int, int], None]]] = []
+        self.delay, self.tail_delay, self.onward = 0, 0, cast("Hop | None", None)
+        self.others: list[tuple[int, int, Hop]] = []
+        self.followers: list[LinkServer] = []
+        self.trace_delays: list[int] = []
+        self.waited = 0
+        self.coming: deque[Any] | None = None
+        self.bulk: list[tuple[int, EdgeSink]] = []
+        self.stops = False
+        self.column: SpanColumn | None = None
+
+    def lead_to(self, hop: Hop, delay: int, stored: int) -> None:
+        """Let packets go on to another hop, too, after a router that takes so long to store them."""
+        if self.onward is None:
+            self.onward, self.delay, self.tail_delay = hop, delay + stored, delay
+        else:
+            self.others.append((delay + stored, delay, hop))
+
+
+class Flow:
+    """All packets that one source sends to one set of sinks, one for each position.
+
+    Attributes
+    ----------
+    source : str
+        Component that sends.
+    layer : str
+        The layer that sends.
+    bytes : int
+        Of one packet, header included.
+    key : int
+        Tie order of the packets apart from input and position (rule T3).
+    tree : Branch
+        First link of the tree.
+    hops : list of Hop
+        The tree folded, the first one first; there once the interconnect is closed.
+    first : Hop
+    way : (LinkServer, int, int, int, Hop) or None
+        Of flows that go over a port to where ways merge: the port, its serialisation, delay and tail delay of the first
+        hop, and the second one.
+    packets : int
+        Sent so far.
+    order : list of (input, position)
+        Packets sent, where spans are kept.
+    """
+
+    __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree", "way")
+
+    def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
+        self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
+        self.packets = 0
+        self.hops: list[Hop] = []
+        self.first = cast("Hop", None)
+        self.way: tuple[LinkServer, int, int, int, Hop] | None = None
+        self.order: list[tuple[int, int]] = []
+
+    def begin(self) -> None:
+        """Look up how packets begin their way, once the tree is folded."""
+        self.first = first = self.hops[0]
+        hop = first.onward
+        if hop is not None and hop.merges and not first.merges and not first.stops:
+            self.way = first.link, first.serialisation, first.delay, first.tail_delay, hop
+
+    @property
+    def meets_event(self) -> bool:
+        """Whether ways merge before every sink, so that each packet meets an event."""
+        return not any(hop.sinks or hop.streams for hop in _reached(self.hops[0]))
+
+
+def _reached(hop: Hop) -> Iterator[Hop]:
+    """Hops from this one on, up to where ways merge."""
+    if not hop.merges:
+        yield hop
+        for other in (hop.onward, *(other for *_, other in hop.others)):
+            if other is not None:
+                yield from _reached(other)
+
+
+class Packet(Moment):
+    """A packet on its way, and the event at the next place where ways merge.
+
+    Attributes
+    ----------
+    input, position : int
+        What it carries.
+    key : int
+        Tie order (rule T3).
+    hop : Hop
+        The link that it asks for next.
+    head, tail : int
+        When its head asks for that link, and when its tail is there.
+    """
+
+    __slots__ = ("head", "hop", "input", "key", "position", "tail")
+
+    head: int
+    tail: int
+    input: int
+    position: int
+    key: int
+    hop: Hop
+
+    def state(self, origin: Origin) -> State:
+        """Where it is, and when its tail comes (rule T50)."""
+        return id(self.hop), self.input - origin.input, self.position, origin.after((self.tail,))

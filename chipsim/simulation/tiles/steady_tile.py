@@ -1,0 +1,97 @@
+"""`SteadyTile`: a tile whose MVMs all take equally long, in one phase between load and drain (rules T12 to T15).
+
+An MVM that comes when the tile is idle waits for nothing inside: when it began says when each of its phases was, and
+is all that has to be noted of it. Only where one does wait is it worked out what the one before still held.
+"""
+
+from __future__ import annotations
+
+from chipsim.simulation.core.durations import MvmPhases
+from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.origin import Origin, State
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.tiles.tile import TileServer
+
+
+class SteadyTile(TileServer):
+    """A tile whose MVMs have no conversion of their own and do not differ."""
+
+    __slots__ = ("_before_drain_ps", "_idle_from", "_interval_ps", "_latency_ps", "_through")
+
+    def __init__(
+        self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
+        interconnect: Interconnect,
+    ) -> None:  # fmt: skip
+        super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
+        self._before_drain_ps = phases.load_ps + phases.integrate_ps
+        self._latency_ps = self._before_drain_ps + phases.drain_ps
+        if banks > 1:  # who comes so much later finds everything idle
+            self._interval_ps = max(phases.load_ps, phases.integrate_ps, phases.drain_ps)
+        else:
+            self._interval_ps = phases.integrate_ps + max(phases.load_ps, phases.drain_ps)
+        self._idle_from, self._through = 0, -1
+
+    def state(self, origin: Origin) -> State:
+        """Progress and times (rule T50)."""
+        self._look_back()
+        return super().state(origin)
+
+    def advance(self) -> None:
+        """Compute all that is known by now."""
+        if self._active:
+            return
+        self._active = True
+        if self.drains == self.loads:
+            self._go_through()
+        if self.drains < self.loads or not self._remaining[self._index]:
+            self._look_back()
+            self._go_on()
+            self._idle_from = self._drain_free
+        self._active = False
+
+    def _go_through(self) -> None:
+        """Execute MVMs that come when the tile is idle, as long as nothing makes them wait inside.
+
+        When such a one began is all that is noted of it (``_through``); `_look_back` finds out the rest.
+        """
+        remaining, latest, places = self._remaining, self._latest, self.places
+        while True:
+            index, m = self._index, self.loads
+            start = latest[index]
+            if remaining[index] or start < self._idle_from:
+                break
+            if places is not None and (
+                m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
+            ):
+                break
+            latest[index], remaining[index] = 0, self.gate.expected[self._position]  # Gate.take, without the call
+            self._through, self._idle_from = start, start + self._interval_ps
+            self.loads = self.integrates = self.drains = m + 1
+            self.busy += self._integrate_ps
+            if not self._position and self.on_start is not None:
+                self.on_start(m // self._positions, start)
+            if m < self._traced_mvms and self._trace is not None:
+                self._trace.whole(start, start + self._load_ps, start + self._before_drain_ps, start + self._latency_ps)
+            self._position += 1
+            self._index = index + 1
+            if self._position == self._positions:
+                self._begin_again()
+            if self.releases is not None:
+                self.releases.append(start + self._load_ps)
+                for wake in self.on_release:
+                    wake()
+            if self.unit is not None:
+                self.unit.take(start + self._latency_ps)
+            else:
+                self._hand_over(m, start + self._latency_ps)
+
+    def _look_back(self) -> None:
+        """Until when everything was busy with the last MVM that went straight through."""
+        if self._through < 0:
+            return
+        slot = (self.loads - 1) % self._banks
+        self._load_free = self._load_end[slot] = self._through + self._load_ps
+        done = self._through + self._before_drain_ps
+        self._array_free = self._adc_free = self._integrate_end[slot] = self._convert_end[slot] = done
+        self._drain_free = self._drain_end[slot] = self._through + self._latency_ps
+        self._through = -1
