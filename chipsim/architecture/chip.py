@@ -1,7 +1,8 @@
 """`Chip`: the architecture as a directed graph of named components and links.
 
 Each site has a router and, beside it, a tile with its control unit and line buffer, and a neuron unit. Some topologies
-have switches too: routers without a site. Digital units and the host interface sit beside some routers. An edge with
+have switches too: routers without a site. Digital units and the host interface sit beside some routers, so may a global
+memory. An edge with
 ``interconnect=True`` is a server: it carries one packet at a time.
 """
 
@@ -14,8 +15,10 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from chipsim.architecture.link_spec import LinkChanges
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.architecture.topology import Topology, build_topology, changes_of, channels_of
+from chipsim.errors import SpecError, nearest
 
 Edge = tuple[str, str]
 
@@ -144,8 +147,24 @@ def build_chip(spec: InMemorySpec) -> Chip:
     for name, site in zip(digital, topology.spread(len(digital)), strict=True):
         _add_beside(graph, sites, topology, name, "digital_unit", site, _port(spec))
     _add_beside(graph, sites, topology, "host", "host", topology.host_site, _host_port(spec))
+    if spec.global_memory is not None and spec.global_memory.site != "apart":
+        site = _site_called(spec.global_memory.site, topology)
+        _add_beside(graph, sites, topology, GLOBAL_MEMORY, "memory", site, _port(spec))
     beside = {tile: f"neuron({topology.label(leader)})" for tile, leader in zip(tiles, leaders, strict=True)}
     return Chip(spec, graph, topology, tuple(tiles), tuple(beside.values()), tuple(digital), sites, beside)
+
+
+def _site_called(name: str, topology: Topology) -> int:
+    """The router that a field names: the host's, or a site's by its label."""
+    if name == "host":
+        return topology.host_site
+    labels = {topology.label(site): site for site in range(topology.sites)}
+    if name not in labels:
+        raise SpecError(
+            f"global_memory.site: there is no site {name!r}; give apart, host or one of the sites, "
+            f"such as {next(iter(labels))}{nearest(name, labels)}"
+        )
+    return labels[name]
 
 
 def _add_node(

@@ -25,7 +25,7 @@ from chipsim.architecture.quantities import (
     Time,
 )
 from chipsim.architecture.section import Count, Few, Host, Machine, Section
-from chipsim.architecture.tile_spec import InputBuffer, LineBuffer, Tile
+from chipsim.architecture.tile_spec import InputBuffer, LineBuffer, SpillingBuffer, Tile
 from chipsim.architecture.von_neumann_spec import (
     ComputeArray,
     Dram,
@@ -62,6 +62,7 @@ __all__ = [
     "Router",
     "Section",
     "Spec",
+    "SpillingBuffer",
     "Tile",
     "VectorUnit",
     "VonNeumannSpec",
@@ -135,7 +136,7 @@ class DigitalUnit(Section):
     tiles_per_unit: Count = Field(8, description="One unit for each so many tiles, spread over the chip.")
     rate: Rate = Field(description="Scalar operations per second of one unit.")
     latency: Time = Field(0.0, validate_default=False, description="Pipeline depth, beyond the operations' own time.")
-    buffer: InputBuffer = InputBuffer()
+    buffer: SpillingBuffer = SpillingBuffer()
     energy_per_operation: EnergyPerOperation = Field(0.0, description="Of one scalar operation.")
     static_power: Power = Field(0.0, description="For as long as the run lasts.")
 
@@ -193,13 +194,13 @@ class InMemorySpec(Machine, LaterFields):
 
     @model_validator(mode="after")
     def _spilling_has_somewhere_to_go(self) -> InMemorySpec:
-        if self.tile.buffer.spill == "none":
-            return self
-        if self.global_memory is None:
-            raise ValueError("tile.buffer.spill: global_memory needs a section global_memory with its bandwidth")
-        if self.tile.buffer.capacity == "unbounded":
-            raise ValueError("tile.buffer.spill: an unbounded buffer spills nothing; give tile.buffer.capacity bytes")
-        if self.neuron_unit.partial_sums == "chain":
+        buffers = (("tile", self.tile.buffer), ("digital_unit", self.digital_unit.buffer))
+        for name, buffer in ((f"{name}.buffer", buffer) for name, buffer in buffers if buffer.spill != "none"):
+            if self.global_memory is None:
+                raise ValueError(f"{name}.spill: global_memory needs a section global_memory with its bandwidth")
+            if buffer.capacity == "unbounded":
+                raise ValueError(f"{name}.spill: an unbounded buffer spills nothing; give {name}.capacity bytes")
+        if self.tile.buffer.spill != "none" and self.neuron_unit.partial_sums == "chain":
             raise ValueError("tile.buffer.spill: global_memory cannot be used with neuron_unit.partial_sums: chain")
         return self
 

@@ -24,14 +24,19 @@ class InputBuffer(LaterFields):
     energy_per_byte: EnergyPerByte = Field(0.0, description="Written and read.")
 
 
-class LineBuffer(InputBuffer):
-    """Memory of a tile, from which the input registers are loaded."""
+class SpillingBuffer(InputBuffer):
+    """Memory that holds what has arrived and is still needed, or hands on what does not fit."""
 
     later_fields: ClassVar[frozenset[str]] = frozenset({"spill"})
 
     spill: Literal["none", "global_memory"] = Field(
         "none", description="Where positions go that do not fit; with `none` too small a buffer is refused."
     )
+
+
+class LineBuffer(SpillingBuffer):
+    """Memory of a tile, from which the input registers are loaded."""
+
     bandwidth: Bandwidth = Field(64e9, validate_default=False, description="Of its one port.")
 
 

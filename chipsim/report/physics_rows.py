@@ -119,8 +119,13 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
         rows.append(("partial sums", f"chain, from tile to tile{hop}"))
     if spec.global_memory is not None:
         memory = spec.global_memory
+        where = {"apart": "on a bus of its own", "host": "beside the host's router"}
         words = f"{human(memory.bandwidth, 'B/s')}, {human(memory.latency, 's')} an access"
-        rows.append(("global memory", words))
+        rows.append(("global memory", f"{words}, {where.get(memory.site, f'beside router({memory.site})')}"))
+    branches = spec.digital_unit.buffer
+    if branches.spill != "none":
+        text = f"{branches.capacity:,.0f} B for each operand of a layer; the rest goes to the global memory"
+        rows.append(("digital unit buffer", text))
     if unit.partial_sums == "routers" and spec.router.adder is not None:
         rows.append(("partial sums", f"added where they meet in routers, {human(spec.router.adder.rate, 'op/s')} each"))
     for number, level in enumerate(grid.levels, 1):

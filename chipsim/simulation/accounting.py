@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chipsim.architecture.chip import router_name
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import DigitalLayer, GateLayer
@@ -12,8 +13,6 @@ from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.durations import bytes_of, column_bits
 from chipsim.simulation.core.ledger import Action, Ledger
 from chipsim.simulation.links.packets import Flow
-from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
-from chipsim.simulation.tiles.shared_block import SharedBlock
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.neuron import NeuronServer
 from chipsim.units import PS_PER_S
@@ -162,6 +161,7 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
         for kind, buffer in buffers.items()
     }
     for flow in flows:
+        comes_back = flow.source == GLOBAL_MEMORY  # it goes to registers, as over a bus
         sums = graph.nodes[flow.source]["kind"] == "tile" or any(hop.streams for hop in flow.hops)
         for server in (link for hop in flow.hops for link in (hop.link, *hop.followers)):
             amount, (source, target) = flow.packets * flow.bytes, server.edge
@@ -173,6 +173,8 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
                 ledger.add(source, "router", switch, flow.layer, amount)
             elif kind == "host":
                 ledger.add(server.name, "host", host, flow.layer, amount)
+            elif comes_back:
+                continue
             elif ends_at == "tile":
                 ledger.add("buffer" + target[len("tile") :], "tile buffer", write, flow.layer, amount)
             elif ends_at in both and not sums:
@@ -186,11 +188,10 @@ def _count_spilling(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> Non
     if memory is None:
         return
     write, read = (_per_byte(name, memory, memory.energy_per_byte, "global_memory") for name in ("write", "read"))
-    for sink in machine.far_sinks:
-        ledger.add(GLOBAL_MEMORY, "global memory", write, sink.layer, sink.written)
-    for tile in machine.tiles:
-        if isinstance(tile, SharedBlock):
-            ledger.add(GLOBAL_MEMORY, "global memory", read, tile.layer, tile.fetched)
+    for writer in machine.far_writers:
+        ledger.add(GLOBAL_MEMORY, "global memory", write, writer.layer, writer.written)
+    for reader in machine.far_readers:
+        ledger.add(GLOBAL_MEMORY, "global memory", read, reader.layer, reader.fetched)
 
 
 def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]]:

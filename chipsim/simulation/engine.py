@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.errors import ConsistencyError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
@@ -23,7 +24,6 @@ from chipsim.simulation.core.timeline import Timeline
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.buffers import peak_occupancy
-from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.periodic.regime import PeriodicRegime
 from chipsim.simulation.tiles.stages import STAGE_INPUTS, StageNotes

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_static, count_work
 from chipsim.simulation.building.machine import Machine
@@ -15,7 +16,6 @@ from chipsim.simulation.building.wiring import build_machines
 from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.engine import Alone, ChipOutcome, Run, no_cycle_search, outcome_of, simulate_alone
 from chipsim.simulation.links.interconnect import Interconnect
-from chipsim.simulation.memories.spilling import GLOBAL_MEMORY
 from chipsim.simulation.outcome import SimulatorCost
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.host import Stream

@@ -86,7 +86,11 @@ def test_where_buffers_spill_to_is_said(rows) -> None:
     spilling = "tile.buffer.capacity=2048 B", "tile.buffer.spill=global_memory", "global_memory.bandwidth=1 GB/s"
     found = rows("hermes64", *spilling, "neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 s")
     assert found["line buffer"] == "2,048 B for each edge; the rest goes to the global memory"
-    assert found["global memory"] == "1 GB/s, 0 s an access"
+    assert found["global memory"] == "1 GB/s, 0 s an access, on a bus of its own"
+    branches = "digital_unit.buffer={capacity: 4096 B, spill: global_memory}", 'global_memory.site="1,2"'
+    found = rows("hermes64", "global_memory.bandwidth=1 GB/s", *branches)
+    assert found["digital unit buffer"] == "4,096 B for each operand of a layer; the rest goes to the global memory"
+    assert found["global memory"] == "1 GB/s, 0 s an access, beside router(1,2)"
 
 
 def test_a_map_of_faults_is_counted(rows, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Reader:
     windows: list[set[int]] = field(default_factory=list)
     width: int = 0
     far: set[int] = field(default_factory=set)
-    tile: Any = None
+    block: int = 0
     arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     expected: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     done: int = 0
@@ -201,6 +201,7 @@ class Digital:
     service: int
     latency: int
     asked: int = 0
+    fetching: bool = False
 
 
 class SecondEngine:
@@ -233,8 +234,8 @@ class SecondEngine:
         self._packets: dict[tuple[int, int], list[tuple[int, list[Reader]]]] = {}
         self._bounded = not least
         self._build()
-        if self._bounded and self.spec.tile.buffer.spill == "global_memory":
-            self.shared.spill(self.tiles, self.least())
+        if self._bounded and self.spec.global_memory is not None:
+            self.shared.spill(self.tiles, self.digital, self.least())
         if least:
             for name, positions in self.least().items():
                 for reader in self.readers:
@@ -901,11 +902,22 @@ class SecondEngine:
         input, position = divmod(m, digital.layer.positions)
         if input >= len(self.released) or not all(r.ready(input, position) for r in digital.readers):
             return False
-        if not digital.emitter.has_space(m):
+        if digital.fetching or not digital.emitter.has_space(m):
             return False
         digital.asked += 1
         key = (input, self.rank[digital.layer.name], position, 0, digital.unit)
-        self._at(self.now, 1, key, lambda: self._serve_digital(digital, m))
+
+        def request() -> None:
+            digital.fetching = False
+            self._at(self.now, 1, key, lambda: self._serve_digital(digital, m))
+
+        size = sum(len(r.windows[position] & r.far) * self._bytes_of(r) for r in digital.readers)
+        if size:  # T75
+            digital.fetching = True
+            who = digital.layer.name, digital.unit, 0, len(digital.readers)
+            self.shared.fetch(who, input, position, size, request)
+        else:
+            request()
         return True
 
     def _serve_digital(self, digital: Digital, m: int) -> None:

@@ -15,6 +15,7 @@ class SecondEngines:
         for number, engine in enumerate(engines):
             engine._heap, engine._number = first._heap, first._number
             engine.links, engine.units, engine.used = first.links, first.units, first.used
+            engine.shared.memory = first.shared.memory
             engine.rank = {name: (number, rank) for name, rank in engine.rank.items()}  # type: ignore[misc]
 
     def run(self) -> SecondEngines:

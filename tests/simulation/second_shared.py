@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from chipsim.network.layers import DigitalLayer
 from chipsim.units import exact, to_ps
 
 if TYPE_CHECKING:
-    from second_engine import NeuronSlice, SecondEngine, Tile
+    from second_engine import Digital, NeuronSlice, Reader, SecondEngine, Tile
+
+LAST = 10**6
+"""Block numbers from here on come after all others (T78)."""
 
 
 @dataclass
@@ -55,7 +59,8 @@ class SharedTiles:
         self.free: dict[tuple[str, str, int], int] = defaultdict(int)  # load ports, converters, output ports
         slices = Counter(part.neuron_unit for layer in plan.layers.values() for part in layer.slices)
         self.units = {name for name, count in slices.items() if count > 1} | set(plan.gate_units.values())
-        self.memory_free = self.memory_busy = self.written = self.read = 0
+        self.written = self.read = 0
+        self.memory = {"free": 0, "busy": 0}
         self.slots = engine.spec.neuron_unit.partial_sum_slots
 
     def array_of(self, tile: Tile) -> Array:
@@ -77,10 +82,9 @@ class SharedTiles:
             far = len(tile.reader.windows[position] & tile.reader.far)
             if far:  # T75
                 blocks = sum(other.layer is tile.layer for other in engine.tiles)
-                read_key = (input, engine.rank[tile.layer.name], position, blocks + tile.block, tile.where)
                 size = far * engine._bytes_of(tile.reader)
-                self.read += size
-                self.access(read_key, size, lambda: self.ask_to_enter(tile, m, key))
+                who = tile.layer.name, tile.where, tile.block, blocks
+                self.fetch(who, input, position, size, lambda: self.ask_to_enter(tile, m, key))
             else:
                 self.ask_to_enter(tile, m, key)
         return fits | self.integrate(self.array_of(tile))
@@ -88,42 +92,78 @@ class SharedTiles:
     def ask_to_enter(self, tile: Tile, m: int, key: Any) -> None:
         self.engine._at(self.engine.now, 1, key, lambda: self.enter(Turn(tile, m, key)))
 
-    def spill(self, tiles: list[Tile], least: dict[tuple[str, int], int]) -> None:
+    def spill(self, tiles: list[Tile], digitals: list[Digital], least: dict[tuple[str, int], int]) -> None:
         """T75: what does not fit goes to the memory."""
         places = {placed.name: placed for layer in self.engine.plan.layers.values() for placed in layer.blocks}
-        for tile in tiles:
-            reader, n = tile.reader, least[tile.layer.name, 0]
-            if reader.capacity < n:
-                whole = reader.per_input - reader.per_input % n
-                near = {g for g in range(whole) if g % n < reader.capacity}
-                reader.far = set(range(reader.per_input)) - near
-                reader.capacity, reader.tile = n, tile
-                self.places[tile.name] = places[tile.name]
+        if self.spec.buffer.spill == "global_memory":
+            for tile in tiles:
+                if self.make_far(tile.reader, least, tile.block):
+                    self.places[tile.name] = places[tile.name]
+        if self.engine.spec.digital_unit.buffer.spill == "global_memory":
+            for reader in (reader for digital in digitals for reader in digital.readers):
+                if isinstance(self.engine.plan.network.layers[reader.consumer], DigitalLayer):
+                    self.make_far(reader, least, reader.operand)
 
-    def arrive(self, reader: Any, g: int, size: int) -> None:
-        """T75: a far position is there once it is written."""
+    def make_far(self, reader: Reader, least: dict[tuple[str, int], int], block: int) -> bool:
+        n = least[reader.consumer, reader.operand]
+        if reader.capacity >= n:
+            return False
+        whole = reader.per_input - reader.per_input % n
+        near = {g for g in range(whole) if g % n < reader.capacity}
+        reader.far = set(range(reader.per_input)) - near
+        reader.capacity, reader.block = n, block
+        return True
+
+    def arrive(self, reader: Reader, g: int, size: int) -> None:
+        """T75: a far position is there once it is written. T78: its values go on as a packet."""
         input, position = divmod(g, reader.per_input)
         if position not in reader.far:
             reader.arrive(g)
             return
         reader.held.add(g)
         self.written += size
-        tile = reader.tile
-        key = (input, self.engine.rank[tile.layer.name], position, tile.block, tile.where)
 
         def there() -> None:
             reader.arrived[g] += 1
 
-        self.access(key, size, there)
+        who = input, self.engine.rank[reader.consumer], position
+        if not self.over_links:
+            self.access((*who, reader.block, reader.component), size, there)
+            return
+        key = (*who, 2 * LAST + reader.block, reader.component)
+        size_sent = size + self.engine.spec.widths.packet_header_bytes
+        self.engine._send(
+            key, size_sent, reader.component, [("global memory", lambda: self.access(key, size, there))]
+        )  # fmt: skip
+
+    def fetch(self, who: tuple[str, str, int, int], input: int, position: int, size: int, there: Any) -> None:
+        """T75: far positions are read back. T78: a packet asks for them, and a packet brings them."""
+        layer, component, block, blocks = who
+        start, header = (input, self.engine.rank[layer], position), self.engine.spec.widths.packet_header_bytes
+        self.read += size
+        if not self.over_links:
+            self.access((*start, blocks + block, component), size, there)
+            return
+        key, back = (*start, LAST + block, component), (*start, LAST + block, "global memory")
+        send = self.engine._send
+
+        def bring() -> None:
+            send(back, size + header, "global memory", [(component, there)])
+
+        send(key, max(1, header), component, [("global memory", lambda: self.access(key, size, bring))])
+
+    @property
+    def over_links(self) -> bool:
+        return self.engine.spec.global_memory.site != "apart"
 
     def access(self, key: Any, size: int, there: Any) -> None:
         engine, memory = self.engine, self.engine.spec.global_memory
 
         def serve() -> None:
             duration = math.ceil(Fraction(size * 10**12) / exact(memory.bandwidth))
-            self.memory_free = max(engine.now, self.memory_free) + duration
-            self.memory_busy += duration
-            engine._ends(self.memory_free + to_ps(memory.latency), there)
+            self.memory["free"] = max(engine.now, self.memory["free"]) + duration
+            self.memory["busy"] += duration
+            engine._ends(self.memory["free"] + to_ps(memory.latency), there)
 
         engine._at(engine.now, 1, key, serve)
 

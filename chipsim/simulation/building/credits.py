@@ -11,7 +11,6 @@ from chipsim.simulation.building.machine import BufferUse, Machine, Target
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import Arrivals, Credit
 from chipsim.simulation.memories.buffers import least_capacities
-from chipsim.simulation.tiles.shared_block import SharedBlock
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.units.digital import DigitalLayerServer
 from chipsim.simulation.units.gate_layer import GateLayerServer
@@ -47,8 +46,9 @@ def _watch_buffer(
     channels = sum(high - low for low, high in machine.channels_read(edge, target, None))
     each = bytes_of(channels, machine.spec.widths.activation_bits)
     capacity = int(buffer.capacity // each)
-    if capacity < needed and isinstance(server, SharedBlock) and server.far is not None:
-        capacity = server.far.spill.positions
+    spill = machine.spills.get((server.name if isinstance(server, TileServer) else server.layer, edge.operand))
+    if capacity < needed and spill is not None:
+        capacity = spill.positions
     if capacity < needed:
         raise CapacityError(
             f"buffer of {target.component} for the edge {edge.producer} -> {edge.consumer} has "
@@ -64,7 +64,7 @@ def _watch_buffer(
 
 def _spilling(server: TileServer | DigitalLayerServer) -> str:
     """What else could be done."""
-    return ", or let it spill (tile.buffer.spill)" if isinstance(server, TileServer) else ""
+    return "" if isinstance(server, GateLayerServer) else f", or let it spill ({_section(server)}.buffer.spill)"
 
 
 def _section(server: TileServer | DigitalLayerServer) -> str:

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from chipsim.mapping.partition import Ranges
 from chipsim.network.edges import Edge
+from chipsim.simulation.building.far import far_sink, over_links
 from chipsim.simulation.building.machine import Machine, Source, Taps, Target
 from chipsim.simulation.building.unread import wait_for_unread
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import EdgeSink
 from chipsim.simulation.links.packets import Flow
 from chipsim.simulation.links.sender import Outlet, close_together
-from chipsim.simulation.memories.far_sink import FarSink
-from chipsim.simulation.tiles.shared_block import SharedBlock
 
 Classes = tuple[Taps, ...]
 
@@ -40,8 +39,9 @@ def close_flows(machines: Sequence[Machine]) -> None:
     beside: defaultdict[str, list[Outlet]] = defaultdict(list)
     for source in (source for machine in machines for sources in machine.sources.values() for source in sources):
         beside[source.component].append(source.outlet)
-    for outlets in beside.values():
-        close_together(outlets)
+    far = {reader.component for machine in machines for reader in machine.far_readers if over_links(machine)}
+    for component, outlets in beside.items():
+        close_together(outlets, in_turn=component in far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _join(machine: Machine, source: Source, outgoing: list[Edge]) -> None:
             continue
         flows = []
         for block, (ranges, targets) in enumerate(_groups(machine, source, branches, classes)):
-            flows.append(_flow(machine, source, block, ranges, targets, sinks, known))
+            flows.append(_flow(machine, source, block, ranges, targets, branches, sinks, known))
             for index, _, target in targets:
                 target.gate.expect(branches[index].completes[positions])
         for position in positions.tolist():
@@ -119,7 +119,7 @@ def _groups(
 
 def _flow(
     machine: Machine, source: Source, block: int, ranges: Ranges, targets: list[tuple[int, int, Target]],
-    sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[object, ...], Flow],
+    branches: list[_Branch], sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[object, ...], Flow],
 ) -> Flow:  # fmt: skip
     identity = (block, ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
     flow = known.get(identity)
@@ -128,24 +128,13 @@ def _flow(
         channels = sum(high - low for low, high in ranges)
         size = bytes_of(channels, widths.activation_bits) + widths.packet_header_bytes
         key = machine.order.key(source.layer, block, source.component)
-        values = bytes_of(channels, widths.activation_bits)
         ends = [
-            (target.component, _spilled(machine, target, sinks[index, number], values))
+            (target.component, far_sink(machine, target, branches[index].edge.operand, sinks[index, number], channels))
             for index, number, target in targets
         ]
         flow = machine.interconnect.add_flow(source.component, source.layer, size, key, ends)
         known[identity] = flow
     return flow
-
-
-def _spilled(machine: Machine, target: Target, sink: EdgeSink, size: int) -> EdgeSink:
-    """The way on to the memory that a target's buffer spills to (rule T75); the sink itself where it does not."""
-    server = target.server
-    if not isinstance(server, SharedBlock) or server.far is None:
-        return sink
-    far = FarSink(sink, server.layer, server.far, size)
-    machine.far_sinks.append(far)
-    return far
 
 
 def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDArray[np.int64]]]:

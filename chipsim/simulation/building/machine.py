@@ -19,8 +19,10 @@ from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.packets import Flow
 from chipsim.simulation.links.reduction import Reduction, RouterAdder
 from chipsim.simulation.links.sender import Outlet
-from chipsim.simulation.memories.far_sink import FarSink
-from chipsim.simulation.memories.spilling import FarMemory, Spill
+from chipsim.simulation.memories.far_memory import FarMemory
+from chipsim.simulation.memories.far_reader import FarReader
+from chipsim.simulation.memories.far_sink import FarWriter
+from chipsim.simulation.memories.spilling import Spills
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.chain import ChainUnit
@@ -126,10 +128,11 @@ class Machine:
         Those of them that a unit ends at whose positions nobody reads (rule T93).
     memory : FarMemory or None
         That buffers spill to.
-    spills : dict of str to Spill
-        Of blocks whose buffers do, by their names.
-    far_sinks : list of FarSink
-        Where what they spill arrives.
+    spills : dict of (str, int) to Spill
+        Which ones do; see `chipsim.simulation.memories.spilling.Spills`.
+    far_writers : list of FarWriter
+    far_readers : list of FarReader
+        Who writes what they spill, and reads it back.
     counts : mapping of tile to ConversionCounts
         What conversions took, where it depends on values and these are known.
     """
@@ -141,8 +144,9 @@ class Machine:
     interconnect: Interconnect
     sharing: Sharing
     memory: FarMemory | None = None
-    spills: dict[str, Spill] = field(default_factory=dict)
-    far_sinks: list[FarSink] = field(default_factory=list)
+    spills: Spills = field(default_factory=dict)
+    far_writers: list[FarWriter] = field(default_factory=list)
+    far_readers: list[FarReader] = field(default_factory=list)
     tiles: list[TileServer] = field(default_factory=list)
     neurons: list[NeuronServer | ChainUnit] = field(default_factory=list)
     units: dict[str, DigitalUnitServer] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from chipsim.mapping.plan import LayerPlan, PlacedBlock, Replica, Slice
 from chipsim.network.edges import HOST, Edge
 from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer
 from chipsim.simulation.building.chained import add_chain
+from chipsim.simulation.building.far import add_far_reader
 from chipsim.simulation.building.gates import add_gates
 from chipsim.simulation.building.machine import Machine, Source, Taps, Target
 from chipsim.simulation.building.reducing import add_reduction, tree_of
@@ -25,7 +26,7 @@ from chipsim.simulation.core.durations import (
 )
 from chipsim.simulation.core.gate import EdgeSink
 from chipsim.simulation.links.sender import Outlet
-from chipsim.simulation.memories.spilling import FarBuffer
+from chipsim.simulation.memories.far_reader import FarReader
 from chipsim.simulation.tiles.planes_of_mvms import planes_of
 from chipsim.simulation.tiles.shared_block import SharedBlock
 from chipsim.simulation.tiles.steady_tile import SteadyTile
@@ -35,6 +36,7 @@ from chipsim.simulation.units.digital import DigitalLayerServer, DigitalUnitServ
 from chipsim.simulation.units.host import HostSource
 from chipsim.simulation.units.neuron import NeuronServer
 from chipsim.simulation.units.shared_neuron import SharedNeuronServer
+from chipsim.simulation.units.spilling_digital import SpillingDigitalServer
 from chipsim.units import to_ps
 
 
@@ -91,11 +93,12 @@ def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
     unit = machine.units.setdefault(name, DigitalUnitServer(name))
     gate = machine.new_gate(layer.positions)
     outlet = Outlet(machine.interconnect, layer.positions)
-    server = DigitalLayerServer(
+    what = (
         unit, layer.name, gate, digital_service_ps(machine.spec, layer.element_operations, layer.positions),
-        to_ps(machine.spec.digital_unit.latency), outlet, machine.clock,
-        (machine.order.key(layer.name, 0, name), machine.order.input_key, machine.order.position_key),
+        to_ps(machine.spec.digital_unit.latency), outlet, machine.clock, machine.order.keys(layer.name, 0, name),
     )  # fmt: skip
+    far = _far_operands(machine, layer, name)
+    server = DigitalLayerServer(*what) if far is None else SpillingDigitalServer(*what, far)
     machine.digital.append(server)
     machine.sources[layer.name].append(Source(name, layer.name, 0, layer.channels, outlet, server.advance))
     for operand, producer in enumerate(layer.inputs):
@@ -145,11 +148,11 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
         placed.name, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
         spec.sample_and_hold, machine.interconnect,
     )  # fmt: skip
-    array = machine.sharing.array_of(placed, spills=placed.name in machine.spills)
+    array = machine.sharing.array_of(placed, spills=(placed.name, 0) in machine.spills)
     if array is not None:
         planes = planes_of(machine.spec, placed.block.rows, placed.block.columns, counts)
         keys = machine.order.keys(plan.layer.name, rank, placed.tile)
-        tile: TileServer = SharedBlock(*what, array, planes, keys, _far_buffer(machine, plan, placed, rank))
+        tile: TileServer = SharedBlock(*what, array, planes, keys, _far_window(machine, plan, placed, rank))
     else:
         lengths = None
         if counts is not None:
@@ -162,13 +165,22 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
     return tile
 
 
-def _far_buffer(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int) -> FarBuffer | None:
-    spill = machine.spills.get(placed.name)
-    if spill is None or machine.memory is None:
+def _far_window(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int) -> FarReader | None:
+    """What reads back for a block whose buffer spills."""
+    spill = machine.spills.get((placed.name, 0))
+    if spill is None:
         return None
-    name, behind = plan.layer.name, rank + len(plan.blocks)
-    keys = (machine.order.keys(name, block, placed.tile) for block in (rank, behind))
-    return FarBuffer(machine.memory, spill, *keys)
+    return add_far_reader(machine, plan.layer.name, placed.tile, spill.read_bytes, rank, len(plan.blocks))
+
+
+def _far_operands(machine: Machine, layer: DigitalLayer, unit: str) -> FarReader | None:
+    """What reads back for a digital layer with buffers that spill."""
+    operands = range(len(layer.inputs))
+    spills = [machine.spills[layer.name, operand] for operand in operands if (layer.name, operand) in machine.spills]
+    if not spills:
+        return None
+    sizes = [sum(each) for each in zip(*(spill.read_bytes for spill in spills), strict=True)]
+    return add_far_reader(machine, layer.name, unit, sizes, 0, len(layer.inputs))
 
 
 def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int, operands: int) -> NeuronServer:

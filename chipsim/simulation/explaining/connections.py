@@ -169,8 +169,8 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
     machine = build_machine(plan, 1, counts=counts)
     if machine.spills:
         raise MappingError(
-            f"the buffer of {next(iter(machine.spills))} spills to the global memory, whose waits are not explained: "
-            f"raise tile.buffer.capacity or make it unbounded"
+            f"the buffer of {next(iter(machine.spills))[0]} spills to the global memory, whose waits are not "
+            f"explained: raise tile.buffer.capacity or make it unbounded"
         )
     gates = [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
     found, number = Connections(plan), {id(gate): index for index, gate in enumerate(gates)}

@@ -21,16 +21,20 @@ class Outlet:
         One for each bounded buffer at a destination.
     ends : EdgeSink or None
         Told of every result instead, where nobody reads one (rule T93).
+    guarded : bool
+        Ways merge before every sink.
+    in_turn : bool
+        The port is used for other packets, too (rule T78).
     """
 
-    __slots__ = ("credits", "ends", "flows", "guarded", "interconnect")
+    __slots__ = ("credits", "ends", "flows", "guarded", "in_turn", "interconnect")
 
     def __init__(self, interconnect: Interconnect, positions: int) -> None:
         self.interconnect = interconnect
         self.flows: list[Sequence[Flow]] = [()] * positions
         self.credits: list[Credit] = []
         self.ends: EdgeSink | None = None
-        self.guarded = False
+        self.guarded = self.in_turn = False
 
     def space(self, input: int, position: int) -> int | None:
         """When space is reserved at every destination; None while not known."""
@@ -52,6 +56,9 @@ class Outlet:
                 self.interconnect.send(flow, input, position, time)
         elif self.ends is not None:
             self.ends.arrive(input, position, time)
+        elif self.in_turn:
+            for flow in self.flows[position]:
+                self.interconnect.send_in_turn(flow, input, position, time)
         else:
             self.interconnect.clock.at(time, COMPLETION, self._send_now, (input, position, time))
 
@@ -64,14 +71,16 @@ class Outlet:
             self.interconnect.send(flow, input, position, time)
 
 
-def close_together(outlets: Sequence[Outlet]) -> None:
+def close_together(outlets: Sequence[Outlet], *, in_turn: bool) -> None:
     """Call for the outlets of one component, which share its port, once all flows are laid.
 
     Where ways merge before every sink, a packet meets an event there, and handing it over needs none of its own. All
-    outlets of a port do so or none does: packets must come to the port in the order of their times.
+    outlets of a port do so or none does: packets must come to the port in the order of their times. With ``in_turn``
+    others use the port, and order is decided there.
     """
     kinds = {id(flows): flows for outlet in outlets for flows in outlet.flows}  # positions that are alike share a list
     flows = {flow for flows in kinds.values() for flow in flows}
-    guarded = all(flow.meets_event for flow in flows)
+    guarded = not in_turn and all(flow.meets_event for flow in flows)
     for outlet in outlets:
+        outlet.in_turn = in_turn
         outlet.guarded = guarded and outlet.ends is None

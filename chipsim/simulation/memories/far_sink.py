@@ -1,10 +1,14 @@
-"""`FarSink`: where packets end whose positions may have to go on to the memory (rule T75)."""
+"""`FarSink`: where packets end whose positions may have to go on to the memory (rules T75, T78)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chipsim.simulation.core.clock import Call
 from chipsim.simulation.core.gate import EdgeSink
-from chipsim.simulation.memories.spilling import FarBuffer
+from chipsim.simulation.links.interconnect import Interconnect
+from chipsim.simulation.memories.far_memory import FarMemory
+from chipsim.simulation.memories.far_traffic import FarTraffic
 
 
 class FarSink(EdgeSink):
@@ -13,26 +17,18 @@ class FarSink(EdgeSink):
     Parameters
     ----------
     sink : EdgeSink
-        Of the block.
-    layer : str
-        That reads.
-    far : FarBuffer
-    size : int
-        Bytes of a packet's values.
-
-    Attributes
-    ----------
-    written : int
-        Bytes so far.
+        Of the consumer.
+    far : sequence of bool, length producer positions
+        Which ones do.
+    writer : FarWriter
     """
 
-    __slots__ = ("_buffer", "_far", "_near", "_size", "layer", "written")
+    __slots__ = ("_far", "_near", "writer")
 
-    def __init__(self, sink: EdgeSink, layer: str, far: FarBuffer, size: int) -> None:
+    def __init__(self, sink: EdgeSink, far: Sequence[bool], writer: FarWriter) -> None:
         super().__init__(sink.gate, sink.completes, sink.arrivals)
         self._near, self.arrive = self.arrive, self._arrive
-        self.layer, self._buffer, self._far, self._size = layer, far, far.spill.far, size
-        self.written = 0
+        self._far, self.writer = far, writer
 
     def _arrive(self, input: int, position: int, time: int) -> None:
         """See `Sink`; a position for the memory is there for its consumer once it is written."""
@@ -42,11 +38,34 @@ class FarSink(EdgeSink):
         if self.arrivals is not None:
             self.arrivals.positions.append(input * len(self.completes) + position)
             self.arrivals.times.append(time)
-        own, input_key, position_key = self._buffer.writing
-        key = 1 + own + input * input_key + position * position_key
-        self._buffer.memory.clock.at(time, key, self._write, (input, position))
+        self.writer.ask(input, position, time)
 
-    def _write(self, call: Call) -> None:
+
+class FarWriter(FarTraffic):
+    """Writes the values of one flow's packets to the memory.
+
+    Attributes
+    ----------
+    sink : EdgeSink
+        Of the consumer, which has a position once it is written.
+    size : int
+        Bytes of a packet's values.
+    written : int
+        Bytes so far.
+    """
+
+    activity = "write"
+
+    def __init__(
+        self, layer: str, component: str, memory: FarMemory, keys: tuple[int, int, int], interconnect: Interconnect,
+        sink: EdgeSink, size: int,
+    ) -> None:  # fmt: skip
+        super().__init__(layer, component, memory, keys, interconnect)
+        self.sink, self.size = sink, size
+        self.written = 0
+
+    def _serve(self, call: Call) -> None:
         input, position = call.payload
-        self.written += self._size
-        self.gate.receive(input, self.completes[position], self._buffer.memory.access(self._size))
+        self.written += self.size
+        there = self._access(input, position, self.size)
+        self.sink.gate.receive(input, self.sink.completes[position], there)

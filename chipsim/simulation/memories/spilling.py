@@ -1,49 +1,21 @@
-"""`find_spills`: which positions do not fit into bounded buffers; `FarMemory`, where they go instead (rule T75)."""
+"""`find_spills`: which positions do not fit into bounded buffers and go to a farther memory (rule T75)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.architecture.memory_spec import GlobalMemory
+from chipsim.architecture.tile_spec import SpillingBuffer
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
 from chipsim.network.edges import Edge
-from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.memories.buffers import least_capacities
-from chipsim.units import duration_ps, to_ps
 
-GLOBAL_MEMORY = "global memory"
-"""Name of the component."""
-
-
-class FarMemory:
-    """The memory farther away: one port, and a latency.
-
-    Attributes
-    ----------
-    free : int
-        From when on its port is, ps.
-    busy : int
-        For how long it was held, ps.
-    """
-
-    __slots__ = ("_latency_ps", "_rate", "busy", "clock", "free")
-
-    def __init__(self, spec: GlobalMemory, clock: Clock) -> None:
-        self.clock = clock
-        self._rate, self._latency_ps = spec.bandwidth, to_ps(spec.latency)
-        self.free = self.busy = 0
-
-    def access(self, size: int) -> int:
-        """Serve an access of so many bytes that is asked for now; returns when its data is there."""
-        duration = duration_ps(size, self._rate)
-        self.free = max(self.clock._now, self.free) + duration
-        self.busy += duration
-        return self.free + self._latency_ps
+Spills = dict[tuple[str, int], "Spill"]
+"""Buffers that spill, by the names of their blocks or digital layers, and the number of the operand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +29,7 @@ class Spill:
     far : tuple of bool, length producer positions
         Which positions go to the memory.
     read_bytes : tuple of int, length positions of the consuming layer
-        That an MVM reads back before it enters.
+        That are read back before each of them.
     """
 
     positions: int
@@ -65,8 +37,8 @@ class Spill:
     read_bytes: tuple[int, ...]
 
 
-def find_spills(plan: Plan, network_edges: Sequence[Edge]) -> dict[str, Spill]:
-    """The buffers of a plan that spill, by the names of their blocks; none where the chip does not let them.
+def find_spills(plan: Plan, network_edges: Sequence[Edge]) -> Spills:
+    """The buffers of a plan that spill; none where the chip does not let them.
 
     Parameters
     ----------
@@ -74,21 +46,30 @@ def find_spills(plan: Plan, network_edges: Sequence[Edge]) -> dict[str, Spill]:
     network_edges : sequence of Edge
         All of its network's.
     """
-    buffer, layers = plan.chip.spec.tile.buffer, plan.network.layers
-    if buffer.spill == "none" or buffer.capacity == "unbounded":
+    spec = plan.chip.spec
+    if spec.tile.buffer.spill == "none" and spec.digital_unit.buffer.spill == "none":
         return {}
-    least = least_capacities(network_edges, {name: layer.positions for name, layer in layers.items()})
-    found = {}
-    for edge, needed in zip(network_edges, least, strict=True):
-        if edge.consumer not in plan.layers:
-            continue
-        layer, total = plan.layers[edge.consumer], layers[edge.producer].positions
-        for placed in layer.blocks:
-            each = _position_bytes(plan, edge, layer, placed)
+    positions = {name: layer.positions for name, layer in plan.network.layers.items()}
+    found: Spills = {}
+    for edge, needed in zip(network_edges, least_capacities(network_edges, positions), strict=True):
+        for name, buffer, each in _buffers(plan, edge):
+            if buffer.spill == "none" or buffer.capacity == "unbounded":
+                continue
             near = int(buffer.capacity // each)
             if near < needed:
-                found[placed.name] = _spill(edge, total, needed, near, each)
+                found[name, edge.operand] = _spill(edge, positions[edge.producer], needed, near, each)
     return found
+
+
+def _buffers(plan: Plan, edge: Edge) -> Iterator[tuple[str, SpillingBuffer, int]]:
+    """Buffers of an edge that may spill: whose, as the chip describes them, and the bytes of a position."""
+    spec = plan.chip.spec
+    if edge.consumer in plan.layers:
+        layer = plan.layers[edge.consumer]
+        yield from ((placed.name, spec.tile.buffer, _block_bytes(plan, edge, layer, placed)) for placed in layer.blocks)
+    elif edge.consumer in plan.digital_units:
+        first, end = _handed_on(plan, edge)
+        yield edge.consumer, spec.digital_unit.buffer, bytes_of(end - first, spec.widths.activation_bits)
 
 
 def far_positions(total: int, needed: int, near: int) -> NDArray[np.bool_]:
@@ -106,16 +87,17 @@ def far_positions(total: int, needed: int, near: int) -> NDArray[np.bool_]:
 def _spill(edge: Edge, total: int, needed: int, near: int, each: int) -> Spill:
     far = far_positions(total, needed, near)
     if edge.reads_y is None or edge.reads_x is None:
-        reads = np.full(len(edge.need), int(far.sum()))
+        before = np.concatenate([[0], np.cumsum(far)])
+        reads = before[edge.need] - before[edge.oldest]
     else:
         grid = far.astype(np.int64).reshape(edge.reads_y.shape[1], edge.reads_x.shape[1])
         reads = (edge.reads_y.astype(np.int64) @ grid @ edge.reads_x.T).ravel()
     return Spill(needed, tuple(far.tolist()), tuple((reads * each).tolist()))
 
 
-def _position_bytes(plan: Plan, edge: Edge, layer: LayerPlan, placed: PlacedBlock) -> int:
+def _block_bytes(plan: Plan, edge: Edge, layer: LayerPlan, placed: PlacedBlock) -> int:
     """Bytes of the channels that a block reads of a position."""
-    first, end = edge.channels or (0, plan.network.layers[edge.producer].channels)
+    first, end = _handed_on(plan, edge)
     channels = end - first
     if not edge.mixed:
         read = layer.matrices[placed.matrix].channels_read(placed.block, layer.layer.window.grid, None)
@@ -123,19 +105,6 @@ def _position_bytes(plan: Plan, edge: Edge, layer: LayerPlan, placed: PlacedBloc
     return bytes_of(channels, plan.chip.spec.widths.activation_bits)
 
 
-@dataclass(frozen=True, slots=True)
-class FarBuffer:
-    """A block's part of the memory that its buffer spills to.
-
-    Attributes
-    ----------
-    memory : FarMemory
-    spill : Spill
-    writing, reading : tuple of int
-        What its accesses, an input and a position weigh in the tie order.
-    """
-
-    memory: FarMemory
-    spill: Spill
-    writing: tuple[int, int, int]
-    reading: tuple[int, int, int]
+def _handed_on(plan: Plan, edge: Edge) -> tuple[int, int]:
+    """Channels of the producer that the consumer is given: all, but for views that hand on some."""
+    return edge.channels or (0, plan.network.layers[edge.producer].channels)

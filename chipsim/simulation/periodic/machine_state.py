@@ -39,7 +39,7 @@ def progress_of(machine: Machine, sink: HostSink, origin: Origin) -> State:
     origin : Origin
     """
     servers = (sink, *machine.hosts, *machine.tiles, *machine.neurons, *machine.reductions, *machine.digital,
-               machine.interconnect)  # fmt: skip
+               machine.interconnect, *(() if machine.memory is None else (machine.memory,)))  # fmt: skip
     input_key = origin.input * machine.order.input_key
     events = [
         (time - origin.now_ps, priority - input_key if isinstance(moment, Packet) else None, *_about(moment, origin))

@@ -200,11 +200,10 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
     """Everything that only grows and is reported: objects, and names of their attributes."""
     for tile in machine.tiles:
         yield from ((tile, name) for name in ("loads", "drains", "busy"))
-        if isinstance(tile, SharedBlock):
-            yield tile, "fetched"
     for neuron in machine.neurons:
         yield neuron.places, "done"
-    yield from ((sink, "written") for sink in machine.far_sinks)
+    yield from ((writer, "written") for writer in machine.far_writers)
+    yield from ((reader, "fetched") for reader in machine.far_readers)
     if machine.memory is not None:
         yield machine.memory, "busy"
     for layer in (*machine.digital, *machine.reductions):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from chipsim.simulation.core.clock import Call
 from chipsim.simulation.core.durations import MvmPhases
 from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.links.interconnect import Interconnect
-from chipsim.simulation.memories.spilling import FarBuffer
+from chipsim.simulation.memories.far_reader import FarReader
 from chipsim.simulation.tiles.shared_array import Mvm, Planes, SharedArray, fold
 from chipsim.simulation.tiles.tile import TileServer
 
@@ -27,35 +29,39 @@ class SharedBlock(TileServer):
     folded : list of MvmPhases
         The same, as `fold` puts them together.
     load_ps, drain_ps : int
-    far : FarBuffer or None
-        Where its buffer spills to.
-    fetched : int
-        Bytes read back from there so far.
+    far : FarReader or None
+        Reads back what its buffer spills.
+    fetching : Mvm or None
+        That waits for it.
     """
 
-    __slots__ = ("array", "asked", "drain_ps", "far", "fetched", "folded", "keys", "last_load_ps", "lengths", "load_ps")
+    __slots__ = (
+        "array", "asked", "drain_ps", "far", "fetching", "folded", "keys", "last_load_ps", "lengths", "load_ps",
+    )  # fmt: skip
 
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect, array: SharedArray, lengths: list[Planes], keys: tuple[int, int, int],
-        far: FarBuffer | None = None,
+        far: FarReader | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
         self.array, self.lengths, self.keys = array, lengths, keys
         self.folded = [fold(planes, phases.load_ps, phases.drain_ps) for planes in lengths]
         self.load_ps, self.drain_ps = phases.load_ps, phases.drain_ps
-        self.far = far
-        self.asked = self.last_load_ps = self.fetched = 0
+        self.far, self.fetching = far, cast("Mvm | None", None)
+        if far is not None:
+            far.there = self._fetched
+        self.asked = self.last_load_ps = 0
 
     def state(self, origin: Origin) -> State:
         """Progress and times, those of its array included (rule T50)."""
         first = origin.input * self.gate.positions
         counts = self.asked - first, self.loads - first, self.integrates - first, self.drains - first
         releases = self.releases if self.releases is not None and self.on_release else ()
-        memory = 0 if self.far is None else self.far.memory.free
         return (
             *counts,
-            origin.after((self.last_load_ps, memory)),
+            self.fetching is not None,
+            origin.after((self.last_load_ps,)),
             origin.still_to_come(releases),
             self.array.state(origin),
         )
@@ -80,20 +86,17 @@ class SharedBlock(TileServer):
         key = 1 + block_key + input * input_key + own * position_key
         which = m if len(self.lengths) > 1 else 0
         mvm = Mvm(self, input, own, m, key, self.lengths[which], self.folded[which])
-        if self.far is None or not self.far.spill.read_bytes[own]:
+        if self.far is None or not self.far.sizes[own]:
             self.array.clock.at(time, key, self._enter, (input, own, mvm))
             return
-        read_key, input_key, position_key = self.far.reading
-        key = 1 + read_key + input * input_key + own * position_key
-        self.array.clock.at(time, key, self._fetch, (input, own, mvm))
+        self.fetching = mvm
+        self.far.ask(input, own, time)
 
-    def _fetch(self, call: Call) -> None:
-        """Read back what the buffer has spilled."""
-        input, own, mvm = call.payload
-        assert self.far is not None
-        size = self.far.spill.read_bytes[own]
-        self.fetched += size
-        self.array.clock.at(self.far.memory.access(size), mvm.key, self._enter, (input, own, mvm))
+    def _fetched(self, input: int, position: int, time: int) -> None:
+        """What the buffer has spilled is to be back at a time."""
+        mvm, self.fetching = self.fetching, None
+        assert mvm is not None
+        self.array.clock.at(time, mvm.key, self._enter, (input, position, mvm))
 
     def _enter(self, call: Call) -> None:
         self.array.enter(call.payload[2])
