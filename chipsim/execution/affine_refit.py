@@ -23,6 +23,7 @@ from chipsim.execution.calibration import Ranges, finish_layer
 from chipsim.execution.forward import MatrixFunctions, Values, forward
 from chipsim.execution.functional import IDEAL, AnalogNetwork, Fidelity, program_network
 from chipsim.mapping.plan import Plan
+from chipsim.network.cell_operands import Given
 from chipsim.network.layers import MatrixLayer
 from chipsim.network.loops import Loop
 
@@ -192,7 +193,7 @@ def _layer_by_layer(
             )
         return outputs
 
-    def go_round(loop: Loop, _: Values) -> dict[str, Values]:
+    def go_round(loop: Loop, _: Values, __: Given) -> dict[str, Values]:
         raise InputError(
             f"layer {loop.recurrent.name} goes round a loop: scale and shift (compensation.kind: affine) are found "
             "layer by layer and cannot be found for it; use global or per-column"

@@ -23,6 +23,7 @@ from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_i
 from chipsim.execution.output_ranges import RangeFinder, range_finder
 from chipsim.mapping.partition import Block, PackedMatrix
 from chipsim.mapping.plan import LayerPlan, Plan
+from chipsim.network.cell_operands import Given
 from chipsim.network.digital import apply_activations
 from chipsim.network.im2col import im2col
 from chipsim.network.layers import MatrixLayer, Window
@@ -136,8 +137,8 @@ def calibrate(plan: Plan, x: Values, chunk: int | None = None) -> dict[str, Rang
             found[layer.name] = replace(found[layer.name], outputs=output_ranges(layer_plan, outputs, spec))
         return outputs
 
-    def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
-        values = loop.run(sums, lambda layer, read, _: exact_step(plan.layers[layer.name], read))
+    def go_round(loop: Loop, sums: Values, given: Given) -> dict[str, Values]:
+        values = loop.run(sums, given, lambda layer, read, _: exact_step(plan.layers[layer.name], read))
         for layer in loop.matrices:
             layer_plan, read = plan.layers[layer.name], matrix_input(layer, values.read[layer.name], step=0)
             found[layer.name] = _layer_ranges(layer_plan, read, device, spec, chunk or _chunk(layer_plan))

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.network.cell_operands import Given
 from chipsim.network.digital import evaluate
 from chipsim.network.graph import Network
-from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer
 from chipsim.network.loops import Loop, loops
 
 Values = NDArray[np.float32]
 MatrixFunction = Callable[[MatrixLayer, Values], Values]
-LoopFunction = Callable[[Loop, Values], dict[str, Values]]
+LoopFunction = Callable[[Loop, Values, Given], dict[str, Values]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class MatrixFunctions:
     ----------
     multiply : callable (layer, values of shape (n, C, H, W)) -> values of shape (n, *layer.output_shape)
         Matrix layers, activations included.
-    go_round : callable (loop, values of shape (n, positions, columns)) -> outputs by layer
-        The layers of a recurrent operator, given the sums of its input matrix; outputs have the shape (n, positions,
-        channels), positions in raster order.
+    go_round : callable (loop, values of shape (n, positions, columns), operands by role) -> outputs by layer
+        The layers of a recurrent operator, given the sums of its input matrix and what else of it is data; outputs
+        have the shape (n, positions, channels), positions in raster order.
     """
 
     multiply: MatrixFunction
@@ -62,17 +63,27 @@ def forward(network: Network, x: Values, keep: Collection[str], functions: Matri
         if loop is not None:
             if layer.name == loop.state.name:  # the last of them, but for a cell; computes them all
                 sums = values[layer.inputs[0]].reshape(len(x), layer.positions, -1)
-                for name, found in functions.go_round(loop, sums).items():
+                operands = {role: values[name] for role, name in loop.operands.items()}
+                for name, found in functions.go_round(loop, sums, operands).items():
                     values[name] = found.reshape(len(x), *network.layers[name].output_shape)
         elif isinstance(layer, InputLayer):
             values[layer.name] = given.pop(layer.name)
         else:
             values[layer.name] = _outputs(layer, [values[name] for name in layer.inputs], functions)
-        for name in layer.inputs:
+        for name in _done_with(network, layer, loop):
             readers[name] -= 1
             if not readers[name] and name not in keep:
                 values.pop(name, None)
     return {name: values[name] for name in keep}
+
+
+def _done_with(network: Network, layer: AnyLayer, loop: Loop | None) -> tuple[str, ...]:
+    """What a layer has read once it is computed; the layers of a loop are computed together, with its state."""
+    if loop is None or layer.name not in loop.before:
+        return layer.inputs
+    if layer.name != loop.state.name:
+        return ()
+    return tuple(name for each in loop.before for name in network.layers[each].inputs)
 
 
 def _outputs(

@@ -25,6 +25,7 @@ from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_i
 from chipsim.execution.known_faults import faults_of_block, known_faults
 from chipsim.execution.layer_run import LayerRun, Span
 from chipsim.mapping.plan import LayerPlan, Plan
+from chipsim.network.cell_operands import Given
 from chipsim.network.layers import MatrixLayer
 from chipsim.network.loops import Loop
 
@@ -128,8 +129,8 @@ class AnalogNetwork:
             scaled = (sums if affine is None else affine.apply(sums)).astype(np.float32, copy=False)
             return self.converted(layer, finish_layer(layer, scaled))
 
-        def go_round(loop: Loop, sums: Values) -> dict[str, Values]:
-            found = loop.run(sums, lambda layer, values, step: self._step(layer, values, step, pool), keep)
+        def go_round(loop: Loop, sums: Values, given: Given) -> dict[str, Values]:
+            found = loop.run(sums, given, lambda layer, values, step: self._step(layer, values, step, pool), keep)
             for run in (run for layer in loop.matrices for run in self.layers[layer.name].blocks):
                 run.finish_steps()
             return found.outputs

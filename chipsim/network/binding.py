@@ -35,15 +35,15 @@ SIZES = {
 }
 """Operands that decide on sizes and places, which do not depend on data."""
 HELD = {
-    "Conv": (1, 2),
-    "ConvTranspose": (1, 2),
-    "Gemm": (1, 2),
+    "Conv": (1,),
+    "ConvTranspose": (1,),
+    "Gemm": (1,),
     "MatMul": (1,),
-    "RNN": (1, 2, 3, 4, 5),
-    "GRU": (1, 2, 3, 4, 5),
-    "LSTM": (1, 2, 3, 4, 5, 6, 7),
+    "RNN": (1, 2),
+    "GRU": (1, 2),
+    "LSTM": (1, 2),
 }
-"""Operands that tiles and the units beside them hold: weights, biases, peepholes, first states, lengths."""
+"""Operands that stand in the cells of tiles: weights. Biases, peepholes, first states and lengths are data."""
 
 
 def modern(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CellKind = Literal["RNN", "LSTM", "GRU"]
+Role = Literal["bias", "peepholes", "lengths", "initial", "initial_cell"]
+"""What an operand of a recurrent operator may be besides its sequences and matrices."""
 Values = NDArray[np.float32]
 
 SUMS = {"RNN": 1, "LSTM": 4, "GRU": 3}
@@ -31,7 +33,7 @@ class GateFunction:
 
 @dataclass(frozen=True, slots=True)
 class CellRules:
-    """One direction of an RNN, LSTM or GRU.
+    """One direction of an RNN, LSTM or GRU: its constants. What is data is an operand of its gate layers.
 
     Attributes
     ----------

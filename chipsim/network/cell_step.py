@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.cell import CellRules, GateFunction
+from chipsim.network.cell_operands import CellOperands
 
 Values = NDArray[np.float32]
 
@@ -21,6 +22,7 @@ class CellState:
     Attributes
     ----------
     rules : CellRules
+    operands : CellOperands
     hidden : ndarray of float32, shape (n, sequences, hidden)
         What the recurrent matrix reads next.
     cell : ndarray of float32, same shape
@@ -28,15 +30,17 @@ class CellState:
     """
 
     rules: CellRules
+    operands: CellOperands
     hidden: Values
     cell: Values
 
     @classmethod
-    def begin(cls, rules: CellRules, examples: int) -> CellState:
+    def begin(cls, rules: CellRules, operands: CellOperands, examples: int) -> CellState:
         """The state before the first step."""
         shape = (examples, rules.sequences, rules.hidden)
-        cell = np.zeros(shape[1:], np.float32) if rules.initial_cell is None else rules.initial_cell
-        return cls(rules, np.broadcast_to(rules.initial, shape), np.broadcast_to(cell, shape))
+        return cls(
+            rules, operands, np.broadcast_to(operands.initial, shape), np.broadcast_to(operands.initial_cell, shape)
+        )
 
     def reset(self, sums: Values, recurrent: Values) -> Values:
         """What a GRU's candidate matrix reads: the state times the reset gate.
@@ -46,8 +50,7 @@ class CellState:
         sums, recurrent : ndarray of float32, shape (n, sequences, at least 2 * hidden)
             Of the input and the recurrent matrix.
         """
-        size = self.rules.hidden
-        gate = self._function(0)(self._clip(sums[..., size : 2 * size] + recurrent[..., size : 2 * size]))
+        gate = self._gate(self._with_bias(sums, recurrent), 1)
         return gate * self.hidden
 
     def step(self, sums: Values, recurrent: Values, candidate: Values | None, time: int) -> Values:
@@ -67,6 +70,7 @@ class CellState:
         ndarray of float32, shape (n, sequences, hidden)
             The operator's output: the new state, zero where a sequence has ended.
         """
+        sums, recurrent = self._with_bias(sums, recurrent)
         match self.rules.kind:
             case "RNN":
                 hidden, cell = self._function(0)(self._clip(sums + recurrent)), self.cell
@@ -74,26 +78,45 @@ class CellState:
                 hidden, cell = self._gru(sums, recurrent, candidate), self.cell
             case "LSTM":
                 hidden, cell = self._lstm(sums + recurrent)
-        lengths = self.rules.lengths
+        lengths = self.operands.lengths
         if lengths is None:
             self.hidden, self.cell = hidden, cell
             return hidden
-        live = (time < lengths)[:, np.newaxis]
+        live = (time < lengths)[..., np.newaxis]
         self.hidden, self.cell = np.where(live, hidden, self.hidden), np.where(live, cell, self.cell)
         return np.where(live, hidden, np.float32(0))
 
+    def held(self, state: Values) -> Values:
+        """A state as it comes out at the end: that of a sequence without steps is zero."""
+        lengths = self.operands.lengths
+        return state if lengths is None else np.where((lengths > 0)[..., np.newaxis], state, np.float32(0))
+
+    def _with_bias(self, sums: Values, recurrent: Values) -> tuple[Values, Values]:
+        """Both sums with the biases that their matrices do not have."""
+        before, after = self.operands.before, self.operands.after
+        if before is None or after is None:
+            return sums, recurrent
+        columns = recurrent.shape[-1]
+        if columns < after.shape[-1]:  # the reset gate acts before the candidate's matrix: its biases just add up
+            before = np.concatenate([before[..., :columns], before[..., columns:] + after[..., columns:]], axis=-1)
+        return sums + before, recurrent + after[..., :columns]
+
+    def _gate(self, pair: tuple[Values, Values], number: int) -> Values:
+        """One of a GRU's two gates, from its part of both sums."""
+        part = slice(number * self.rules.hidden, (number + 1) * self.rules.hidden)
+        return self._function(0)(self._clip(pair[0][..., part] + pair[1][..., part]))
+
     def _gru(self, sums: Values, recurrent: Values, candidate: Values | None) -> Values:
-        size, clip = self.rules.hidden, self._clip
-        update = self._function(0)(clip(sums[..., :size] + recurrent[..., :size]))
+        size = self.rules.hidden
+        update = self._gate((sums, recurrent), 0)
         if candidate is None:
-            gate = self._function(0)(clip(sums[..., size : 2 * size] + recurrent[..., size : 2 * size]))
-            candidate = gate * recurrent[..., 2 * size :]
-        new = self._function(1)(clip(sums[..., 2 * size :] + candidate))
+            candidate = self._gate((sums, recurrent), 1) * recurrent[..., 2 * size :]
+        new = self._function(1)(self._clip(sums[..., 2 * size :] + candidate))
         return (1 - update) * new + update * self.hidden
 
     def _lstm(self, sums: Values) -> tuple[Values, Values]:
         i, o, f, c = np.split(sums, 4, axis=-1)
-        peep = self.rules.peepholes
+        peep = self.operands.peepholes
         if peep is not None:
             i, f = i + peep[0] * self.cell, f + peep[2] * self.cell
         enter = self._function(0)(self._clip(i))

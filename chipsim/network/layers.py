@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.cell import CellRules
+from chipsim.network.cell import CellRules, Role
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "sigmoid", "tanh", "clip"]
@@ -152,7 +152,8 @@ class MatrixLayer(Layer):
         Applied in order after the bias.
     delay : int
         With d > 0, position p reads position p - d of the layer that feeds it, in the order in which it walks; the
-        first d read a constant that is held where the layer is computed.
+        first d read a constant that is held where the layer is computed, or their sequence's position of a second
+        input.
     steps : int
         Of a loop: its positions are computed in so many steps, each of which depends on the one before.
     shares : str
@@ -233,23 +234,32 @@ class GateLayer(Layer):
     Attributes
     ----------
     rules : CellRules
-    part : {"state", "reset", "cell"}
-        What comes out: the new state; a GRU's old state times its reset gate; an LSTM's new cell.
+    part : {"state", "reset", "cell", "held"}
+        What comes out: the new state; a GRU's old state times its reset gate; an LSTM's new cell; the state that a
+        sequence keeps when it has ended.
     state : str
-        Of a ``"reset"`` or ``"cell"`` the layer of the same operator that gives the new state.
+        Of all but ``"state"`` the layer of the same operator that gives the new state.
     element_operations : int
         Scalar operations per input of the network: for time and energy.
+    given : tuple of Role
+        What the last of ``inputs`` are, behind the sums of matrices: operands that are data.
     """
 
     rules: CellRules
-    part: Literal["state", "reset", "cell"] = "state"
+    part: Literal["state", "reset", "cell", "held"] = "state"
     state: str = ""
     element_operations: int = 0
+    given: tuple[Role, ...] = ()
 
     @property
     def operator(self) -> str:
         """What is computed, for people."""
         return f"{self.rules.kind} {self.part}"
+
+    @property
+    def operands(self) -> dict[Role, str]:
+        """Layers that give operands which are data."""
+        return dict(zip(self.given, self.inputs[len(self.inputs) - len(self.given) :], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chipsim.network.cell import Role
+from chipsim.network.cell_operands import CellOperands, Given
 from chipsim.network.cell_step import CellState
 from chipsim.network.graph import Network
 from chipsim.network.layers import GateLayer, MatrixLayer
@@ -30,6 +32,8 @@ class Loop:
         Both of a GRU whose reset gate acts before the matrix.
     cell : GateLayer or None
         Gives an LSTM's cell.
+    held : GateLayer or None
+        Gives the state that sequences keep.
     """
 
     recurrent: MatrixLayer
@@ -37,6 +41,7 @@ class Loop:
     reset: GateLayer | None = None
     candidate: MatrixLayer | None = None
     cell: GateLayer | None = None
+    held: GateLayer | None = None
 
     @property
     def matrices(self) -> tuple[MatrixLayer, ...]:
@@ -46,24 +51,39 @@ class Loop:
     @property
     def members(self) -> frozenset[str]:
         """Names of all its layers."""
-        found = (self.recurrent, self.state, self.reset, self.candidate, self.cell)
-        return frozenset(layer.name for layer in found if layer is not None)
+        return frozenset((*self.before, *(layer.name for layer in (self.cell, self.held) if layer is not None)))
 
-    def run(self, sums: Values, multiply: StepFunction, keep: Collection[str] = ()) -> LoopValues:
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Names of those that come before the state or give it."""
+        found = (self.recurrent, self.reset, self.candidate, self.state)
+        return tuple(layer.name for layer in found if layer is not None)
+
+    @property
+    def operands(self) -> dict[Role, str]:
+        """Layers that give operands which are data."""
+        found = dict(self.state.operands)
+        if len(self.recurrent.inputs) > 1:
+            found["initial"] = self.recurrent.inputs[1]
+        return found
+
+    def run(self, sums: Values, given: Given, multiply: StepFunction, keep: Collection[str] = ()) -> LoopValues:
         """Walk all steps.
 
         Parameters
         ----------
         sums : ndarray of float32, shape (n, positions, columns)
             Of the input matrix, positions in raster order.
+        given : mapping of role to ndarray, shape (n, *shape of the layer in `operands`)
         multiply : callable (layer, values of shape (n, sequences, rows), step) -> shape (n, sequences, columns)
             One step of a matrix, bias included; steps count as they are walked.
         keep : collection of str
             Matrices whose sums are among the outputs.
         """
         rules = self.state.rules
-        state = CellState.begin(rules, len(sums))
         steps = self.state.positions // rules.sequences
+        operands = CellOperands.of(rules, given, steps, self.state.name)
+        state = CellState.begin(rules, operands, len(sums))
         by_step = sums.reshape(len(sums), steps, rules.sequences, -1)
         found = LoopValues.empty(self, len(sums), keep)
         for step in range(steps):
@@ -82,7 +102,9 @@ class Loop:
                 candidate = product(self.candidate, gated)
             found.note(self.state, time, state.step(by_step[:, time], recurrent, candidate, time))
             if self.cell is not None:
-                found.note(self.cell, time, state.cell)
+                found.note(self.cell, time, state.held(state.cell))
+            if self.held is not None:
+                found.note(self.held, time, state.held(state.hidden))
         return found
 
 
@@ -107,7 +129,7 @@ class LoopValues:
     @classmethod
     def empty(cls, loop: Loop, examples: int, keep: Collection[str]) -> LoopValues:
         """Room for the values of some examples."""
-        layers = [layer for layer in (loop.state, loop.cell, loop.reset) if layer is not None]
+        layers = [layer for layer in (loop.state, loop.cell, loop.held, loop.reset) if layer is not None]
         asked = [layer for layer in loop.matrices if layer.name in keep]
         outputs = {
             layer.name: np.empty((examples, layer.positions, layer.channels), np.float32) for layer in (*layers, *asked)
@@ -142,5 +164,6 @@ def loops(network: Network) -> dict[str, Loop]:
             reset,
             None if reset is None else next(layer for layer in matrices if layer.inputs[0] == reset.name),
             own.get("cell"),
+            own.get("held"),
         )
     return found

@@ -1,7 +1,8 @@
 """`plain_products`: products with constants in forms that tiles do not do become several that they do.
 
 A stack of constant matrices becomes one product per matrix, operands of one axis get a second one, and what a `Gemm`
-turns round or adds beside its matrix is done apart. The values stay the same.
+turns round or adds beside its matrix is done apart, as is the bias of a convolution that is data. The values stay the
+same.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def plain_products(flow: Dataflow) -> Dataflow:
     Dataflow
         The one given, where there is nothing to do.
     """
-    if not any(_is_stack(node, flow.constants) or _is_mixed_gemm(node, flow.constants) for node in flow.nodes):
+    if not any(
+        is_one(node, flow.constants) for is_one in (_is_stack, _is_mixed_gemm, _adds_data) for node in flow.nodes
+    ):
         return flow
     shapes = infer_shapes(flow)
     writing = _Writing(dict(flow.constants), flow.opset)
@@ -45,6 +48,8 @@ def plain_products(flow: Dataflow) -> Dataflow:
             writing.stack(node, shapes[node.input[0]], flow.constants[node.input[1]])
         elif _is_mixed_gemm(node, flow.constants):
             writing.gemm(node, shapes)
+        elif _adds_data(node, flow.constants):
+            writing.convolution(node, len(shapes[node.output[0]]))
         else:
             writing.nodes.append(node)
     return flow.with_nodes(writing.nodes, writing.constants, flow.outputs)
@@ -77,6 +82,13 @@ def _adds_apart(node: onnx.NodeProto, constants: Mapping[str, Constant]) -> bool
     return offset is None or (offset.size > 1 and offset.size != offset.shape[-1])
 
 
+def _adds_data(node: onnx.NodeProto, constants: Mapping[str, Constant]) -> bool:
+    """Whether a convolution with constant weights has a bias that is computed."""
+    if node.op_type not in ("Conv", "ConvTranspose") or node.domain not in ("", "ai.onnx") or len(node.input) < 3:
+        return False
+    return bool(node.input[2]) and node.input[2] not in constants and node.input[1] in constants
+
+
 @dataclass(slots=True)
 class _Writing:
     """Nodes and constants so far."""
@@ -107,6 +119,15 @@ class _Writing:
             self.constants[f"{label}/beta"] = beta.reshape((1,) * len(shapes[added]))
             added = self._add("Mul", [added, f"{label}/beta"], f"{label}/scaled")
         self._add("Add", [made, added], f"{label}/sum", output)
+
+    def convolution(self, node: onnx.NodeProto, rank: int) -> None:
+        """A convolution without its bias, and a sum with it, channel by channel."""
+        label, plain = label_of(node), onnx.NodeProto()
+        plain.CopyFrom(node)
+        plain.input[2], plain.output[0] = "", f"{label}/value"
+        self.nodes.append(plain)
+        added = self._reshape(node.input[2], (1, -1, *(1,) * (rank - 2)), f"{label}/bias")
+        self._add("Add", [plain.output[0], added], f"{label}/sum", node.output[0])
 
     def stack(self, node: onnx.NodeProto, shape: Shape, weights: Constant) -> None:
         """A product with a stack of matrices, or with a vector, as one per matrix and what joins them."""

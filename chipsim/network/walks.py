@@ -34,14 +34,38 @@ def reads_in_walks(
     delay = consumer.delay if isinstance(consumer, MatrixLayer) and operand == 0 else 0
     if delay:
         return np.eye(consumer.positions, producer.positions, -delay, dtype=np.bool_)
-    if picks is None and not producer.reverse and not consumer.reverse:
+    sequences = first_state_of(consumer, operand)
+    if picks is None and not producer.reverse and not consumer.reverse and not sequences:
         return None
-    same = one_to_one(consumer) and consumer.positions == seen.positions
-    wanted = np.eye(seen.positions, dtype=np.bool_) if same else np.ones((consumer.positions, seen.positions), np.bool_)
+    if sequences:
+        wanted = _at_the_start(consumer, seen.positions, sequences)
+    elif one_to_one(consumer) and consumer.positions == seen.positions:
+        wanted = np.eye(seen.positions, dtype=np.bool_)
+    else:
+        wanted = np.ones((consumer.positions, seen.positions), np.bool_)
     found = np.zeros((consumer.positions, producer.positions), np.bool_)
     found[:, slice(None) if picks is None else picks] = wanted
     found = found[:, ::-1] if producer.reverse else found
     return found[::-1] if consumer.reverse else found
+
+
+def first_state_of(consumer: AnyLayer, operand: int) -> int:
+    """Of how many sequences an operand of a recurrent operator's layer is the first state; 0 where it is none."""
+    if isinstance(consumer, MatrixLayer):
+        return consumer.delay if operand == 1 else 0
+    if not isinstance(consumer, GateLayer):
+        return 0
+    behind = operand - (len(consumer.inputs) - len(consumer.given))
+    return consumer.rules.sequences if behind >= 0 and consumer.given[behind] in ("initial", "initial_cell") else 0
+
+
+def _at_the_start(consumer: AnyLayer, sources: int, sequences: int) -> Reads:
+    """Who reads a first state, both in raster order: the first position of each sequence, its own (rule T96)."""
+    found = np.zeros((consumer.positions, sources), np.bool_)
+    walked = np.arange(min(sequences, consumer.positions))
+    raster = consumer.positions - 1 - walked if consumer.reverse else walked
+    found[raster, raster % sequences] = True
+    return found
 
 
 def kernel_columns(consumer: AnyLayer, producer: AnyLayer, picks: NDArray[np.int64] | None) -> NDArray[np.int64] | None:

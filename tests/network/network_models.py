@@ -65,7 +65,7 @@ def ideal(network: Network, x: Array) -> dict[str, Array]:
         (matrix,) = layer.matrices
         return (values.astype(np.float64) @ matrix.weights + matrix.bias).astype(np.float32)
 
-    functions = MatrixFunctions(multiply, lambda loop, sums: loop.run(sums, step, network.layers).outputs)
+    functions = MatrixFunctions(multiply, lambda loop, sums, given: loop.run(sums, given, step, network.layers).outputs)
     values = forward(network, x, list(network.layers), functions)
     for name, found in values.items():
         assert found.shape == (len(x), *network.layers[name].output_shape), name

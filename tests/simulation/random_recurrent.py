@@ -12,14 +12,16 @@ from test_second_engine import CHIPS
 from chipsim.errors import CapacityError
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
+from chipsim.network.cell import Role
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, ViewLayer
 
 LOOPS = st.builds(
     lambda chip, buffer, arbitration: {**chip, "grid.shape": "[7, 7]", **buffer, "router.arbitration": arbitration},
     CHIPS, st.sampled_from([{}, {"neuron_unit.rate": "100 Mop/s"}, {"neuron_unit.rate": "20 Gop/s"}]),
     st.sampled_from(["age", "age", "round-robin"]),
 )  # fmt: skip
+ROLES: list[Role] = ["bias", "peepholes", "lengths", "initial", "initial", "initial_cell"]
 BOUNDED = {
     "tile.buffer.capacity": "1 MB", "digital_unit.buffer.capacity": "1 MB", "neuron_unit.buffer.capacity": "1 MB"
 }  # fmt: skip
@@ -45,6 +47,48 @@ def sequences(draw: st.DrawFn, layers: int = 4) -> Network:
     if draw(st.booleans()):
         outputs.append(draw(st.sampled_from(whole[1:])).name)
     return network(made, tuple(dict.fromkeys(outputs)))
+
+
+@st.composite
+def with_operands(draw: st.DrawFn, layers: int = 2) -> Network:
+    """Recurrent operators with first states, biases and other operands that inputs or earlier layers give."""
+    made: list[AnyLayer] = [steps(draw(st.integers(1, 5)), draw(st.sampled_from([1, 2])))]
+    whole = [made[0]]
+    for number in range(draw(st.integers(1, layers))):
+        name, before = f"l{number}", draw(st.sampled_from(whole))
+        hidden, cell = draw(st.integers(1, 2)), draw(st.sampled_from(["RNN", "LSTM", "GRU"]))
+        delay = draw(st.sampled_from([1, 1, 2]))
+        given = {}
+        for role in draw(st.lists(st.sampled_from(ROLES), min_size=1, unique=True)):
+            state = role in ("initial", "initial_cell")
+            shape = (delay, hidden) if state else (draw(st.integers(1, 3)),)
+            made += (found := _source(draw, f"{name}.{role}", shape, whole))
+            given[role] = found[-1]
+        added = recurrent(
+            name, before, hidden, cell, reverse=draw(st.booleans()), delay=delay,
+            reset_first=cell == "GRU" and draw(st.booleans()), cell=draw(st.booleans()),
+            operations=draw(st.sampled_from([None, 0, 7 * before.positions])), given=given,
+        )  # fmt: skip
+        made += added
+        whole.append(next(layer for layer in added if layer.name == name))
+    read = {name for layer in made for name in layer.inputs if not getattr(layer, "delay", 0)}
+    return network(made, tuple(layer.name for layer in made[1:] if layer.name not in read and _computes(layer)))
+
+
+def _computes(layer: AnyLayer) -> bool:
+    return not isinstance(layer, InputLayer | ViewLayer)
+
+
+def _source(draw: st.DrawFn, name: str, shape: tuple[int, ...], whole: list[AnyLayer]) -> list[AnyLayer]:
+    """What gives an operand: an input of the network, or some positions of a matrix behind an earlier layer."""
+    if draw(st.booleans()):
+        return [InputLayer(name, (), shape, channels_last=True)]
+    behind, count = draw(st.sampled_from(whole)), 1 if len(shape) == 1 else shape[0]
+    if behind.positions < count:
+        return [InputLayer(name, (), shape, channels_last=True)]
+    matrix = tokens(name + "/made", behind, shape[-1], reverse=draw(st.booleans()))
+    picks = draw(st.permutations(range(behind.positions)))[:count]
+    return [matrix, ViewLayer(name, (matrix.name,), shape, picks=tuple(picks), channels_last=True)]
 
 
 def _operator(draw: st.DrawFn, name: str, before: AnyLayer, whole: list[AnyLayer], *, loop: bool) -> list[AnyLayer]:

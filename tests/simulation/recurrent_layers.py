@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from small_machines import zeros
 
-from chipsim.network.cell import CellKind, CellRules, GateFunction
+from chipsim.network.cell import CellKind, CellRules, GateFunction, Role
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
 
 SUMS = {"RNN": 1, "LSTM": 4, "GRU": 3}
@@ -33,6 +36,7 @@ def tokens(
 def recurrent(
     name: str, before: AnyLayer, hidden: int, kind: CellKind = "LSTM", *, reverse: bool = False, delay: int = 1,
     reset_first: bool = False, cell: bool = False, operations: int | None = None,
+    given: Mapping[Role, AnyLayer] | None = None,
 ) -> list[AnyLayer]:  # fmt: skip
     """The layers of one direction; the state's last.
 
@@ -44,6 +48,8 @@ def recurrent(
         A GRU whose reset gate acts before the recurrent matrix.
     cell : bool
         The cell comes out, too.
+    given : mapping of role to layer, optional
+        Operands that are data; first states with as many positions as there are sequences.
     """
     count = before.positions
     rules = CellRules(kind, (GateFunction("tanh"),), hidden, delay, np.zeros((delay, hidden), np.float32))
@@ -66,7 +72,22 @@ def recurrent(
     made.append(state)
     if cell:
         made.insert(-1, _cell(name, feeding, state))
-    return made
+    return made if given is None else [_with(layer, given) for layer in made]
+
+
+def _with(layer: AnyLayer, given: Mapping[Role, AnyLayer]) -> AnyLayer:
+    """A layer of a recurrent operator that reads operands which are data, where it needs them."""
+    first = given.get("initial")
+    if isinstance(layer, MatrixLayer) and layer.delay and first is not None:
+        return replace(layer, inputs=(*layer.inputs, first.name))
+    if not isinstance(layer, GateLayer) or layer.part == "cell":
+        return layer
+    wanted: dict[str, set[Role]] = {"RNN": {"bias", "lengths"}, "GRU": {"bias", "lengths", "initial"},
+                                    "LSTM": {"bias", "lengths", "peepholes", "initial_cell"}}  # fmt: skip
+    uses = wanted[layer.rules.kind] | ({"initial"} if "lengths" in given else set())
+    uses = {"bias", "initial"} if layer.part == "reset" else uses
+    roles = tuple(role for role in given if role in uses)
+    return replace(layer, inputs=(*layer.inputs, *(given[role].name for role in roles)), given=roles)
 
 
 def _cell(name: str, feeding: tuple[str, ...], state: GateLayer) -> GateLayer:

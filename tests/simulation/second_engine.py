@@ -134,7 +134,7 @@ class _Waiting:
 
 @dataclass
 class Tile:
-    """A block, which has the tile ``where`` to itself or shares it."""
+    """A block, which has the tile ``where`` to itself or shares it; ``first`` reads a first state (T96)."""
 
     name: str
     where: str
@@ -145,6 +145,7 @@ class Tile:
     own: range
     slice: Any = None
     columns: int = 0
+    first: Reader | None = None
     started: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PHASES, 0))
     ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PHASES, 0))
     busy: int = 0
@@ -153,6 +154,14 @@ class Tile:
     integrating: bool = False
     converting: bool = False
     sample: tuple[int, int] | None = None
+
+    def ready(self, input: int, turn: int) -> bool:
+        return self.reader.ready(input, turn) and (self.first is None or self.first.ready(input, turn))
+
+    def loaded(self) -> None:
+        self.reader.done += 1
+        if self.first is not None:
+            self.first.done += 1
 
 
 @dataclass
@@ -299,6 +308,10 @@ class SecondEngine:
                     tile.slice = self._add_step(tile, emitter, first=len(neuron.tiles) == 1)
                 self.tiles.append(tile)
                 self.readers.append(reader)
+                if len(layer.inputs) > 1:
+                    tile.first = self._reader(layer, 1, placed.tile, self._rows_read(layer, matrix.matrices, rows), own)
+                    self._bound(tile.first, self.spec.tile.buffer.capacity)
+                    self.readers.append(tile.first)
                 block += 1
             reduced = self.spec.neuron_unit.partial_sums == "routers"
             neuron.operands = self.reductions.lay(neuron) if reduced else len(part.blocks)
@@ -397,7 +410,7 @@ class SecondEngine:
         first = min(everything)
         taps: list[dict[int, set[int]]] = []
         window = None if isinstance(layer, GateLayer) else layer.window
-        if not mixed and (steps := _steps(layer, producer, picks)) is not None:  # T80, T81
+        if not mixed and (steps := _steps(layer, operand, producer, picks)) is not None:  # T80, T81
             taps = [{g: {0} for g in read} for read in steps]
         elif window is not None and not mixed and (isinstance(layer, MatrixLayer) or layer.pattern == "window"):  # type: ignore[union-attr]
             axes = len(window.kernel)
@@ -475,8 +488,8 @@ class SecondEngine:
         picks = list(range(layer.positions))
         while isinstance(layer, ViewLayer):
             before = layers[layer.inputs[0]]
-            if layer.picks is None:
-                mixed |= before.positions != layer.positions or _turned(before, layer)
+            if layer.picks is None or _turned(before, layer):
+                mixed |= layer.picks is not None or before.positions != layer.positions or _turned(before, layer)
                 picks = list(range(before.positions)) if mixed else picks
             else:
                 picks = [layer.picks[p] for p in picks]
@@ -750,7 +763,7 @@ class SecondEngine:
             input < len(self.released)
             and m == ended["load"]
             and m - ended["integrate"] < banks
-            and tile.reader.ready(input, position)
+            and tile.ready(input, position)
         ):
             any_started = self._begin(tile, "load", phases.load_ps)
         any_started |= self._convert_plane(tile) | self._integrate_plane(tile)
@@ -855,7 +868,7 @@ class SecondEngine:
     def _phase_ends(self, tile: Tile, phase: str, m: int) -> None:
         tile.ended[phase] += 1
         if phase == "load":
-            tile.reader.done += 1
+            tile.loaded()
         if phase == "drain":
             self._hand_over(tile, m)
 
@@ -961,8 +974,16 @@ def _in_walk(layer: AnyLayer, position: int) -> int:
     return layer.positions - 1 - position if layer.reverse else position
 
 
-def _steps(layer: AnyLayer, producer: AnyLayer, picks: list[int]) -> list[list[int]] | None:
+def _steps(layer: AnyLayer, operand: int, producer: AnyLayer, picks: list[int]) -> list[list[int]] | None:
     """T80, T81: what each position reads of a sequence, counted as they are walked; None where a window says it."""
+    role = layer.given[operand - len(layer.inputs)] if _is_given(layer, operand) else ""
+    if role in ("initial", "initial_cell") or (isinstance(layer, MatrixLayer) and operand == 1):  # T96
+        assert isinstance(layer, MatrixLayer | GateLayer)
+        sequences = layer.delay if isinstance(layer, MatrixLayer) else layer.rules.sequences
+        own = [picks[_in_walk(layer, p) % sequences] for p in range(layer.positions)]
+        return [[_in_walk(producer, own[p])] if p < sequences else [] for p in range(layer.positions)]
+    if role:  # T97
+        return [[_in_walk(producer, p) for p in picks] for _ in range(layer.positions)]
     if isinstance(layer, MatrixLayer) and layer.delay:
         return [[p - layer.delay] if p >= layer.delay else [] for p in range(layer.positions)]
     one = isinstance(layer, GateLayer) or (isinstance(layer, MatrixLayer) and layer.channels_last)
@@ -972,6 +993,11 @@ def _steps(layer: AnyLayer, producer: AnyLayer, picks: list[int]) -> list[list[i
     if one or producer.reverse or layer.reverse or len(picks) < producer.positions:
         return [[_in_walk(producer, p) for p in picks] for _ in range(layer.positions)]
     return None
+
+
+def _is_given(layer: AnyLayer, operand: int) -> bool:
+    """Whether an operand of gates is none of their sums."""
+    return isinstance(layer, GateLayer) and operand >= len(layer.inputs) - len(layer.given)
 
 
 def _turned(seen: AnyLayer, layer: AnyLayer) -> bool:

@@ -72,7 +72,7 @@ class SharedTiles:
         engine, m = self.engine, tile.started["enter"]
         input, turn = divmod(m, len(tile.own))
         fits = (
-            input < len(engine.released) and m == tile.ended["load"] and tile.reader.ready(input, turn)
+            input < len(engine.released) and m == tile.ended["load"] and tile.ready(input, turn)
             and m - tile.slice.ended < self.slots
         )  # fmt: skip
         if fits:
@@ -197,7 +197,7 @@ class SharedTiles:
     def load_ends(self, turn: Turn) -> None:
         turn.loaded = True
         turn.tile.ended["load"] += 1
-        turn.tile.reader.done += 1
+        turn.tile.loaded()
 
     def integrate(self, array: Array) -> bool:
         """T72: the next turn, with array and output register free."""

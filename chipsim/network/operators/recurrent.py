@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.cell import CellKind, CellRules
+from chipsim.network.cell import CellRules, Role
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer, Window
-from chipsim.network.operators.gate_functions import gate_functions
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.recurrent_operands import (
+    RECURRENT,
+    ROLES,
+    Sizes,
+    bias_of,
+    operand_views,
+    rules_of,
+)
 from chipsim.network.operators.recurrent_shapes import check_recurrent
 
+__all__ = ["RECURRENT", "names_of", "read_recurrent"]
+
 Values = NDArray[np.float32]
-RECURRENT: tuple[CellKind, ...] = ("RNN", "LSTM", "GRU")
 Y, Y_H, Y_C = 0, 1, 2
 OPERATIONS = {"RNN": 2, "LSTM": 13, "GRU": 11}
 """Per hidden value: sums of two matrices, functions, products; without clipping and peepholes."""
 RESET_OPERATIONS = 3  # of a GRU whose reset gate acts before the matrix: sum, function, product
 PEEPHOLE_OPERATIONS = 6  # three products, three sums
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Of one recurrent operator and one example of the network."""
-
-    steps: int
-    sequences: int
-    inputs: int
-    hidden: int
-
-    @property
-    def positions(self) -> int:
-        """Positions of its layers: position p is step p // sequences of sequence p mod sequences."""
-        return self.steps * self.sequences
-
-    def shape(self, channels: int) -> Shape:
-        """Of a layer's output."""
-        return (self.steps, channels) if self.sequences == 1 else (self.steps, self.sequences, channels)
+BIAS_OPERATIONS = 2  # per sum, where biases are data: one of either matrix
 
 
 def read_recurrent(node: Node, shapes: dict[int, Shape]) -> tuple[list[AnyLayer], dict[int, str]]:
@@ -56,7 +45,7 @@ def read_recurrent(node: Node, shapes: dict[int, Shape]) -> tuple[list[AnyLayer]
     Raises
     ------
     UnsupportedOperatorError
-        If its weights or first states are not constants, or its sequences have lengths of their own that are not.
+        If its weights are not constants, or its operands are of several examples.
     """
     sizes, directions = _sizes(node), _directions(node)
     single = len(directions) == 1
@@ -64,8 +53,7 @@ def read_recurrent(node: Node, shapes: dict[int, Shape]) -> tuple[list[AnyLayer]
     states: list[GateLayer] = []
     for index, reverse in enumerate(directions):
         name = node.name if single else f"{node.name}/{'backward' if reverse else 'forward'}"
-        rules = _rules(node, sizes, index, len(directions))
-        made = _chain(node, name, sizes, index, rules, reverse, Y_C in shapes)
+        made = _chain(node, name, sizes, index, reverse, shapes)
         layers += made
         states.append(next(each for each in made if isinstance(each, GateLayer) and each.part == "state"))
     given: dict[int, str] = {}
@@ -84,16 +72,16 @@ def _sizes(node: Node) -> Sizes:
     if 0 not in node.positions:
         node.unsupported("of constants")
     first, second, inputs = node.shape(0)
-    weights = node.constant(1)
-    recurrent = node.constant(2)
+    weights, recurrent = node.constant(1), node.constant(2)
     if weights is None or recurrent is None or weights.dtype != np.float32 or recurrent.dtype != np.float32:
         node.unsupported("whose weights are missing or not float32")
     if node.attributes.get("layout", 0):
         first, second = second, first
         if second > 1:
             node.unsupported(f"with layout=1 on {second} sequences side by side")
-    hidden = check_recurrent(node, len(_directions(node)), first, inputs)
-    return Sizes(first, second, inputs, hidden)
+    directions = len(_directions(node))
+    hidden = check_recurrent(node, directions, first, inputs)
+    return Sizes(first, second, inputs, hidden, directions)
 
 
 def _directions(node: Node) -> tuple[bool, ...]:
@@ -105,95 +93,76 @@ def _directions(node: Node) -> tuple[bool, ...]:
     return kinds[direction]
 
 
-def _rules(node: Node, sizes: Sizes, index: int, directions: int) -> CellRules:
-    kind: CellKind = next(each for each in RECURRENT if each == node.operator)
-    peepholes = node.constant(7) if kind == "LSTM" else None
-    return CellRules(
-        kind,
-        gate_functions(node, index),
-        sizes.hidden,
-        sizes.sequences,
-        _initial(node, 5, sizes, index, directions),
-        _initial(node, 6, sizes, index, directions) if kind == "LSTM" else None,
-        None if peepholes is None or not peepholes.any() else peepholes[index].reshape(3, sizes.hidden),
-        float(node.attributes.get("clip", 0.0)) or math.inf,
-        bool(node.attributes.get("input_forget", 0)),
-        bool(node.attributes.get("linear_before_reset", 0)),
-        _lengths(node, sizes),
-    )
-
-
-def _initial(node: Node, position: int, sizes: Sizes, index: int, directions: int) -> Values:
-    """The state before the first position, shape (sequences, hidden)."""
-    given = node.constant(position)
-    if given is None:
-        return np.zeros((sizes.sequences, sizes.hidden), np.float32)
-    if node.attributes.get("layout", 0):
-        given = given.swapaxes(0, 1)
-    if given.shape != (directions, sizes.sequences, sizes.hidden):
-        node.unsupported(f"whose first state has the shape {given.shape}, of several examples")
-    return np.ascontiguousarray(given[index], np.float32)
-
-
-def _lengths(node: Node, sizes: Sizes) -> NDArray[np.int64] | None:
-    given = node.constant(4)
-    if given is None or (given == sizes.steps).all():
-        return None
-    if given.shape != (sizes.sequences,) or given.min() < 1 or given.max() > sizes.steps:
-        node.unsupported(f"whose sequences have the lengths {given.tolist()} of {sizes.steps} steps")
-    return given.astype(np.int64)
-
-
-def _chain(
-    node: Node, name: str, sizes: Sizes, index: int, rules: CellRules, reverse: bool, with_cell: bool
-) -> list[AnyLayer]:
-    """The layers of one direction."""
+def _chain(node: Node, name: str, sizes: Sizes, index: int, reverse: bool, wanted: Collection[int]) -> list[AnyLayer]:
+    """The layers of one direction; ``wanted`` are the operator's outputs that are read."""
+    rules, views = rules_of(node, sizes, index), operand_views(node, name, sizes, index)
     hidden, split = sizes.hidden, rules.kind == "GRU" and not rules.linear_before_reset
     weights, recurrent = (np.asarray(node.constants[i][index], np.float32).T for i in (1, 2))
-    given = node.constant(3)
-    bias = np.zeros(2 * len(weights.T), np.float32) if given is None else given[index].astype(np.float32)
-    before, after = np.split(bias, 2)
+    before, after = np.split(bias_of(node, rules, index), 2)
     late = np.zeros_like(after)
     if rules.kind == "GRU" and rules.linear_before_reset:
         late[2 * hidden :] = after[2 * hidden :]
     columns = 2 * hidden if split else len(after)
 
-    def matrix(part: str, source: str, values: Values, offsets: Values, delay: int = 0) -> MatrixLayer:
+    def matrix(part: str, sources: tuple[str, ...], values: Values, offsets: Values, delay: int = 0) -> MatrixLayer:
         own = f"{name}/{part}"
         stored = Matrix(own, np.ascontiguousarray(values), np.ascontiguousarray(offsets))
         return MatrixLayer(
-            own, (source,), sizes.shape(stored.columns), (stored.rows, 1, sizes.positions), Window(), (stored,),
+            own, sources, sizes.shape(stored.columns), (stored.rows, 1, sizes.positions), Window(), (stored,),
             delay=delay, steps=1 if part == "input" else sizes.steps, channels_last=True, reverse=reverse,
         )  # fmt: skip
 
-    def gates(part: str, inputs: tuple[str, ...], operations: int) -> GateLayer:
+    def gates(part: str, inputs: tuple[str, ...], operations: int, given: tuple[Role, ...] = ()) -> GateLayer:
         own = name if part == "state" else f"{name}/{part}"
         return GateLayer(
-            own, inputs, sizes.shape(hidden), rules, part, "" if part == "state" else name,  # type: ignore[arg-type]
-            operations * sizes.positions * hidden, channels_last=True, reverse=reverse,
+            own, (*inputs, *(views[role].name for role in given)), sizes.shape(hidden), rules,
+            part, "" if part == "state" else name,  # type: ignore[arg-type]
+            operations * sizes.positions * hidden, given, channels_last=True, reverse=reverse,
         )  # fmt: skip
 
+    first = (views["initial"].name,) if "initial" in views else ()
     source = node.inputs[node.positions.index(0)]
     sums: tuple[str, ...] = (f"{name}/input", f"{name}/recurrent")
     layers: list[AnyLayer] = [
-        matrix("input", source, weights, before + after - late),
-        matrix("recurrent", name, recurrent[:, :columns], late[:columns], sizes.sequences),
+        *views.values(),
+        matrix("input", (source,), weights, before + after - late),
+        matrix("recurrent", (name, *first), recurrent[:, :columns], late[:columns], sizes.sequences),
     ]
     if split:
-        layers.append(gates("reset", sums, RESET_OPERATIONS + math.isfinite(rules.clip)))
-        layers.append(matrix("candidate", f"{name}/reset", recurrent[:, columns:], late[columns:]))
+        layers.append(gates("reset", sums, _reset_operations(rules, views), _used(views, ("bias", "initial"))))
+        layers.append(matrix("candidate", (f"{name}/reset",), recurrent[:, columns:], late[columns:]))
         sums = (*sums, f"{name}/candidate")
-    layers.append(gates("state", sums, _operations(rules, split)))
-    if with_cell and rules.kind == "LSTM":
+    keeps = rules.kind == "GRU" or rules.lengths is not None or "lengths" in views
+    own = ("bias", "lengths", "initial_cell", "peepholes", *(("initial",) if keeps else ()))
+    layers.append(gates("state", sums, _operations(rules, views, split), _used(views, own)))
+    if Y_C in wanted and rules.kind == "LSTM":
         layers.append(gates("cell", (name,), 0))
+    if Y_H in wanted and _ends_unseen(rules, views):
+        layers.append(gates("held", (name,), 0))
     return layers
 
 
-def _operations(rules: CellRules, split: bool) -> int:
+def _used(data: Collection[Role], roles: Collection[Role]) -> tuple[Role, ...]:
+    """Operands that are data, of those that a layer has."""
+    return tuple(role for role in data if role in roles)
+
+
+def _ends_unseen(rules: CellRules, data: Collection[Role]) -> bool:
+    """Whether it is not known where sequences end, or some have no steps."""
+    return "lengths" in data or (rules.lengths is not None and not rules.lengths.all())
+
+
+def _reset_operations(rules: CellRules, data: Collection[Role]) -> int:
+    return RESET_OPERATIONS + math.isfinite(rules.clip) + BIAS_OPERATIONS * ("bias" in data)
+
+
+def _operations(rules: CellRules, data: Collection[Role], split: bool) -> int:
     """Per hidden value and position."""
     clipped = rules.sums * math.isfinite(rules.clip)
-    peeped = 0 if rules.peepholes is None else PEEPHOLE_OPERATIONS
-    return OPERATIONS[rules.kind] + clipped + peeped - (RESET_OPERATIONS + math.isfinite(rules.clip)) * split
+    peeped = PEEPHOLE_OPERATIONS * (rules.peepholes is not None or "peepholes" in data)
+    added = BIAS_OPERATIONS * rules.sums * ("bias" in data)
+    kept = (2 if rules.kind == "LSTM" else 1) * ("lengths" in data)  # new or old, of each state
+    return OPERATIONS[rules.kind] + clipped + peeped + added + kept - _reset_operations(rules, data) * split
 
 
 def _last(state: GateLayer, sizes: Sizes, output: int) -> ViewLayer:
@@ -201,7 +170,9 @@ def _last(state: GateLayer, sizes: Sizes, output: int) -> ViewLayer:
     source = state.name if output == Y_H else f"{state.name}/cell"
     lengths = state.rules.lengths
     steps = np.zeros(sizes.sequences, np.int64) if state.reverse else np.full(sizes.sequences, sizes.steps - 1)
-    if lengths is not None and not state.reverse:
+    if _ends_unseen(state.rules, state.given):  # states are kept to the last step
+        source = f"{state.name}/held" if output == Y_H else source
+    elif lengths is not None and not state.reverse:
         steps = lengths - 1
     picks = tuple((steps * sizes.sequences + np.arange(sizes.sequences)).tolist())
     name = f"{source}/last"
@@ -232,5 +203,7 @@ def _shaped(layer: AnyLayer, name: str, shape: Shape) -> Iterator[AnyLayer]:
 
 def names_of(node_name: str) -> Collection[str]:
     """Names that the layers of an operator may have."""
-    ends = ("", "/input", "/recurrent", "/reset", "/candidate", "/cell", "/last", "/cell/last", "/out", "/last/out")
-    return {f"{node_name}{way}{end}" for way in ("", "/forward", "/backward") for end in (*ends, "/cell/out")}
+    parts = ("input", "recurrent", "reset", "candidate", "cell", "held", *ROLES.values())
+    shown = ("last", "cell/last", "held/last", "out", "last/out", "cell/out")
+    ends = ("", *(f"/{end}" for end in (*parts, *shown)))
+    return {f"{node_name}{way}{end}" for way in ("", "/forward", "/backward") for end in ends}

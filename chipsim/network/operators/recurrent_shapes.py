@@ -12,7 +12,7 @@ NAMES = {1: "W", 2: "R", 3: "B", 7: "P"}
 
 
 def check_recurrent(node: Node, directions: int, steps: int, inputs: int) -> int:
-    """Check the constant operands of an RNN, LSTM or GRU.
+    """Check the operands of an RNN, LSTM or GRU.
 
     Parameters
     ----------
@@ -40,17 +40,17 @@ def check_recurrent(node: Node, directions: int, steps: int, inputs: int) -> int
     rows = SUMS[node.operator] * hidden
     wanted = {1: (rows, inputs), 2: (rows, hidden), 3: (2 * rows,), 7: (3 * hidden,)}
     for position, each in wanted.items():
-        values, shape = node.constant(position), (directions, *each)
-        if values is None or (position == 7 and node.operator != "LSTM"):
+        present, shape = position in node.positions or position in node.constants, (directions, *each)
+        if not present or (position == 7 and node.operator != "LSTM"):
             continue
-        if values.shape != shape:
+        if node.shape(position) != shape:
             node.wrong(
-                f"{NAMES[position]} has the shape {values.shape}, which must be {shape} for {directions} direction(s), "
-                f"hidden_size {hidden} and inputs of {inputs} values; export it again"
+                f"{NAMES[position]} has the shape {node.shape(position)}, which must be {shape} for {directions} "
+                f"direction(s), hidden_size {hidden} and inputs of {inputs} values; export it again"
             )
     if not rows * inputs:
         node.wrong(f"hidden_size {hidden} and inputs of {inputs} values must be 1 or more; export it again")
-    _check_lengths(node.constant(4), node, steps)
+    _check_lengths(node.constants.get(4), node, steps)
     return hidden
 
 

@@ -53,7 +53,8 @@ def _watch_buffer(
         raise CapacityError(
             f"buffer of {target.component} for the edge {edge.producer} -> {edge.consumer} has "
             f"{buffer.capacity:g} bytes ({capacity} positions of {each} bytes), needs {needed * each} bytes "
-            f"({needed} positions); raise {_section(server)}.buffer.capacity or make it unbounded{_spilling(server)}"
+            f"({needed} positions); raise {_section(server)}.buffer.capacity or make it unbounded"
+            + _spilling(edge, server)
         )
     own = target.replica.positions(len(edge.oldest))
     credit = Credit(capacity, edge.oldest[own.start :: own.step].tolist(), producer_positions, server.releases)
@@ -62,9 +63,10 @@ def _watch_buffer(
         server.on_release.append(source.wake)
 
 
-def _spilling(server: TileServer | DigitalLayerServer) -> str:
-    """What else could be done."""
-    return "" if isinstance(server, GateLayerServer) else f", or let it spill ({_section(server)}.buffer.spill)"
+def _spilling(edge: Edge, server: TileServer | DigitalLayerServer) -> str:
+    """What else could be done; gates and first states never spill (rules T75, T96)."""
+    stays = isinstance(server, GateLayerServer) or (isinstance(server, TileServer) and edge.operand > 0)
+    return "" if stays else f", or let it spill ({_section(server)}.buffer.spill)"
 
 
 def _section(server: TileServer | DigitalLayerServer) -> str:

@@ -122,14 +122,12 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             tile = _add_tile(machine, plan, placed, block_rank, preloaded)
             tile.replica = placed.replica
             tiles.append(tile)
-            kernel = plan.layer.window.grid
-            machine.targets[plan.layer.name, 0].append(
-                Target(
-                    placed.tile, tile.gate,
-                    cache(partial(matrix.channels_read, placed.block, kernel)),  # asked by every slice that sends
-                    machine.spec.tile.buffer, tile, replica=placed.replica,
+            # asked by every slice that sends
+            reads = cache(partial(matrix.channels_read, placed.block, plan.layer.window.grid))
+            for operand in range(len(plan.layer.inputs)):  # behind the state of the step before, the first one (T96)
+                machine.targets[plan.layer.name, operand].append(
+                    Target(placed.tile, tile.gate, reads, machine.spec.tile.buffer, tile, replica=placed.replica)
                 )
-            )  # fmt: skip
             if neuron is not None and tree is None:
                 _feed(machine, tile, neuron, part, placed, block_rank)
             block_rank += 1

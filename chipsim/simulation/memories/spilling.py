@@ -64,7 +64,7 @@ def find_spills(plan: Plan, network_edges: Sequence[Edge]) -> Spills:
 def _buffers(plan: Plan, edge: Edge) -> Iterator[tuple[str, SpillingBuffer, int]]:
     """Buffers of an edge that may spill: whose, as the chip describes them, and the bytes of a position."""
     spec = plan.chip.spec
-    if edge.consumer in plan.layers:
+    if edge.consumer in plan.layers and not edge.operand:  # a first state never spills (T96)
         layer = plan.layers[edge.consumer]
         yield from ((placed.name, spec.tile.buffer, _block_bytes(plan, edge, layer, placed)) for placed in layer.blocks)
     elif edge.consumer in plan.digital_units:

@@ -1,0 +1,140 @@
+"""The engine and the second one agree where operands of recurrent operators are data (rules T96, T97)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_recurrent import BOUNDED, LOOPS, laid, with_operands
+from recurrent_layers import recurrent, steps
+from second_engine import SecondEngine
+from small_machines import chip, network
+from test_loops_engines import SLOW, SUMS, agree
+from test_periodic import both
+from test_second_engine import least_buffers
+from test_shared_tiles_engines import SHARING, together
+from test_shared_tiles_engines import compare as compare_shared
+from test_spilling import SPILLING, amounts
+
+from chipsim.errors import CapacityError
+from chipsim.mapping.placement import gate_units, place
+from chipsim.network.edges import edges
+from chipsim.network.graph import Network
+from chipsim.network.layers import InputLayer
+from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.memories.buffers import least_capacities
+
+
+@settings(max_examples=80, suppress_health_check=SLOW)
+@given(with_operands(), LOOPS, SUMS, st.integers(1, 4), st.integers(1, 2), st.booleans())
+def test_two_engines_agree(net, changes, sums, inputs, batch, drain):
+    plan = laid(net, {**changes, **sums})
+    assume(plan is not None)
+    agree(plan, changes, inputs, batch=batch, drain=drain)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(with_operands(), LOOPS, SUMS, st.integers(1, 4))
+def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(net, changes, sums, inputs):
+    plan = laid(net, {**changes, **sums, **BOUNDED})
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=True)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(st.data(), with_operands(), LOOPS, SUMS, st.integers(1, 3), st.booleans())
+def test_two_engines_agree_with_replicas_of_recurrent_matrices(data, net, changes, sums, inputs, bounded):
+    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})}, data.draw)
+    assume(plan is not None)
+    agree(plan, changes, inputs, least=bounded)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(with_operands(), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 3), st.booleans())
+def test_two_engines_agree_where_loops_share_tiles(net, changes, sharing, tiles, inputs, bounded):
+    plan = together(net, {**changes, **sharing, **(BOUNDED if bounded else {})}, tiles, 1)
+    assume(plan is not None)
+    plan = replace(plan, gate_units=gate_units(net, plan.layers))
+    with least_buffers() if bounded else np.errstate():
+        outcome = simulate_chip(plan, inputs)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), least=bounded).run()
+    compare_shared(plan, outcome, second, inputs)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(with_operands(), LOOPS, SHARING, SPILLING, st.sampled_from([0, 0, 1, 2]), st.integers(1, 3))
+def test_two_engines_agree_where_the_state_spills_and_the_first_one_does_not(
+    net, changes, sharing, spilling, tiles, inputs
+):
+    plan = together(net, {**changes, **sharing, **spilling}, tiles, 1)
+    assume(plan is not None)
+    plan = replace(plan, gate_units=gate_units(net, plan.layers))
+    try:
+        outcome = simulate_chip(plan, inputs)
+    except CapacityError as error:
+        assume("/recurrent has" not in str(error))  # of two sequences' first states the buffer holds one
+        raise
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare_shared(plan, outcome, second, inputs)
+    assert amounts(outcome) == {"write": second.shared.written, "read": second.shared.read}
+
+
+@settings(max_examples=30, suppress_health_check=SLOW)
+@given(with_operands(), LOOPS, SUMS, st.integers(12, 30), st.booleans())
+def test_the_jump_changes_nothing(net, changes, sums, inputs, bounded):
+    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})})
+    assume(plan is not None)
+    with least_buffers() if bounded else np.errstate():
+        both(plan, inputs)
+
+
+@settings(max_examples=60)
+@given(with_operands())
+def test_the_least_buffers_are_those_of_a_recursive_execution_on_demand(net: Network) -> None:
+    plan = laid(net, {"grid.shape": "[12, 12]", "tile.crossbar.rows": 64, "digital_unit.tiles_per_unit": 12})
+    assert plan is not None
+    found = edges(net)
+    least = least_capacities(found, {name: layer.positions for name, layer in net.layers.items()})
+    again = SecondEngine(plan, 1, 1).least()
+    assert {(edge.consumer, edge.operand): count for edge, count in zip(found, least, strict=True)} == again
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_each_of_the_first_positions_reads_the_first_state_of_its_own_sequence(reverse: bool) -> None:
+    """Three sequences of two steps: walking backwards their order is turned round."""
+    x, h = steps(6, 2), InputLayer("h", (), (3, 2), channels_last=True)
+    made = [x, h, *recurrent("l", x, 2, "GRU", reverse=reverse, delay=3, given={"initial": h})]
+    found = {(edge.producer, edge.consumer): edge for edge in edges(network(made, ("l",)))}
+    for consumer in ("l/recurrent", "l"):
+        edge = found["h", consumer]
+        assert edge.need.tolist() == ([3] * 6 if reverse else [1, 2, 3, 3, 3, 3])
+        assert edge.oldest.tolist() == ([0, 0, 0, 3, 3, 3] if reverse else [0, 1, 2, 3, 3, 3])
+
+
+def test_the_loop_starts_when_the_first_state_is_there_and_only_then() -> None:
+    """A host that sends the first state behind a long sequence: the recurrent tile waits for the last of it."""
+    changes = {"host.bandwidth": "10 MB/s", "host.max_inputs_in_flight": 1}
+    began = {}
+    for role in ("initial", None):
+        x, h = steps(4, 2), InputLayer("h", (), (1, 2), channels_last=True)
+        made = [x, h, *recurrent("l", x, 2, "RNN", given={"initial": h} if role else {"bias": h})]
+        plan = place(network(made, ("l",)), chip(changes))
+        trace = simulate_chip(plan, 1, trace_inputs=1).timeline.spans
+        tile = plan.layers["l/recurrent"].blocks[0].tile
+        began[role] = min(span.start_ps for span in trace if span.component == tile)
+    assert began[None] == 0
+    assert began["initial"] > 2 * 4 * 100_000  # two channels of four steps, one byte each, at 100 ns a byte
+
+
+def test_a_buffer_that_does_not_hold_the_first_state_is_refused_even_if_it_spills() -> None:
+    x, h = steps(4, 2), InputLayer("h", (), (2, 2), channels_last=True)
+    made = [x, h, *recurrent("l", x, 2, "RNN", reverse=True, delay=2, given={"initial": h})]
+    spilling = {"tile.buffer.capacity": "3 B", "tile.buffer.spill": "global_memory"}
+    spilling |= {f"global_memory.{key}": value for key, value in
+                 (("bandwidth", "1 GB/s"), ("latency", "5 ns"), ("energy_per_byte", "1 pJ/B"))}  # fmt: skip
+    plan = place(network(made, ("l",)), chip(spilling))
+    with pytest.raises(CapacityError, match=r"h -> l/recurrent has 3 bytes .*needs 4 bytes .*or make it unbounded$"):
+        simulate_chip(plan, 1)
