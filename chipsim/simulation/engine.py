@@ -24,6 +24,7 @@ from chipsim.simulation.core.timeline import Timeline
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.buffers import peak_occupancy
+from chipsim.simulation.memories.far_traffic import FarTraffic
 from chipsim.simulation.outcome import Outcome, SimulatorCost
 from chipsim.simulation.periodic.regime import PeriodicRegime
 from chipsim.simulation.tiles.stages import STAGE_INPUTS, StageNotes
@@ -35,7 +36,7 @@ from chipsim.simulation.units.gate_layer import GateLayerServer
 from chipsim.simulation.units.host import HostSink, Stream
 from chipsim.simulation.units.neuron import NeuronServer
 
-Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | Interconnect
+Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | FarTraffic | Interconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,8 @@ def _admission_of(gate: Gate) -> Callable[[int, int], None]:
 
 
 def _traced(machine: Machine) -> list[Traced]:
-    return [*machine.tiles, *machine.neurons, *machine.reductions, *machine.digital, machine.interconnect]
+    units = *machine.neurons, *machine.reductions, *machine.digital
+    return [*machine.tiles, *units, *machine.far_writers, *machine.far_readers, machine.interconnect]
 
 
 def _busy(machine: Machine) -> dict[str, int]:

@@ -15,12 +15,11 @@ from test_several_networks import compare as compare_all
 from test_several_networks import second as second_engines
 from test_shared_tiles_engines import SHARING, compare, together
 
-from chipsim.errors import CapacityError, MappingError, SpecError
+from chipsim.errors import CapacityError, SpecError
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
 from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.explaining.traced_run import trace_run
 from chipsim.simulation.memories.buffers import least_capacities
 from chipsim.simulation.memories.spilling import far_positions
 from chipsim.simulation.together import simulate_together
@@ -220,12 +219,6 @@ def test_without_spilling_a_small_buffer_is_refused_and_told_what_to_do() -> Non
     x = source(1, 4, 4)
     with pytest.raises(CapacityError, match=r"needs 6 bytes \(6 positions\).*or let it spill \(tile.buffer.spill\)"):
         simulate_chip(plan([x, conv("a", x, 1, 2)], {"tile.buffer.capacity": "5 B"}), 1)
-
-
-def test_waits_for_the_memory_are_not_explained() -> None:
-    x = source(1, 4, 4)
-    with pytest.raises(MappingError, match=r"buffer of tile\(0,0\) spills.*raise tile.buffer.capacity"):
-        trace_run(plan([x, conv("a", x, 1, 2)], CAPACITY), 1)
 
 
 @pytest.mark.parametrize(

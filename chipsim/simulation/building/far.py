@@ -82,7 +82,9 @@ def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, cha
     widths = machine.spec.widths
     size = bytes_of(channels, widths.activation_bits)
     keys = machine.order.keys(server.layer, block + (_WRITING if over_links(machine) else 0), target.component)
-    writer = FarWriter(server.layer, target.component, machine.memory, keys, machine.interconnect, sink, size)
+    writer = FarWriter(
+        server.layer, target.component, machine.memory, keys, machine.interconnect, sink, spill.far, size
+    )
     writer.number = len(machine.far_writers)
     machine.far_writers.append(writer)
     if over_links(machine):
@@ -91,7 +93,7 @@ def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, cha
         writer.flow = machine.interconnect.add_flow(
             target.component, server.layer, bytes_sent, keys[0], [(GLOBAL_MEMORY, end)]
         )
-    return FarSink(sink, spill.far, writer)
+    return FarSink(writer)
 
 
 def over_links(machine: Machine) -> bool:

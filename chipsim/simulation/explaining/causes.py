@@ -6,7 +6,8 @@ from chipsim.architecture.chip import component_of
 from chipsim.errors import ConsistencyError
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.connections import HOST
-from chipsim.simulation.explaining.packet_terms import transfer
+from chipsim.simulation.explaining.far_causes import brought, read_terms, source_term, write_terms
+from chipsim.simulation.explaining.packet_terms import busy_terms, transfer
 from chipsim.simulation.explaining.shared_causes import convert_terms, drain_terms, integrate_terms, load_terms
 from chipsim.simulation.explaining.terms import (
     ADC,
@@ -78,7 +79,9 @@ def _load(run: TracedRun, span: Span) -> list[Term]:
     """T13."""
     name, layer, work = span.component, span.layer, run.work
     if name in run.shared.places:
-        return [_operands(run, span, run.turn((name, layer), span.input, span.position)), *load_terms(run, span)]
+        back = brought(run, (name, layer), span.input, span.position)
+        there = _operands(run, span, run.turn((name, layer), span.input, span.position)) if back is None else back
+        return [there, *load_terms(run, span)]
     m, banks = run.turn((name, layer), span.input, span.position), run.plan.chip.spec.tile.register_banks
     return [
         _operands(run, span, m),
@@ -172,7 +175,23 @@ def _digital(run: TracedRun, span: Span) -> list[Term]:
     """T17, T82."""
     m = run.turn((span.component, span.layer), span.input, span.position)
     before = run.before.get((span.component, span.start_ps))
+    back = brought(run, (span.component, span.layer), span.input, span.position)
+    if back is not None:
+        return [back, *until(UNIT, before)]
     return [_operands(run, span, m), *_space(run, span), *until(UNIT, before)]
+
+
+def _to_ask(run: TracedRun, span: Span) -> list[Term]:
+    """T71, T17: operands, and of a digital layer space for the result, before it asks for what it has spilled."""
+    there = _operands(run, span, run.turn((span.component, span.layer), span.input, span.position))
+    return [there] if span.component in run.feeds.tiles else [there, *_space(run, span)]
+
+
+def _transfer(run: TracedRun, span: Span) -> list[Term]:
+    """T9, T78."""
+    if run.feeds.far.over_links(span.flow) and not run.feeds.links[span.flow][span.component].before:
+        return [source_term(run, span, _to_ask), *busy_terms(run, span)]
+    return transfer(run, span)
 
 
 def _send(run: TracedRun, span: Span) -> list[Term]:
@@ -216,6 +235,7 @@ def _last_byte(run: TracedRun, span: Span) -> list[Term]:
 
 _RULES = {
     "load": _load, "mvm": _integrate, "integrate": _integrate, "convert": _convert, "drain": _drain, "neuron": _neuron,
-    "digital": _digital, "gate": _digital, "transfer": transfer, "add": _add, "send": _send,
+    "digital": _digital, "gate": _digital, "transfer": _transfer,
+    "write": write_terms, "read": lambda run, span: read_terms(run, span, _to_ask), "add": _add, "send": _send,
     "admit": _admit, "done": _last_byte,
 }  # fmt: skip

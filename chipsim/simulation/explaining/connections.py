@@ -6,14 +6,15 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chipsim.errors import MappingError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.core.durations import MvmPhases, mvm_phases
 from chipsim.simulation.core.gate import Credit, EdgeSink
+from chipsim.simulation.explaining.far_facts import FarFacts, far_facts
 from chipsim.simulation.links.link_queue import RoomyHop
 from chipsim.simulation.links.packets import Branch, Flow
+from chipsim.simulation.memories.far_sink import FarSink
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.tiles.varying import ConversionCounts, MvmLengths, mvm_lengths
 from chipsim.simulation.units.chain import ChainUnit
@@ -42,6 +43,8 @@ class Link:
         Of a packet of the flow, of the wire, of the router before it.
     sinks : list of (int, sequence of int)
         Gates at its end, and the consumer position that each of the flow's positions completes there.
+    writers : list of int
+        What at its end writes far positions to the memory (T75).
     unit : str
         The neuron unit at its end that takes the packets value by value (T48); empty where there is none.
     channel : int
@@ -54,6 +57,7 @@ class Link:
     latency_ps: int
     delay_ps: int
     sinks: list[tuple[int, Sequence[int]]]
+    writers: list[int]
     unit: str
     channel: int
 
@@ -133,9 +137,12 @@ class Connections:
     tiles : dict of str to TileFacts
     chain : dict of str to ChainFacts
         Neuron units that hand partial sums on.
+    far : FarFacts
+        Who uses the memory that buffers spill to.
     """
 
     plan: Plan
+    far: FarFacts
     links: list[dict[str, Link]] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
@@ -160,20 +167,11 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
         That are asked about.
     counts : mapping of tile to ConversionCounts, optional
         As for `chipsim.simulation.engine.simulate_chip`.
-
-    Raises
-    ------
-    MappingError
-        If a buffer spills, which causes of waiting do not cover.
     """
     machine = build_machine(plan, 1, counts=counts)
-    if machine.spills:
-        raise MappingError(
-            f"the buffer of {next(iter(machine.spills))[0]} spills to the global memory, whose waits are not "
-            f"explained: raise tile.buffer.capacity or make it unbounded"
-        )
     gates = [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
-    found, number = Connections(plan), {id(gate): index for index, gate in enumerate(gates)}
+    number = {id(gate): index for index, gate in enumerate(gates)}
+    found = Connections(plan, far_facts(machine, number))
     found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
     units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
@@ -256,11 +254,16 @@ def _note_links(
     links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int], channels: dict[Branch, int]
 ) -> None:
     server = branch.link
-    sinks = [(number[id(sink.gate)], sink.completes) for sink in branch.sinks if isinstance(sink, EdgeSink)]
+    writers = [sink.writer.number for sink in branch.sinks if isinstance(sink, FarSink)]
+    sinks = [
+        (number[id(sink.gate)], sink.completes)
+        for sink in branch.sinks
+        if isinstance(sink, EdgeSink) and not isinstance(sink, FarSink)
+    ]
     unit = next((sink.name for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
     links[server.name] = Link(
-        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, unit,
-        channels.get(branch, 0),
+        before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, writers,
+        unit, channels.get(branch, 0),
     )  # fmt: skip
     for child in branch.children:
         _note_links(links, flow, child, server.name, number, channels)

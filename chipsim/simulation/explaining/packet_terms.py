@@ -12,8 +12,13 @@ from chipsim.units import to_ps
 
 def transfer(run: TracedRun, span: Span) -> list[Term]:
     """What a transfer starts after (T9, T9c, T61)."""
+    return [head(run, span), *busy_terms(run, span)]
+
+
+def busy_terms(run: TracedRun, span: Span) -> list[Term]:
+    """The packet before, and space behind the link."""
     here = span.component, span.start_ps
-    return [head(run, span), *until(LINK, run.before.get(here)), *until(SPACE, run.freed.get(here))]
+    return [*until(LINK, run.before.get(here)), *until(SPACE, run.freed.get(here))]
 
 
 def head(run: TracedRun, span: Span) -> Term:

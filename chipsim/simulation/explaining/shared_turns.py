@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from chipsim.architecture.spec import Tile
@@ -36,7 +36,7 @@ class SharedTurns:
     loads: dict[tuple[str, int], Span] = field(default_factory=dict)
 
 
-def shared_turns(plan: Plan, spans: Iterable[Span]) -> SharedTurns:
+def shared_turns(plan: Plan, spans: Iterable[Span], spilling: Collection[str] = ()) -> SharedTurns:
     """Sort what shared servers did.
 
     Parameters
@@ -44,13 +44,15 @@ def shared_turns(plan: Plan, spans: Iterable[Span]) -> SharedTurns:
     plan : Plan
     spans : iterable of Span
         Of a full trace.
+    spilling : collection of str
+        Tiles with buffers that spill, which work as shared ones do (rule T75).
 
     Raises
     ------
     MappingError
         If arrays share converters that convert planes between each other's, which spans do not show.
     """
-    tile, shared = plan.chip.spec.tile, plan.shared_tiles
+    tile, shared = plan.chip.spec.tile, {*plan.shared_tiles, *spilling}
     found = SharedTurns({placed.name: placed for placed in plan.blocks if placed.tile in shared})
     if not found.places:
         return found

@@ -9,10 +9,11 @@ from chipsim.simulation.explaining.traced_run import Arrival, Leg
 
 INPUT, PORT, REGISTER, ARRAY, ADC = "input not there", "port busy", "register busy", "array busy", "ADC busy"
 PLACE, LINK, UNIT, SPACE = "no place for partial sums", "link busy", "unit busy", "buffer full"
+FAR, MEMORY = "spilled data not there", "memory busy"
 ADMISSION, ARRIVAL = "admission", "arrival"
-OWN_SERVER = frozenset({PORT, ARRAY, ADC, LINK, UNIT})
+OWN_SERVER = frozenset({PORT, ARRAY, ADC, LINK, UNIT, MEMORY})
 """Causes by which an activity waits for what its own server did before."""
-CAUSES = (INPUT, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, SPACE, ADMISSION, ARRIVAL)
+CAUSES = (INPUT, FAR, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, MEMORY, SPACE, ADMISSION, ARRIVAL)
 
 
 class Term(NamedTuple):

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chipsim.architecture.chip import component_of
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.core.durations import neuron_latency_ps
 from chipsim.simulation.core.timeline import Span
@@ -67,6 +68,12 @@ class TracedRun:
         Who used what before on shared tiles.
     freed : dict of (link, int) to Span
         The transfer by whose end there was space behind a link for what it takes at a time (T60).
+    accesses : dict of (activity, number, input, position) to Span
+        What the memory did to which buffers spill (T75).
+    brought : dict of (writer, input, position) to Arrival
+        What is to be written there.
+    requests : dict of Server to list of Term
+        When a digital layer with buffers that spill asked for its unit, as far as anybody wanted to know.
     """
 
     outcome: ChipOutcome
@@ -79,6 +86,9 @@ class TracedRun:
     arrivals: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
     tails: dict[tuple[str, int, int], Arrival] = field(default_factory=dict)
     freed: dict[tuple[str, int], Span] = field(default_factory=dict)
+    accesses: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
+    brought: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
+    requests: dict[Server, list[Any]] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -112,6 +122,13 @@ class TracedRun:
         ]
         return max(found, key=lambda arrival: arrival.time_ps)
 
+    def delivered(self, flow: int, input: int, position: int) -> Arrival:
+        """The end of a packet to the memory or from it, which has one destination."""
+        links = self.feeds.links[flow]
+        last = next(reversed(links))  # noted link by link from the source on
+        span, latency = self.transfers[last, flow, input, position], links[last].latency_ps
+        return Arrival(span, span.end_ps, (Leg("latency", last, latency),) if latency else ())
+
 
 def trace_run(
     plan: Plan, inputs: int, batch: int = 1, *, drain: bool = False, arrivals_ps: list[int] | None = None,
@@ -123,13 +140,16 @@ def trace_run(
     )
     stream = Stream(inputs, outcome.max_inputs_in_flight, batch, drain, arrivals_ps)
     feeds = connections(plan, inputs, counts)
-    run = TracedRun(outcome, stream, feeds, shared_turns(plan, outcome.timeline.spans))
+    run = TracedRun(outcome, stream, feeds, shared_turns(plan, outcome.timeline.spans, feeds.far.tiles))
     servers: defaultdict[str, list[Span]] = defaultdict(list)
     shared = set(feeds.units.values())
     for span in outcome.timeline.spans:
         if span.activity == "transfer":
             run.transfers[span.component, span.flow, span.input, span.position] = span
             servers[span.component].append(span)
+        elif span.component == GLOBAL_MEMORY:
+            run.accesses[span.activity, span.flow, span.input, span.position] = span
+            servers[GLOBAL_MEMORY].append(span)
         else:
             turn = run.turn((span.component, span.layer), span.input, span.position)
             run.work[span.component, span.activity, span.layer, turn] = span
@@ -190,8 +210,27 @@ def _note_arrivals(run: TracedRun) -> None:
         way = (Leg("latency", link, found.latency_ps),) if found.latency_ps else ()
         for gate, completes in found.sinks:
             _note_arrival(run, gate, completes[position], Arrival(span, span.end_ps, way))
+        for writer in found.writers:
+            _note_far(run, writer, Arrival(span, span.end_ps, way))
         if found.unit:
             _note_values(run, found.unit, span, way)
+
+
+def _note_far(run: TracedRun, writer: int, arrival: Arrival) -> None:
+    """What comes to a buffer that spills: it is there, or goes on to the memory and is there once it is written."""
+    writing, span = run.feeds.far.writings[writer], arrival.span
+    if writing.far[span.position]:
+        run.brought[writer, span.input, span.position] = arrival
+        written = run.accesses["write", writer, span.input, span.position]
+        arrival = Arrival(written, written.end_ps, legs_of_memory(run))
+    _note_arrival(run, writing.gate, writing.completes[span.position], arrival)
+
+
+def legs_of_memory(run: TracedRun) -> tuple[Leg, ...]:
+    """From the end of an access until its data is there."""
+    memory = run.plan.chip.spec.global_memory
+    latency = 0 if memory is None else to_ps(memory.latency)
+    return (Leg("latency", GLOBAL_MEMORY, latency),) if latency else ()
 
 
 def _note_unread(run: TracedRun, gate: int, server: Server) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chipsim.architecture.chip import component_of
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.causes import latest_of, terms
 from chipsim.simulation.explaining.connections import HOST
@@ -13,7 +14,8 @@ from chipsim.simulation.explaining.terms import CAUSES, OWN_SERVER
 from chipsim.simulation.explaining.traced_run import TracedRun
 
 _ORDER = (
-    "admit", "send", "load", "integrate", "mvm", "convert", "drain", "add", "neuron", "gate", "digital", "transfer",
+    "admit", "send", "write", "read", "load", "integrate", "mvm", "convert", "drain", "add", "neuron", "gate",
+    "digital", "transfer",
 )  # fmt: skip
 
 
@@ -26,7 +28,7 @@ class Wait:
     layer : str
         On whose behalf.
     kind : str
-        Of component: tile, neuron_unit, digital_unit, link, port or host.
+        Of component: tile, neuron_unit, digital_unit, memory, link, port or host.
     activity, cause : str
     count : int
         Activities of which this was the cause, those that did not have to wait included.
@@ -101,6 +103,8 @@ def _activities(run: TracedRun) -> Iterator[Span]:
 def kind_of(run: TracedRun, component: str) -> str:
     """Kind of a component, or of a link by its name."""
     graph, component = run.plan.chip.graph, component_of(component)
+    if component == GLOBAL_MEMORY:
+        return "memory"
     if component in graph:
         return str(graph.nodes[component]["kind"])
     source, target = component.split("->")

@@ -30,6 +30,7 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tile output", ("tile.output_bandwidth",)),
     ("neuron unit", ("neuron_unit.rate", "neuron_unit.latency", "neuron_unit.hop_latency")),
     ("digital unit", ("digital_unit.rate", "digital_unit.latency")),
+    ("global memory", ("global_memory.bandwidth", "global_memory.latency")),
     ("link bandwidth", ("link.bandwidth",)),
     ("link and router delay", ("link.latency", "router.delay")),
     ("adders in routers", ("router.adder.rate",)),

@@ -16,19 +16,15 @@ class FarSink(EdgeSink):
 
     Parameters
     ----------
-    sink : EdgeSink
-        Of the consumer.
-    far : sequence of bool, length producer positions
-        Which ones do.
     writer : FarWriter
     """
 
     __slots__ = ("_far", "_near", "writer")
 
-    def __init__(self, sink: EdgeSink, far: Sequence[bool], writer: FarWriter) -> None:
-        super().__init__(sink.gate, sink.completes, sink.arrivals)
+    def __init__(self, writer: FarWriter) -> None:
+        super().__init__(writer.sink.gate, writer.sink.completes, writer.sink.arrivals)
         self._near, self.arrive = self.arrive, self._arrive
-        self._far, self.writer = far, writer
+        self._far, self.writer = writer.far, writer
 
     def _arrive(self, input: int, position: int, time: int) -> None:
         """See `Sink`; a position for the memory is there for its consumer once it is written."""
@@ -48,6 +44,8 @@ class FarWriter(FarTraffic):
     ----------
     sink : EdgeSink
         Of the consumer, which has a position once it is written.
+    far : sequence of bool, length producer positions
+        Which ones are written.
     size : int
         Bytes of a packet's values.
     written : int
@@ -58,10 +56,10 @@ class FarWriter(FarTraffic):
 
     def __init__(
         self, layer: str, component: str, memory: FarMemory, keys: tuple[int, int, int], interconnect: Interconnect,
-        sink: EdgeSink, size: int,
+        sink: EdgeSink, far: Sequence[bool], size: int,
     ) -> None:  # fmt: skip
         super().__init__(layer, component, memory, keys, interconnect)
-        self.sink, self.size = sink, size
+        self.sink, self.far, self.size = sink, far, size
         self.written = 0
 
     def _serve(self, call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.simulation.core.clock import Call
 from chipsim.simulation.core.timeline import SpanColumn
 from chipsim.simulation.links.interconnect import Interconnect
@@ -60,10 +61,10 @@ class FarTraffic:
         self._traced_inputs = 0
         self._order: list[tuple[int, int]] = []
 
-    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None], name: str) -> None:
-        """Note every span of the first inputs, under the memory's name."""
+    def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
+        """Note every span of the first inputs."""
         self._traced_inputs = count
-        self.column = SpanColumn(name, self.activity, self.layer, self._order, flow=self.number)
+        self.column = SpanColumn(GLOBAL_MEMORY, self.activity, self.layer, self._order, flow=self.number)
         keep(self.column)
 
     def ask(self, input: int, position: int, time: int) -> None:
