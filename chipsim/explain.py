@@ -15,6 +15,7 @@ from chipsim.errors import InputError
 from chipsim.execution.accuracy import split_data
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.explanation import Explanation, explanation
+from chipsim.files import no_pipe
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.dataset import fit_data, load_data, synthetic_data
@@ -119,7 +120,7 @@ def explain(question: Question, progress: Progress) -> Explanation:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / "result.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(no_pipe(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror or error}); give the folder that chipsim run --out wrote"

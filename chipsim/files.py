@@ -1,7 +1,8 @@
-"""Writing files so that nothing half-written is ever left behind."""
+"""Writing files so that nothing half-written is ever left behind; refusing to read what may never end."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chipsim.errors import OutputError
+
+
+def no_pipe(path: Path) -> Path:
+    """A path to read from, unless reading it could wait for ever or never end.
+
+    Raises
+    ------
+    OSError
+        If it is a named pipe, a device or a socket; what is missing or a folder says so when it is opened.
+
+    Examples
+    --------
+    >>> no_pipe(Path("/dev/null"))
+    Traceback (most recent call last):
+    OSError: [Errno 22] it is a pipe or a device, not a file
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+    return path
 
 
 @contextmanager

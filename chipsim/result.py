@@ -95,7 +95,7 @@ class Result:
         for name, records in self.tables.items():
             if records:
                 path = folder / f"{name}.csv"
-                frame = self._frame(name)
+                frame = _whole_numbers(self._frame(name), records)
                 write_atomically(path, lambda file, frame=frame: frame.to_csv(file, index=False))  # type: ignore[misc]
                 written.append(path)
         path = folder / "result.json"
@@ -106,3 +106,10 @@ class Result:
         import pandas as pd
 
         return pd.DataFrame(self.tables.get(name, []))
+
+
+def _whole_numbers(frame: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """The frame with columns of whole numbers as such where some rows have none: 27, not 27.0."""
+    columns = (name for name in map(str, frame) if frame[name].dtype.kind == "f")
+    whole = [name for name in columns if all(isinstance(row[name], int | None) for row in records)]
+    return frame.astype(dict.fromkeys(whole, "Int64"))

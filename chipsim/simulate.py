@@ -18,6 +18,7 @@ from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.network.dataset import load_data
 from chipsim.network.graph import Network
+from chipsim.network.unused_arrays import note_unused
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs, partial_data
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
@@ -153,7 +154,7 @@ def _simulate(
     network = load_network(
         settings.model, seed=settings.seed, shapes=settings.shapes, data_shape=None if data is None else data.shapes
     )
-    dataset = dataset_of(settings, network, data)
+    dataset, network = dataset_of(settings, network, data), note_unused(network, data)
     chip_graph = build_chip(spec)
     rounds = make_rounds(network, chip_graph, settings.replicas)
     plan = make_plan(network, chip_graph, settings.replicas, settings.seed) if rounds is None else rounds.plan

@@ -14,6 +14,7 @@ from chipsim.extremes import checked
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, load_data
+from chipsim.network.unused_arrays import note_unused
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs
 from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
@@ -107,7 +108,7 @@ def _read(asked: Beside, settings: Settings, chip: Chip, before: list[_Network])
     network = load_network(
         asked.model, seed=settings.seed, shapes=asked.shapes, data_shape=None if data is None else data.shapes
     )
-    dataset = dataset_of(settings, network, data)
+    dataset, network = dataset_of(settings, network, data), note_unused(network, data)
     plan = place_beside(
         [item.plan for item in before], chip, lambda free: make_plan(network, free, asked.replicas, settings.seed)
     )

@@ -48,6 +48,7 @@ def test_saved_files_hold_the_same(result, tmp_path):
     with (tmp_path / "layers.csv").open(encoding="utf-8", newline="") as file:
         back = list(csv.DictReader(file))
     assert [row["layer"] for row in back] == [row["layer"] for row in result.tables["layers"]]
+    assert [row["rows"] for row in back] == ["", "3"]  # whole numbers as such, also beside a layer without any
     assert [float(row["energy_j"]) for row in back] == [row["energy_j"] for row in result.tables["layers"]]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from chipsim.errors import SpecError, nearest
+from chipsim.files import no_pipe
 
 COLUMNS = ("tile", "row", "column", "line", "fault")
 FaultKind = Literal["on", "off", "open"]
@@ -57,7 +58,7 @@ def read_fault_map(path: Path, tiles: frozenset[str], shape: tuple[int, int, int
         With the line of the file, if it cannot be read or names what the chip does not have.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with no_pipe(path).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
     except (OSError, UnicodeError, csv.Error) as error:
         raise SpecError(f"fault map {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -78,7 +79,7 @@ def fault_map_sha256(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(no_pipe(Path(path)).read_bytes()).hexdigest()
     except OSError as error:
         raise SpecError(f"fault map {path} cannot be read: {error.strerror or error}") from None
 

@@ -14,7 +14,7 @@ from chipsim.architecture.section import Count
 from chipsim.architecture.topologies.edge_list import Link, check_links
 from chipsim.architecture.topologies.registry import find_topology, is_built_in
 
-MOST_SITES = 2**16
+MOST_SITES, MOST_ARRAYS = 2**16, 2**20
 _OWNERS = {"links": "custom", "directed": "custom", "arity": "tree", "levels": "hierarchical"}
 
 

@@ -21,7 +21,9 @@ class Mapping(LaterFields):
         description="A strategy (`in-order`, `balanced`, `best-fit`, `annealed`, or one of an installed package), or "
         "a file that holds a mapping.",
     )
-    tiles: Count | Literal["all"] = Field("all", description="Tiles that `balanced` and `best-fit` may use.")
+    tiles: Count | Literal["all"] = Field(
+        "all", description="Tiles that a network may take, whatever the strategy; `balanced` fills them with copies."
+    )
     effort: Few = Field(100, description="Moves that `annealed` draws for each tile in use, in each of its rounds.")
     depthwise: Literal["block-diagonal", "digital"] = Field(
         "block-diagonal",

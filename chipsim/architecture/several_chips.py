@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chipsim.architecture.grid_spec import MOST_SITES, Grid, Level
+from chipsim.architecture.grid_spec import MOST_ARRAYS, MOST_SITES, Grid, Level
 from chipsim.architecture.link_spec import LinkChanges
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import SpecError
@@ -25,7 +25,7 @@ def with_chips(spec: InMemorySpec) -> InMemorySpec:
     Raises
     ------
     SpecError
-        If that makes too many sites.
+        If that makes too many sites or arrays.
 
     Examples
     --------
@@ -39,6 +39,9 @@ def with_chips(spec: InMemorySpec) -> InMemorySpec:
         return spec
     if chips * grid.sites > MOST_SITES:
         raise SpecError(f"mapping.chips: {chips} chips have {chips * grid.sites:,} sites; at most {MOST_SITES:,}")
+    arrays = chips * grid.sites * spec.tile.crossbars
+    if arrays > MOST_ARRAYS:
+        raise SpecError(f"mapping.chips: {chips} chips have {arrays:,} arrays; at most {MOST_ARRAYS:,}")
     down = next(side for side in range(int(chips**0.5), 0, -1) if chips % side == 0)
     sources = {
         name: f"that of the host: {host.source_of(name)}" for name in ("bandwidth", "latency", "energy_per_byte")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from chipsim.architecture.converter_spec import Adc, Dac
 from chipsim.architecture.crossbar_spec import Crossbar, DeviceChoice, Encoding, Faults, Wires
-from chipsim.architecture.grid_spec import Grid
+from chipsim.architecture.grid_spec import MOST_ARRAYS, Grid
 from chipsim.architecture.later_fields import LaterFields
 from chipsim.architecture.link_spec import Link, LinkChanges, Router
 from chipsim.architecture.mapping_spec import Mapping
@@ -171,6 +171,16 @@ class InMemorySpec(Machine, LaterFields):
     widths: Widths = Widths()
     mapping: Mapping = Mapping()
     global_memory: GlobalMemory | None = Field(None, description="A farther memory, for what buffers spill.")
+
+    @model_validator(mode="after")
+    def _arrays_fit_in_memory(self) -> InMemorySpec:
+        tiles, arrays = self.grid.sites, self.grid.sites * self.tile.crossbars
+        if arrays > MOST_ARRAYS:
+            raise ValueError(
+                f"tile.crossbars: {self.tile.crossbars:,} arrays on each of {tiles:,} tiles are {arrays:,}; at most "
+                f"{MOST_ARRAYS:,} can be simulated"
+            )
+        return self
 
     @model_validator(mode="after")
     def _analog_units_see_whole_sums(self) -> InMemorySpec:

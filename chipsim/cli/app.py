@@ -183,7 +183,7 @@ def map_(
     request = Request(
         architecture, model, _mapped(overrides, chips, reload), mapping, tuple(replicas or ()), tuple(shape or ()),
         seed, out,
-        json, tuple(name.strip() for name in compare.split(",")) if compare else (),
+        json, () if compare is None else tuple(name.strip() for name in compare.split(",")),
     )  # fmt: skip
     return partial(map_command, request)
 

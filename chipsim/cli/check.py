@@ -15,6 +15,7 @@ from chipsim.architecture.fault_map import read_fault_map
 from chipsim.architecture.loader import json_schema, load_spec
 from chipsim.architecture.spec import InMemorySpec, Section, Tile, VonNeumannSpec
 from chipsim.device import get_device
+from chipsim.planning.choose import check_strategy
 from chipsim.report.physics_rows import (
     adc_words,
     array_rows,
@@ -31,6 +32,8 @@ from chipsim.units import from_ps, human
 def check_command(architecture: str, overrides: tuple[str, ...]) -> None:
     """Print what an architecture file describes, or raise what is wrong with it."""
     spec = load_spec(architecture, overrides)
+    if isinstance(spec, InMemorySpec):
+        check_strategy(spec)
     table = Table(title=f"{spec.name}: {spec.kind}", show_header=False, title_justify="left")
     rows = _in_memory_rows(spec) if isinstance(spec, InMemorySpec) else _von_neumann_rows(spec)
     for name, value in [*rows, ("energies not given", ", ".join(costs_not_given(spec)) or "none")]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chipsim.device.measured import Doubles
 from chipsim.errors import SpecError, nearest
+from chipsim.files import no_pipe
 
 QUANTITIES = ("target", "mean_shift", "spread", "read_noise")
 _COLUMNS = ("time_s", *QUANTITIES, *(f"{name}_siemens" for name in QUANTITIES))
@@ -54,7 +55,7 @@ def read_table(path: Path) -> TableFile:
         Naming the file, the line and what is wrong with it.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = no_pipe(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"table {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     columns = _columns(path, lines)

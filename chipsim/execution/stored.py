@@ -34,7 +34,7 @@ from chipsim.execution.block_run import BlockSite, ReadyBlock
 from chipsim.execution.calibration import BlockKey, Ranges
 from chipsim.execution.fitting import different_parts, fitting
 from chipsim.execution.functional import AnalogNetwork
-from chipsim.files import replacing
+from chipsim.files import no_pipe, replacing
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.units import OLDEST_S
 
@@ -240,7 +240,7 @@ def stored_age_and_count(path: Path) -> tuple[float, int]:
 def _archive(path: Path) -> Iterator[Any]:
     with ExitStack() as files:
         try:
-            file = files.enter_context(path.open("rb"))
+            file = files.enter_context(no_pipe(path).open("rb"))
             arrays = np.load(file, allow_pickle=False)
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("not an archive")

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chipsim.architecture.yaml_source import YamlSource, parse_yaml
 from chipsim.errors import InputError, nearest
-from chipsim.files import write_atomically
+from chipsim.files import no_pipe, write_atomically
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.graph import Network
 
@@ -205,7 +205,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with no_pipe(path).open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"mapping {path} cannot be read ({error.strerror or error})") from None

@@ -37,12 +37,11 @@ def prepared(network: Network, section: MappingSection, unshared: str = "") -> N
     network = _with_own_weights(network, section, unshared)
     layers = network.layers
     if section.depthwise == "digital":
-        layers = without_sharing(layers, several=True)
-        layers = {name: _off_tiles(layer, layers) for name, layer in layers.items()}
+        layers = _without_depthwise(layers)
     if section.fuse_parallel:
         layers = _fused(layers)
     unchanged = list(layers) == list(network.layers) and all(layers[name] is network.layers[name] for name in layers)
-    return network if unchanged else replace(network, layers=layers)
+    return network if unchanged else replace(network, layers=layers, notes=_still_true(network, layers))
 
 
 def why_unshared(spec: InMemorySpec) -> str:
@@ -67,6 +66,22 @@ def _with_own_weights(network: Network, section: MappingSection, unshared: str) 
         note.replace("which stand on tiles once", f"which stand on tiles once for each: {why}") for note in shared
     ]
     return replace(network, layers=without_sharing(network.layers), notes=tuple(notes))
+
+
+def _still_true(network: Network, layers: Mapping[str, AnyLayer]) -> tuple[str, ...]:
+    """The notes without those of shared weights that ``layers`` do not share any more."""
+    lost = set(sharing_notes(network.layers)) - set(sharing_notes(layers))
+    return tuple(note for note in network.notes if note not in lost)
+
+
+def _without_depthwise(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
+    """Depthwise convolutions on digital units; what shared the weights of one of them has its own."""
+    found = {name: _off_tiles(layer, layers) for name, layer in layers.items()}
+    gone = {name for name, layer in found.items() if layer is not layers[name]}
+    return {
+        name: replace(layer, shares="") if isinstance(layer, MatrixLayer) and layer.shares in gone else layer
+        for name, layer in found.items()
+    }
 
 
 def _off_tiles(layer: AnyLayer, layers: Mapping[str, AnyLayer]) -> AnyLayer:

@@ -43,6 +43,8 @@ class Dataset:
         Hash of the file, or of the values where there is none.
     named : mapping of str to ndarray
         All arrays of numbers in the archive, by name.
+    arrays : tuple of str
+        Names of all arrays in the archive that can be read.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Dataset:
     x_calibration: NDArray[np.float32] | None
     sha256: str
     named: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -98,7 +101,7 @@ def load_data(name_or_path: str) -> Dataset:
     y = None
     if "y" in arrays:  # inputs of other names are counted when the network is known
         y = checked_labels(arrays["y"], len(x) if x.size else arrays["y"].size, name_or_path)
-    return Dataset(name_or_path, x, y, calibration, hashlib.sha256(content).hexdigest(), named)
+    return Dataset(name_or_path, x, y, calibration, hashlib.sha256(content).hexdigest(), named, tuple(arrays))
 
 
 def fit_data(dataset: Dataset, network: Network) -> Dataset:

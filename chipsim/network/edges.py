@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer, ViewLayer
-from chipsim.network.walks import Reads, is_turned, kernel_columns, reads_in_walks, shape_channels_first
+from chipsim.network.reads import Reads, read_by
+from chipsim.network.walks import is_turned, kernel_columns, reads_in_walks, shape_channels_first
 from chipsim.network.windows import need, oldest, window_sizes
 
 HOST = "host"
@@ -33,8 +34,8 @@ class Edge:
         For each producer row (column), the kernel rows (columns) that it meets in some window; an empty one is
         never read. Of a volume, the first axis gives rows and the other two together columns. None: every position is
         read whole.
-    reads_y, reads_x : ndarray of bool, shape (consumer rows, producer rows) and (columns, columns), or None
-        Which producer rows (columns) a consumer row (column) reads; None where every position is read whole.
+    reads : tuple of Reads, or None
+        Along each axis, what the consumer reads of the producer; None where every position is read whole.
     mixed : bool
         A view in between mixes positions and channels: the consumer's parts each read every channel of the producer.
     channels : tuple of int, or None
@@ -49,18 +50,16 @@ class Edge:
     taps_y: tuple[Taps, ...] | None = None
     taps_x: tuple[Taps, ...] | None = None
     mixed: bool = False
-    reads_y: NDArray[np.bool_] | None = None
-    reads_x: NDArray[np.bool_] | None = None
+    reads: tuple[Reads, ...] | None = None
     channels: tuple[int, int] | None = None
 
     def read_by(self, consumers: range, total: int) -> NDArray[np.bool_]:
         """Which of ``total`` producer positions some consumer positions read, shape (total,)."""
-        if self.reads_y is None or self.reads_x is None:
+        if self.reads is None:
             return np.ones(total, np.bool_)
-        asked = np.zeros(len(self.need), np.int64)
-        asked[consumers.start : consumers.stop : consumers.step] = 1
-        grid = asked.reshape(len(self.reads_y), len(self.reads_x))
-        return np.asarray((self.reads_y.T.astype(np.int64) @ grid @ self.reads_x) > 0).ravel()
+        asked = np.zeros(len(self.need), np.bool_)
+        asked[consumers.start : consumers.stop : consumers.step] = True
+        return read_by(self.reads, asked)
 
     def taps(self, position: int) -> tuple[Taps, Taps] | None:
         """Kernel rows and columns that a producer position meets; None where it is read whole."""
@@ -125,12 +124,9 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
         return Edge(producer_name, consumer_name, operand, wanted, first)
     touched = sizes.touched()
     taps = [_taps(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
-    reads = [_reads(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
+    reads = tuple(Reads(found, size) for found, size in zip(touched, sizes.inputs, strict=True))
     taps_y, taps_x = taps[0], reduce(_product, zip(taps[1:], sizes.window.kernel[1:], strict=True))[0]
-    reads_y, reads_x = reads[0], reduce(np.kron, reads[1:])
-    return Edge(
-        producer_name, consumer_name, operand, wanted, first, taps_y, taps_x, reads_y=reads_y, reads_x=reads_x
-    )  # fmt: skip
+    return Edge(producer_name, consumer_name, operand, wanted, first, taps_y, taps_x, reads=reads)
 
 
 def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.int64] | None]:
@@ -149,31 +145,24 @@ def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.i
 
 
 def _walked(producer: str, consumer: str, operand: int, reads: Reads, columns: NDArray[np.int64] | None = None) -> Edge:
-    """An edge between layers that walk one axis, given who reads whom, shape (consumer, producer positions).
+    """An edge between layers that walk one axis, given who reads whom.
 
     ``columns`` are the columns of the consumer's kernel that the producer's positions meet; the first if not given.
     """
-    total = reads.shape[1]
-    some, last = reads.any(axis=1), total - reads[:, ::-1].argmax(axis=1)
-    wanted = np.maximum.accumulate(np.where(some, last, 0))
-    first = np.minimum.accumulate(np.where(some, reads.argmax(axis=1), total)[::-1])[::-1]
-    met = np.zeros(total, np.int64) if columns is None else columns
+    wanted = np.maximum.accumulate(reads.last)
+    first = np.minimum.accumulate(reads.first[::-1])[::-1]
+    met = np.zeros(reads.size, np.int64) if columns is None else columns
     taps: tuple[Taps, ...] = tuple(
-        (tap,) if read else () for tap, read in zip(met.tolist(), np.any(reads, axis=0).tolist(), strict=True)
+        (tap,) if read else () for tap, read in zip(met.tolist(), reads.any.tolist(), strict=True)
     )
-    return Edge(
-        producer, consumer, operand, wanted.astype(np.int64), first.astype(np.int64), ((0,),), taps,
-        reads_y=np.ones((1, 1), np.bool_), reads_x=reads,
-    )  # fmt: skip
+    return Edge(producer, consumer, operand, wanted, first, ((0,),), taps, reads=(reads,))
 
 
 def _to_host(network: Network, producer: str, operand: int, picks: NDArray[np.int64]) -> Edge:
     """Some positions of a layer to the host, in the order in which they are made."""
     layer = network.layers[producer]
     made = np.sort(layer.positions - 1 - picks if layer.reverse else picks)
-    reads = np.zeros((len(made), layer.positions), np.bool_)
-    reads[np.arange(len(made)), made] = True
-    return _walked(producer, HOST, operand, reads)
+    return _walked(producer, HOST, operand, Reads(made[:, None], layer.positions))
 
 
 def _taps(touched: NDArray[np.int64], size: int) -> tuple[Taps, ...]:
@@ -190,11 +179,3 @@ def _product(first: tuple[tuple[Taps, ...], int], second: tuple[tuple[Taps, ...]
     return tuple(
         tuple(y * width + x for y in row for x in column) for row in rows for column in columns
     ), height * width
-
-
-def _reads(touched: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    """Which input indices each output index reads along one axis, shape (outputs, size)."""
-    found = np.zeros((len(touched), size), np.bool_)
-    outputs, taps = np.nonzero(touched >= 0)
-    found[outputs, touched[outputs, taps]] = True
-    return found

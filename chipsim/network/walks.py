@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, MatrixLayer, Shape
-
-Reads = NDArray[np.bool_]
+from chipsim.network.reads import Indices, Reads
 
 
 def reads_in_walks(
@@ -28,25 +27,25 @@ def reads_in_walks(
 
     Returns
     -------
-    ndarray of bool, shape (consumer positions, producer positions), or None
+    Reads or None
         None where nothing walks backwards, lags or is left out.
     """
     delay = consumer.delay if isinstance(consumer, MatrixLayer) and operand == 0 else 0
     if delay:
-        return np.eye(consumer.positions, producer.positions, -delay, dtype=np.bool_)
+        before = np.arange(consumer.positions, dtype=np.int64) - delay
+        return Reads(np.where((before >= 0) & (before < producer.positions), before, -1)[:, None], producer.positions)
     sequences = first_state_of(consumer, operand)
     if picks is None and not producer.reverse and not consumer.reverse and not sequences:
         return None
+    read = np.arange(seen.positions, dtype=np.int64) if picks is None else picks
+    read = producer.positions - 1 - read if producer.reverse else read
     if sequences:
-        wanted = _at_the_start(consumer, seen.positions, sequences)
+        found = _at_the_start(consumer, read, sequences)
     elif one_to_one(consumer) and consumer.positions == seen.positions:
-        wanted = np.eye(seen.positions, dtype=np.bool_)
+        found = read[:, None]
     else:
-        wanted = np.ones((consumer.positions, seen.positions), np.bool_)
-    found = np.zeros((consumer.positions, producer.positions), np.bool_)
-    found[:, slice(None) if picks is None else picks] = wanted
-    found = found[:, ::-1] if producer.reverse else found
-    return found[::-1] if consumer.reverse else found
+        found = np.broadcast_to(np.unique(read), (consumer.positions, len(np.unique(read))))
+    return Reads(found[::-1] if consumer.reverse else found, producer.positions)
 
 
 def first_state_of(consumer: AnyLayer, operand: int) -> int:
@@ -59,12 +58,12 @@ def first_state_of(consumer: AnyLayer, operand: int) -> int:
     return consumer.rules.sequences if behind >= 0 and consumer.given[behind] in ("initial", "initial_cell") else 0
 
 
-def _at_the_start(consumer: AnyLayer, sources: int, sequences: int) -> Reads:
-    """Who reads a first state, both in raster order: the first position of each sequence, its own (rule T96)."""
-    found = np.zeros((consumer.positions, sources), np.bool_)
+def _at_the_start(consumer: AnyLayer, sources: Indices, sequences: int) -> Indices:
+    """Who reads a first state, in raster order: the first position of each sequence, its own source (rule T96)."""
+    found = np.full((consumer.positions, 1), -1, np.int64)
     walked = np.arange(min(sequences, consumer.positions))
     raster = consumer.positions - 1 - walked if consumer.reverse else walked
-    found[raster, raster % sequences] = True
+    found[raster, 0] = sources[raster % sequences]
     return found
 
 

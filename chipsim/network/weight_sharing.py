@@ -55,12 +55,10 @@ def share_weights(layers: Mapping[str, AnyLayer], origins: Mapping[str, Origin])
     return found
 
 
-def without_sharing(layers: Mapping[str, AnyLayer], *, several: bool = False) -> dict[str, AnyLayer]:
-    """The same layers, each with weights of its own; with ``several`` only those that have more than one matrix."""
+def without_sharing(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
+    """The same layers, each with weights of its own."""
     return {
-        name: replace(layer, shares="")
-        if isinstance(layer, MatrixLayer) and layer.shares and len(layer.matrices) > several
-        else layer
+        name: replace(layer, shares="") if isinstance(layer, MatrixLayer) and layer.shares else layer
         for name, layer in layers.items()
     }
 

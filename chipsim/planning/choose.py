@@ -8,11 +8,11 @@ from pathlib import Path
 from chipsim.architecture.chip import Chip
 from chipsim.architecture.several_chips import with_chips
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.errors import InputError
+from chipsim.errors import CapacityError, InputError
 from chipsim.mapping.from_file import map_from_file
 from chipsim.mapping.placement import pieces
 from chipsim.mapping.plan import Plan
-from chipsim.mapping.plan_file import is_plan_file
+from chipsim.mapping.plan_file import is_plan_file, read_plan_file
 from chipsim.mapping.prepare import prepared, why_unshared
 from chipsim.mapping.registry import find_mapping
 from chipsim.mapping.replication import chosen_replicas
@@ -46,15 +46,26 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
     InputError
         If there is no such strategy or file, or it cannot be used.
     CapacityError
-        If the network does not fit.
+        If the network does not fit, or takes more tiles than ``mapping.tiles`` allows.
     """
     section = chip.spec.mapping
     network = prepared(network, section, why_unshared(chip.spec))
     copies = chosen_replicas(replicas, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
     options = Options(section, copies)
     if is_plan_file(section.strategy):
-        return map_from_file(Path(section.strategy), network, chip, options)
-    return find_mapping(section.strategy)(network, chip, options, seed)
+        return _within(map_from_file(Path(section.strategy), network, chip, options))
+    return _within(find_mapping(section.strategy)(network, chip, options, seed))
+
+
+def _within(plan: Plan) -> Plan:
+    """The plan, if it keeps to the tiles that it may take."""
+    section = plan.chip.spec.mapping
+    if section.tiles != "all" and plan.tiles_used > section.tiles:
+        raise CapacityError(
+            f"mapping.tiles is {section.tiles}, and {plan.network.name} takes {plan.tiles_used} with the mapping "
+            f"{section.strategy}; allow more, or let blocks share tiles (best-fit)"
+        )
+    return plan
 
 
 def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> Rounds | None:
@@ -71,7 +82,23 @@ def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> R
         return None
     if replicas:
         raise InputError("mapping.reload has no tiles to spare for copies: leave out --replicas")
+    if chip.spec.mapping.tiles != "all":
+        raise InputError("mapping.reload uses all tiles of the chip in every round: leave out mapping.tiles")
     return plan_rounds(prepared(network, chip.spec.mapping, why_unshared(chip.spec)), chip)
+
+
+def check_strategy(spec: InMemorySpec) -> None:
+    """Refuse a mapping that no network could have: a strategy that is not there, an unreadable file, too many chips.
+
+    Raises
+    ------
+    InputError
+    """
+    with_chips(spec)
+    if is_plan_file(spec.mapping.strategy):
+        read_plan_file(Path(spec.mapping.strategy))
+    else:
+        find_mapping(spec.mapping.strategy)
 
 
 def needs_rounds(network: Network, chip: Chip) -> bool:

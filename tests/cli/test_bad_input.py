@@ -1,5 +1,6 @@
 """Whatever is wrong with the input: exit code 2 or 1, one message that names the cause, nothing left behind."""
 
+import os
 import random
 
 import numpy as np
@@ -200,6 +201,19 @@ def test_faulty_options(refused, words, names):
         ),
         (["map", "edge_npu", "zoo:digits-mlp"], ["edge_npu", "in-memory"]),
         (["map", "hermes64"], ["MODEL"]),
+        (["map", "hermes64", "zoo:digits-mlp", "--compare", ""], ["unknown mapping ''", "in-order"]),
+        (["map", "hermes64", "zoo:digits-mlp", "--compare", "in-order,"], ["unknown mapping ''", "in-order"]),
+        (["check", "hermes64", "--set", "mapping.strategy=anealed"], ["did you mean 'annealed'?"]),
+        (["check", "hermes64", "--set", "mapping.strategy=none.json"], ["none.json", "No such file"]),
+        (["check", "hermes64", "--set", "mapping.chips=1000000000"], ["mapping.chips", "at most 65,536"]),
+        (
+            ["check", "hermes64", "--set", "grid.shape=[256,256]", "--set", "tile.crossbars=4096"],
+            ["tile.crossbars", "268,435,456", "at most 1,048,576"],
+        ),
+        (
+            ["check", "hermes64", "--set", "mapping.chips=1000", "--set", "tile.crossbars=4096"],
+            ["mapping.chips", "262,144,000 arrays", "at most 1,048,576"],
+        ),
         (["--colour"], ["--colour"]),
     ],
 )
@@ -248,3 +262,34 @@ def test_exhausted_memory_is_one_message(capsys, monkeypatch):
     outcome = here(capsys, "schema")
     assert outcome.code == 1
     assert "out of memory" in outcome.one_message()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["map", "hermes64", "{}"],
+        ["check", "{}"],
+        ["map", "hermes64", "zoo:digits-mlp", "--mapping", "{}"],
+        ["run", "hermes64", "zoo:digits-mlp", "--data", "{}"],
+        ["run", "hermes64", "zoo:digits-mlp", "--load-programming", "{}"],
+        ["check", "hermes64", "--set", "tile.crossbar.faults.map={}"],
+        ["check", "hermes64", "--set", "tile.crossbar.device={{model: table, parameters: {{path: '{}'}}}}"],
+    ],
+)
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a device"])
+def test_what_is_no_file_is_refused_at_once(refused, tmp_path, words, kind):
+    """A pipe that nobody writes to would be waited for without end."""
+    path = tmp_path / "given.json"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to("/dev/zero")
+    refused(*(word.format(path) for word in words), names=["given"], out=False)
+
+
+def test_a_result_that_is_a_pipe_is_not_waited_for(refused, tmp_path):
+    os.mkfifo(tmp_path / "result.json")
+    refused("explain", tmp_path, names=["result.json", "pipe"], out=False)

@@ -12,10 +12,10 @@ from chipsim.architecture.loader import load_spec
 from chipsim.errors import CapacityError, InputError, MappingError
 from chipsim.mapping.conformance import check_mapping
 from chipsim.mapping.placement import Place, pieces, place
-from chipsim.mapping.plan_file import plan_data
+from chipsim.mapping.plan_file import plan_data, write_plan
 from chipsim.mapping.registry import find_mapping, list_mappings
 from chipsim.network.zoo import load_network
-from chipsim.planning.choose import make_plan
+from chipsim.planning.choose import make_plan, make_rounds
 
 
 def chip(*overrides: str):
@@ -134,3 +134,28 @@ def test_balanced_is_what_balanced_replicas_make_and_keeps_to_its_budget():
 def test_places_that_cannot_be_are_refused(numbers, message):
     with pytest.raises(MappingError, match=message):
         place(load_network("zoo:digits-mlp"), chip(), places=[Place(number) for number in numbers])
+
+
+@pytest.mark.parametrize("name", list_mappings())
+def test_no_strategy_takes_more_tiles_than_are_allowed(name, tmp_path):
+    network, sharing = load_network("zoo:digits-mlp"), "neuron_unit.partial_sums=gather"
+    least = make_plan(network, chip(sharing, f"mapping.strategy={name}", "neuron_unit.hop_latency=0 s")).tiles_used
+    least = 4 if name == "balanced" else least  # without copies
+    enough = chip(sharing, f"mapping.strategy={name}", f"mapping.tiles={least}")
+    plan = make_plan(network, enough)
+    assert plan.tiles_used == least
+    if least > 1:
+        with pytest.raises(CapacityError, match=rf"mapping\.tiles is {least - 1}, and zoo:digits-mlp"):
+            make_plan(network, chip(sharing, f"mapping.strategy={name}", f"mapping.tiles={least - 1}"))
+    path = tmp_path / "plan.json"
+    write_plan(plan, path)
+    assert make_plan(network, chip(sharing, f"mapping.strategy={path}", f"mapping.tiles={least}")).layers == plan.layers
+    if least > 1:
+        with pytest.raises(CapacityError, match=r"with the mapping .*plan\.json"):
+            make_plan(network, chip(sharing, f"mapping.strategy={path}", f"mapping.tiles={least - 1}"))
+
+
+def test_rounds_take_all_tiles():
+    few = chip("mapping.reload=true", "mapping.tiles=2", "grid.shape=[1,2]")
+    with pytest.raises(InputError, match=r"leave out mapping\.tiles"):
+        make_rounds(load_network("zoo:digits-mlp"), few)

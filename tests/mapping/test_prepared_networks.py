@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -150,3 +152,29 @@ def test_a_reader_of_one_view_is_sent_its_channels_and_no_others():
     outcome = simulate_chip(place(net, chip()), 1)
     into = {target: size for _, _, target, _, size, _ in outcome.links if target in ("host", "tile(0,1)")}
     assert into == {"host": 4 * 3 + 4 * 1, "tile(0,1)": 4 * 5}
+
+
+@pytest.mark.parametrize(("group", "on_tiles"), [(4, 0), (2, 2)])
+def test_only_depthwise_convolutions_give_up_shared_tiles(group, on_tiles):
+    """The notes say what stands on tiles once, and nothing of what is on digital units."""
+    nodes = [node("Conv", "x w", "a", group=group, pads=[1, 1, 1, 1]), node("Relu", "a", "r"),
+             node("Conv", "r w", "y", group=group, pads=[1, 1, 1, 1])]  # fmt: skip
+    net = read_onnx(model_bytes(nodes, ("N", 4, 5, 5), {"w": normal(4, 4 // group, 3, 3)}), "shared")
+    [note] = net.notes
+    assert "share their weights, which stand on tiles once" in note
+    changed = prepared(net, DIGITAL)
+    assert len(changed.matrix_layers) == on_tiles
+    assert changed.notes == (net.notes if on_tiles else ())
+    same_as_reference(changed, (4, 5, 5))
+
+
+def test_what_shared_weights_with_a_layer_that_left_the_tiles_has_its_own():
+    """A depthwise convolution whose input is cut stays on tiles."""
+    nodes = [node("Conv", "x w", "a", group=4), node("Conv", "a w", "y", group=4)]
+    net = read_onnx(model_bytes(nodes, ("N", 4, 8, 8), {"w": normal(4, 1, 3, 3)}), "shared")
+    first, second = net.matrix_layers
+    assert second.shares == first.name
+    cut = replace(second, window=replace(second.window, pads=(-1, 0, 1, 0)))
+    changed = prepared(replace(net, layers={**net.layers, cut.name: cut}), DIGITAL)
+    assert [layer.shares for layer in changed.matrix_layers] == [""]
+    assert changed.notes == ()

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from network_models import model_bytes, node
 
 from chipsim.errors import DataError
 from chipsim.network.graph import Network
 from chipsim.network.onnx_reader import read_onnx
-from chipsim.network.zoo import fit_data, load_data, synthetic_data
+from chipsim.network.unused_arrays import note_unused
+from chipsim.network.zoo import Dataset, fit_data, load_data, synthetic_data
 
 
 def archive(folder: Path, **arrays: Any) -> str:
@@ -157,3 +159,30 @@ def test_synthetic_inputs_follow_the_seed() -> None:
     assert first.sha256 == again.sha256 != other.sha256
     with pytest.raises(DataError, match="at least one input, not 0"):
         synthetic_data(network(2, 3), 0, seed=1)
+
+
+def notes(data: Dataset, net: Network) -> tuple[str, ...]:
+    return note_unused(net, data).notes
+
+
+def test_arrays_that_no_input_reads_are_named_in_a_note(tmp_path: Path) -> None:
+    own = {"x": X, "x_calibration": X, "y": np.zeros(3, int)}
+    assert note_unused(network(4, 4), None).notes == ()
+    assert notes(load_data("zoo:digits"), network(1, 8, 8)) == ()
+    assert notes(load_data(archive(tmp_path, **own)), network(4, 4)) == ()
+    [note] = notes(load_data(archive(tmp_path, x=X, x_calibraton=X, names=np.array(["a", "b", "c"]))), network(4, 4))
+    assert note.startswith("arrays of ")
+    assert note.endswith("that no input reads: 'x_calibraton', 'names'; did you mean 'x_calibration'?")
+    [note] = notes(load_data(archive(tmp_path, **own, **{f"more{number}": X for number in range(7)})), network(4, 4))
+    assert note.endswith("'more0', 'more1', 'more2', 'more3', 'more4' and 2 more")
+
+
+def test_arrays_beside_those_of_several_inputs_are_named(tmp_path: Path) -> None:
+    nodes = [node("Relu", "a", "b"), node("Add", "b x", "y")]
+    graph = onnx.load_model_from_string(model_bytes(nodes, ("N", 4)))
+    graph.graph.input.add().CopyFrom(graph.graph.input[0])
+    graph.graph.input[0].name = "a"
+    net = read_onnx(graph.SerializeToString(), "two")
+    data = load_data(archive(tmp_path, a=X[:, 0], x=X[:, 0], b=X[:, 0], y=np.zeros(3, int), a_calibration=X[:, 0]))
+    [note] = notes(data, net)
+    assert note.endswith("that no input reads: 'b'")

@@ -6,7 +6,9 @@ import pytest
 from small_machines import chip, conv, dense, network, plan, source, spec
 
 from chipsim.architecture.chip import build_chip
-from chipsim.mapping.placement import place
+from chipsim.errors import CapacityError
+from chipsim.mapping.more_copies import with_more_copies
+from chipsim.mapping.placement import Place, place
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.what_if import Stream, Variant, faster_spec, what_if
 from chipsim.simulation.outcome import steady_interval_ps
@@ -126,3 +128,28 @@ def test_three_inputs_have_no_throughput():
     found = by_name(what_if(plan(LAYERS, PARTS), Stream(3), 2, silent))
     assert found[""].throughput_inputs_per_s is None
     assert found["ADC"].latency_s < found[""].latency_s
+
+
+def test_a_copy_more_leaves_all_others_where_the_mapping_has_them():
+    """In order, all would move back to the first tiles, and the ways would be other ones."""
+    net = network(LAYERS)
+    built = chip({**PARTS, **MORE, "mapping.strategy": "annealed", "grid.shape": "[3, 3]"})
+    own = place(net, built, places=[Place(8), Place(0)])
+    found = by_name(what_if(own, Stream(12), 2, silent))
+    copied = place(net, built, {"a": 2}, places=[Place(8), Place(1), Place(0)])
+    assert with_more_copies(own, {"a": 2}).layers == copied.layers
+    assert (found["layer a"].throughput_inputs_per_s, found["layer a"].latency_s) == numbers(copied)
+    assert found["layer a"].latency_s != numbers(place(net, built, {"a": 2}))[1]
+
+
+def test_a_copy_more_stands_beside_blocks_that_share_a_tile():
+    built = chip({**PARTS, "mapping.strategy": "best-fit", "tile.crossbars": 2, "tile.crossbar.rows": 32})
+    net = network(LAYERS)
+    own = place(net, built, places=[Place(1, 1), Place(1, 1, 4)])
+    more = with_more_copies(own, {"a": 3})
+    assert [(each.tile, each.crossbar) for each in more.layers["a"].blocks] == [
+        (built.tiles[1], 1), (built.tiles[0], 0), (built.tiles[0], 1)
+    ]  # fmt: skip
+    assert more.layers["b"] == own.layers["b"]
+    with pytest.raises(CapacityError, match="no array of small is free for another copy of layer"):
+        with_more_copies(place(net, chip({"grid.shape": "[1, 2]"})), {"a": 2})

@@ -14,6 +14,7 @@ _SIDE = 0.86  # of a square, in steps between tiles
 _LINE, _LINE_INCHES = 44, 0.2
 """Characters of a line of the legend, and its height."""
 _MOST_WITH_WAYS = 20
+_LOOP = 0.2  # from the middle of a layer to the ends of the arrow to itself, over the layer's number
 _BRIGHT = 0.5
 """Of white; letters on brighter colours are dark."""
 
@@ -102,7 +103,10 @@ def _draw_tiles(axes: Axes, plan: Plan, names: list[str], points: float) -> None
 
 
 def _draw_ways(axes: Axes, plan: Plan, gap: float) -> bool:
-    """An arrow from the middle of each layer to that of the layer that reads it on tiles, ends so many points apart."""
+    """An arrow from the middle of each layer to that of the layer that reads it on tiles, ends so many points apart.
+
+    A layer that reads itself, a step later, has one that comes back.
+    """
     drawn = False
     middles = {}
     for name, layer in plan.layers.items():
@@ -110,15 +114,20 @@ def _draw_ways(axes: Axes, plan: Plan, gap: float) -> bool:
         middles[name] = (sum(x for x, _ in places) / len(places), sum(y for _, y in places) / len(places))
     for name, middle in middles.items():
         for producer in _matrix_producers(plan, name):
+            drawn = True
             if middles[producer] != middle:
-                drawn = True
-                axes.add_patch(
-                    FancyArrowPatch(
-                        middles[producer], middle, arrowstyle="-|>", mutation_scale=7, color=INK, linewidth=0.7,
-                        alpha=0.55, shrinkA=gap, shrinkB=gap, connectionstyle="arc3,rad=0.12",
-                    )
-                )  # fmt: skip
+                axes.add_patch(_arrow(middles[producer], middle, gap, 0.12))
+            elif producer == name:
+                x, y = middle
+                axes.add_patch(_arrow((x - _LOOP, y - _LOOP), (x + _LOOP, y - _LOOP), 0, -0.9))
     return drawn
+
+
+def _arrow(start: tuple[float, float], end: tuple[float, float], gap: float, bend: float) -> FancyArrowPatch:
+    return FancyArrowPatch(
+        start, end, arrowstyle="-|>", mutation_scale=7, color=INK, linewidth=0.7, alpha=0.55, shrinkA=gap, shrinkB=gap,
+        connectionstyle=f"arc3,rad={bend}",
+    )  # fmt: skip
 
 
 def _matrix_producers(plan: Plan, name: str) -> list[str]:

@@ -13,6 +13,7 @@ from chipsim.architecture.grid_spec import Grid, Shape
 from chipsim.architecture.link_spec import CustomLink, LinkChanges
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import CapacityError
+from chipsim.mapping.more_copies import with_more_copies
 from chipsim.mapping.placement import in_groups, place
 from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.simulation.engine import simulate_chip
@@ -37,6 +38,7 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("buffers in routers", ("router.buffer",)),
     ("host", ("host.bandwidth", "host.latency")),
 )
+IN_ORDER = "in-order"
 _RATES = ("bandwidth", "rate", "router.buffer")
 """Fields that are more where the component is faster, or holds more."""
 AnySection = TypeVar("AnySection", bound=BaseModel)
@@ -201,12 +203,19 @@ def _one_copy_more(plan: Plan, stream: Stream) -> Iterator[Variant]:
     if not plan.layers or stream.counts:  # what a copy's conversions would take is not known
         return
     slowest = max(plan.layers, key=lambda name: per_input(plan.layers[name]))
-    copies = {name: layer.replicas for name, layer in plan.layers.items()}
-    before = copies[slowest]
+    before = plan.layers[slowest].replicas
     if before == plan.layers[slowest].layer.positions or slowest in in_groups(plan.network):
         return
     what, change = f"layer {slowest}", f"{before + 1} copies instead of {before}"
     try:
-        yield _simulated(what, change, (), place(plan.network, plan.chip, copies | {slowest: before + 1}), stream)
+        yield _simulated(what, change, (), _copied(plan, slowest, before + 1), stream)
     except CapacityError:
         yield Variant(what, f"{change}: no room", (), None, None)
+
+
+def _copied(plan: Plan, layer: str, number: int) -> Plan:
+    """So many copies of a layer: all blocks in order afresh where they are, else the new ones where tiles are free."""
+    if plan.chip.spec.mapping.strategy != IN_ORDER:
+        return with_more_copies(plan, {layer: number})
+    copies = {name: each.replicas for name, each in plan.layers.items()}
+    return place(plan.network, plan.chip, copies | {layer: number})

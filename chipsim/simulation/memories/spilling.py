@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chipsim.architecture.tile_spec import SpillingBuffer
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan
 from chipsim.network.edges import Edge
+from chipsim.network.reads import count_read
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.memories.buffers import least_capacities
 
@@ -86,12 +87,11 @@ def far_positions(total: int, needed: int, near: int) -> NDArray[np.bool_]:
 
 def _spill(edge: Edge, total: int, needed: int, near: int, each: int) -> Spill:
     far = far_positions(total, needed, near)
-    if edge.reads_y is None or edge.reads_x is None:
+    if edge.reads is None:
         before = np.concatenate([[0], np.cumsum(far)])
         reads = before[edge.need] - before[edge.oldest]
     else:
-        grid = far.astype(np.int64).reshape(edge.reads_y.shape[1], edge.reads_x.shape[1])
-        reads = (edge.reads_y.astype(np.int64) @ grid @ edge.reads_x.T).ravel()
+        reads = count_read(edge.reads, far)
     return Spill(needed, tuple(far.tolist()), tuple((reads * each).tolist()))
 
 
