@@ -48,6 +48,7 @@ class Chip:
     digital_units: tuple[str, ...]
     _sites: dict[str, int] = field(repr=False)
     _units: dict[str, str] = field(repr=False)
+    _routers: tuple[str, ...] = field(repr=False)
 
     def site(self, component: str) -> int:
         """The router that a component sits at, a site's or a switch."""
@@ -69,7 +70,7 @@ class Chip:
     def path(self, source: str, target: str) -> list[Edge]:
         """The links from one component to another: a port, links between routers, a port."""
         sites = self.topology.route(self.site(source), self.site(target))
-        routers = [router_name(self.topology, site) for site in sites]
+        routers = [self._routers[site] for site in sites]
         return list(zip([source, *routers], [*routers, target], strict=True))
 
     def channels(self, source: str, target: str) -> list[int]:
@@ -151,7 +152,8 @@ def build_chip(spec: InMemorySpec) -> Chip:
         site = _site_called(spec.global_memory.site, topology)
         _add_beside(graph, sites, topology, GLOBAL_MEMORY, "memory", site, _port(spec))
     beside = {tile: f"neuron({topology.label(leader)})" for tile, leader in zip(tiles, leaders, strict=True)}
-    return Chip(spec, graph, topology, tuple(tiles), tuple(beside.values()), tuple(digital), sites, beside)
+    routers = tuple(router_name(topology, site) for site in range(topology.routers))
+    return Chip(spec, graph, topology, tuple(tiles), tuple(beside.values()), tuple(digital), sites, beside, routers)
 
 
 def _site_called(name: str, topology: Topology) -> int:

@@ -28,8 +28,10 @@ def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
     for edge in network_edges:
         outgoing[edge.producer].append(edge)
     for name, found in outgoing.items():
-        for source in machine.sources[name]:
-            _join(machine, source, found)
+        sources = machine.sources[name]
+        read = _read(machine, found, len(sources[0].outlet.flows))
+        for source in sources:
+            _join(machine, source, read)
     wait_for_unread(machine)
 
 
@@ -76,45 +78,92 @@ def _branches(machine: Machine, outgoing: list[Edge], total: int) -> Iterator[_B
             yield _Branch(edge, completes, len(own), [target for target in targets if target.replica == replica])
 
 
-def _join(machine: Machine, source: Source, outgoing: list[Edge]) -> None:
-    """Lay the flows of one source to all consumers of its layer."""
-    total = len(source.outlet.flows)
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """Positions that the same parts of the same targets read.
+
+    Attributes
+    ----------
+    positions : ndarray of int64
+        Rising.
+    reads : list of (int, int, Target, Ranges)
+        Index of the branch, number and target there, and the producer's channels that it reads.
+    """
+
+    positions: NDArray[np.int64]
+    reads: list[tuple[int, int, Target, Ranges]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is read of one producer: the same for each of the sources that compute it.
+
+    Attributes
+    ----------
+    branches : list of _Branch
+    completes : list of list of int
+        Of each branch.
+    alike : list of _Alike
+    """
+
+    branches: list[_Branch]
+    completes: list[list[int]]
+    alike: list[_Alike]
+
+
+def _read(machine: Machine, outgoing: list[Edge], total: int) -> _Read:
     branches = list(_branches(machine, outgoing, total))
-    lists = [branch.completes.tolist() for branch in branches]
-    known: dict[tuple[object, ...], Flow] = {}
+    alike = []
+    for classes, positions in _classes(branches, total):
+        reads = [
+            (index, number, target, machine.channels_read(branch.edge, target, taps))
+            for index, (branch, taps) in enumerate(zip(branches, classes, strict=True))
+            if taps != ()
+            for number, target in enumerate(branch.targets)
+        ]
+        alike.append(_Alike(positions, reads))
+    return _Read(branches, [branch.completes.tolist() for branch in branches], alike)
+
+
+def _join(machine: Machine, source: Source, read: _Read) -> None:
+    """Lay the flows of one source to all consumers of its layer."""
+    branches, total = read.branches, len(source.outlet.flows)
     sinks = {
-        (index, number): EdgeSink(target.gate, lists[index], target.arrivals)
+        (index, number): EdgeSink(target.gate, read.completes[index], target.arrivals, in_order=True)
         for index, branch in enumerate(branches)
         for number, target in enumerate(branch.targets)
     }
-    own = np.zeros(total, np.bool_)
-    own[source.replica.number :: source.replica.of] = True
-    for classes, found in _classes(branches, total):
-        positions = found[own[found]]
+    known: dict[tuple[object, ...], Flow] = {}
+    label = np.zeros(total, np.intp)  # which of the kinds a position's flows are
+    kinds: list[Sequence[Flow]] = [()]
+    received: defaultdict[tuple[int, int], list[NDArray[np.int64]]] = defaultdict(list)
+    for alike in read.alike:
+        positions = alike.positions
+        if source.replica.of > 1:
+            positions = positions[positions % source.replica.of == source.replica.number]
         if not len(positions):
             continue
         flows = []
-        for block, (ranges, targets) in enumerate(_groups(machine, source, branches, classes)):
+        for block, (ranges, targets) in enumerate(_groups(source, alike).items()):
             flows.append(_flow(machine, source, block, ranges, targets, branches, sinks, known))
-            for index, _, target in targets:
+            for index, number, target in targets:
                 target.gate.expect(branches[index].completes[positions])
-        for position in positions.tolist():
-            source.outlet.flows[position] = flows
+                received[index, number].append(positions)
+        label[positions] = len(kinds)
+        kinds.append(flows)
+    source.outlet.lay([kinds[number] for number in label.tolist()], kinds)
+    for key, parts in received.items():
+        sinks[key].expect(np.sort(np.concatenate(parts)))
 
 
-def _groups(
-    machine: Machine, source: Source, branches: list[_Branch], classes: Classes
-) -> Iterator[tuple[Ranges, list[tuple[int, int, Target]]]]:
-    """Targets that read the same channels of a position, by channels."""
+def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, Target]]]:
+    """Targets that read the same channels of what a source sends, by channels."""
     groups: dict[Ranges, list[tuple[int, int, Target]]] = {}
-    for index, (branch, taps) in enumerate(zip(branches, classes, strict=True)):
-        if taps == ():
-            continue
-        for number, target in enumerate(branch.targets):
-            ranges = _within(machine.channels_read(branch.edge, target, taps), source)
-            if ranges:
-                groups.setdefault(ranges, []).append((index, number, target))
-    yield from groups.items()
+    for index, number, target, channels in alike.reads:
+        ranges = _within(channels, source)
+        if ranges:
+            groups.setdefault(ranges, []).append((index, number, target))
+    return groups
 
 
 def _flow(

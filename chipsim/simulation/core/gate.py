@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from chipsim.simulation.core.origin import Origin
 
+NEVER = np.iinfo(np.int64).max
+"""Later than any time."""
+
 
 class Gate:
     """Arrivals at one consumer.
@@ -78,22 +81,43 @@ class Gate:
 class EdgeSink:
     """Maps a producer's positions to the consumer's position that each completes.
 
+    Parameters
+    ----------
+    gate : Gate
+        Of the consumer.
+    completes : sequence of int
+        For every position of the producer.
+    arrivals : Arrivals, optional
+        Notes what comes.
+    in_order : bool
+        What comes does so in the order of positions: `expect` is told which, and only times are noted.
+
     Attributes
     ----------
     arrive : callable (input, position, time)
         See `Sink`.
     """
 
-    __slots__ = ("arrivals", "arrive", "completes", "gate")
+    __slots__ = ("arrivals", "arrive", "completes", "gate", "times")
 
-    def __init__(self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None) -> None:
+    def __init__(
+        self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None, *, in_order: bool = False
+    ) -> None:
         self.gate, self.completes, self.arrivals = gate, completes, arrivals
-        self.arrive = _receiver(gate, completes, arrivals)
+        self.times = array("q") if in_order and arrivals is not None else None
+        self.arrive = _receiver(self)
+
+    def expect(self, positions: NDArray[np.int64]) -> None:
+        """Say which positions of an input come, in this order."""
+        if self.arrivals is not None and self.times is not None:
+            self.arrivals.expect(positions, self.times)
 
     def arrive_all(self, input: int, positions: NDArray[np.int64], times: NDArray[np.int64]) -> None:
         """Receive many positions of an input at once: the same as one by one, where times never fall."""
         gate, total = self.gate, len(self.completes)
-        if self.arrivals is not None:
+        if self.times is not None:
+            self.times.frombytes(times.tobytes())
+        elif self.arrivals is not None:
             self.arrivals.positions.frombytes((input * total + positions).tobytes())
             self.arrivals.times.frombytes(times.tobytes())
         completed = np.asarray(self.completes, np.int64)[positions]
@@ -107,8 +131,9 @@ class EdgeSink:
         gate.notify()
 
 
-def _receiver(gate: Gate, completes: Sequence[int], arrivals: Arrivals | None) -> Callable[[int, int, int], None]:
+def _receiver(sink: EdgeSink) -> Callable[[int, int, int], None]:
     """What `Gate.receive` does, with nothing to look up; notes what arrives, where asked to."""
+    gate, completes, arrivals = sink.gate, sink.completes, sink.arrivals
     remaining, latest, window, positions = gate.remaining, gate.latest, gate.window, gate.positions
 
     def arrive(input: int, position: int, time: int) -> None:
@@ -119,6 +144,19 @@ def _receiver(gate: Gate, completes: Sequence[int], arrivals: Arrivals | None) -
         if not left:
             gate.notify()
 
+    if sink.times is not None:
+        note = sink.times.append
+
+        def arrive_in_order(input: int, position: int, time: int) -> None:
+            note(time)
+            index = input % window * positions + completes[position]
+            if time > latest[index]:
+                latest[index] = time
+            left = remaining[index] = remaining[index] - 1
+            if not left:
+                gate.notify()
+
+        return arrive_in_order
     if arrivals is None:
         return arrive
     note_position, note_time, total = arrivals.positions.append, arrivals.times.append, len(completes)
@@ -126,23 +164,46 @@ def _receiver(gate: Gate, completes: Sequence[int], arrivals: Arrivals | None) -
     def arrive_and_note(input: int, position: int, time: int) -> None:
         note_position(input * total + position)
         note_time(time)
-        index = input % window * positions + completes[position]
-        if time > latest[index]:
-            latest[index] = time
-        left = remaining[index] = remaining[index] - 1
-        if not left:
-            gate.notify()
+        arrive(input, position, time)
 
     return arrive_and_note
 
 
 class Arrivals:
-    """What arrived in one buffer: producer positions, counted over all inputs, and when, in ps."""
+    """When producer positions arrived in one buffer, in ps.
 
-    __slots__ = ("positions", "times")
+    Attributes
+    ----------
+    positions, times : array of int
+        Of what comes in no fixed order; positions count over all inputs.
+    """
+
+    __slots__ = ("_ways", "positions", "times")
 
     def __init__(self) -> None:
         self.positions, self.times = array("q"), array("q")
+        self._ways: list[tuple[NDArray[np.int64], array[int]]] = []
+
+    def expect(self, positions: NDArray[np.int64], times: array[int]) -> None:
+        """Positions of an input that come one after the other; ``times`` grows, input after input."""
+        self._ways.append((positions, times))
+
+    def first(self, producer_positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions that arrived, and when the first packet of each did; an input has ``producer_positions``."""
+        found = [(np.array(self.positions, np.int64), np.array(self.times, np.int64))]
+        for order, noted in self._ways:
+            input, turn = np.divmod(np.arange(len(noted)), max(1, len(order)))
+            found.append((input * producer_positions + order[turn], np.array(noted, np.int64)))
+        count = max((int(positions.max()) + 1 for positions, _ in found if len(positions)), default=0)
+        earliest = np.full(count, NEVER)
+        for positions, times in found:
+            np.minimum.at(earliest, positions, times)
+        arrived = np.flatnonzero(earliest < NEVER)
+        return arrived, earliest[arrived]
+
+    def latest(self) -> int:
+        """The last time that is known, 0 if there is none."""
+        return max((max(times) for times in (self.times, *(times for _, times in self._ways)) if times), default=0)
 
 
 class Credit:

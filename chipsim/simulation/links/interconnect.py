@@ -216,12 +216,12 @@ class Interconnect:
     def _link(self, edge: Edge) -> LinkServer:
         link = self.links.get(edge)
         if link is None:
-            if edge not in self.chip.graph.edges:
+            data = self.chip.graph.get_edge_data(*edge)
+            if data is None:
                 raise SpecError(
                     f"topology {self.chip.spec.grid.topology} has a route over {'->'.join(edge)}, which is none of its "
                     f"links; check_topology of chipsim.architecture.topologies.conformance says where it goes wrong"
                 )
-            data = self.chip.graph.edges[edge]
             link = LinkServer(edge, data["bandwidth_bytes_per_s"], to_ps(data["latency_s"]), to_ps(data["delay_s"]))
             self.links[edge] = link
         return link

@@ -17,6 +17,8 @@ class Outlet:
     ----------
     flows : list of sequence of Flow, length positions
         The packets of each position, in tie order.
+    kinds : sequence of sequence of Flow
+        The same, once for all positions whose packets go the same ways.
     credits : list of Credit
         One for each bounded buffer at a destination.
     ends : EdgeSink or None
@@ -27,14 +29,19 @@ class Outlet:
         The port is used for other packets, too (rule T78).
     """
 
-    __slots__ = ("credits", "ends", "flows", "guarded", "in_turn", "interconnect")
+    __slots__ = ("credits", "ends", "flows", "guarded", "in_turn", "interconnect", "kinds")
 
     def __init__(self, interconnect: Interconnect, positions: int) -> None:
         self.interconnect = interconnect
         self.flows: list[Sequence[Flow]] = [()] * positions
+        self.kinds: Sequence[Sequence[Flow]] = ()
         self.credits: list[Credit] = []
         self.ends: EdgeSink | None = None
         self.guarded = self.in_turn = False
+
+    def lay(self, flows: list[Sequence[Flow]], kinds: Sequence[Sequence[Flow]]) -> None:
+        """Say which packets a position has."""
+        self.flows, self.kinds = flows, kinds
 
     def space(self, input: int, position: int) -> int | None:
         """When space is reserved at every destination; None while not known."""
@@ -78,8 +85,7 @@ def close_together(outlets: Sequence[Outlet], *, in_turn: bool) -> None:
     outlets of a port do so or none does: packets must come to the port in the order of their times. With ``in_turn``
     others use the port, and order is decided there.
     """
-    kinds = {id(flows): flows for outlet in outlets for flows in outlet.flows}  # positions that are alike share a list
-    flows = {flow for flows in kinds.values() for flow in flows}
+    flows = {flow for outlet in outlets for kind in outlet.kinds for flow in kind}
     guarded = not in_turn and all(flow.meets_event for flow in flows)
     for outlet in outlets:
         outlet.in_turn = in_turn

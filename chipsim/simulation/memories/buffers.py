@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chipsim.network.edges import HOST, Edge
-from chipsim.simulation.core.gate import Arrivals
+from chipsim.simulation.core.gate import NEVER, Arrivals
 
 
 def least_capacities(edges: Sequence[Edge], positions: dict[str, int]) -> list[int]:
@@ -116,16 +116,14 @@ def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: Sequence
     producer_positions : int
         Per input.
     """
-    if not arrivals.positions or not releases:
-        return len(set(arrivals.positions))
-    all_positions, all_times = np.array(arrivals.positions, np.int64), np.array(arrivals.times, np.int64)
-    order = np.lexsort((all_times, all_positions))
-    positions, first = np.unique(all_positions[order], return_index=True)
-    arrived = all_times[order][first]
+    positions, arrived = arrivals.first(producer_positions)
+    if not len(positions) or not releases:
+        return len(positions)
     before, last = np.divmod(positions, producer_positions)
     done = before * len(oldest) + np.searchsorted(np.asarray(oldest), last + 1, side="left")
     freed_at = np.array(releases, np.int64)
-    freed = np.where(done <= len(freed_at), freed_at[np.minimum(done, len(freed_at)) - 1], np.iinfo(np.int64).max)
-    times = np.concatenate([freed, arrived])
-    changes = np.concatenate([np.full(len(freed), -1), np.full(len(arrived), 1)])
-    return int(np.cumsum(changes[np.lexsort((changes, times))]).max())
+    freed = np.where(done <= len(freed_at), freed_at[np.minimum(done, len(freed_at)) - 1], NEVER)
+    arrived.sort()
+    freed.sort()
+    held = np.arange(1, len(arrived) + 1) - np.searchsorted(freed, arrived, side="right")  # what is freed goes first
+    return int(held.max())

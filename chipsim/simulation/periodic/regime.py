@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from chipsim.simulation.building.machine import BufferUse, Machine
 from chipsim.simulation.core.clock import Call
 from chipsim.simulation.core.jump import Jump, Simulated
@@ -219,5 +217,4 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
 
 def _last_ps(use: BufferUse) -> int:
     """The latest time that is known of a buffer."""
-    arrivals = use.arrivals.times
-    return max(int(np.max(arrivals)) if arrivals else 0, use.releases[-1] if use.releases else 0)
+    return max(use.arrivals.latest(), use.releases[-1] if use.releases else 0)
