@@ -1,15 +1,17 @@
 """`batch_first`: inputs whose batch is not on axis 0, as recurrent operators take it, get it there.
 
 RNN, LSTM and GRU have the batch of their sequences on axis 1 (with ``layout=1`` on axis 0). Where that axis is one of
-an input of the model, it is the network's batch.
+an input of the model, it is the network's batch. Lengths of sequences have no other axis; as an input they get one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
+import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from chipsim.network.constants import attributes_of
 from chipsim.network.operators.generic import ELEMENTWISE
@@ -17,6 +19,9 @@ from chipsim.network.operators.recurrent import RECURRENT
 
 SEQUENCES = (0, 5, 6)
 """Operands of a recurrent operator with a batch: the sequences and the first states."""
+LENGTHS = 4
+Sizes = Any
+"""Of an input, in protobuf's own list."""
 KEEP_AXES = ELEMENTWISE | {"Dropout", "Identity", "LayerNormalization"}
 
 
@@ -32,37 +37,70 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
     Returns
     -------
     model : onnx.ModelProto
-        The one given, where nothing had to be moved. Otherwise an input keeps its name, and a Transpose follows it.
+        The one given, where nothing had to be moved. Otherwise an input keeps its name, and a Transpose or a Reshape
+        follows it.
     notes : tuple of str
         What a reader of the results should know.
     """
+    lengths = _lengths(model.graph, constants)
     axes = {name: axis for name, axis in _batch_axes(model.graph, constants).items() if axis > 0}
-    if not axes:
+    if not axes and not lengths:
         return model, ()
     moved = onnx.ModelProto()
     moved.CopyFrom(model)
     graph = moved.graph
-    inner = {name: _free(f"{name}/as_exported", graph) for name in axes}
+    inner = {name: _free(f"{name}/as_exported", graph) for name in (*axes, *lengths)}
     for node in graph.node:
         node.input[:] = [inner.get(value, value) for value in node.input]
-    turning = []
+    turning: list[onnx.NodeProto] = []
     for value in graph.input:
-        axis = axes.get(value.name)
-        if axis is not None:
-            sizes = list(value.type.tensor_type.shape.dim)
-            del value.type.tensor_type.shape.dim[:]
-            value.type.tensor_type.shape.dim.extend([sizes[axis], *sizes[:axis], *sizes[axis + 1 :]])
-            order = [*range(1, axis + 1), 0, *range(axis + 1, len(sizes))]
-            turning.append(
-                helper.make_node("Transpose", [value.name], [inner[value.name]], inner[value.name], perm=order)
-            )
+        sizes = value.type.tensor_type.shape.dim
+        if value.name in axes:
+            turning.append(_turned(value.name, inner[value.name], sizes, axes[value.name]))
+        elif value.name in lengths:
+            sizes.add().dim_value = 1
+            turning += _flattened(value.name, inner[value.name])
     nodes = [*turning, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    return moved, tuple(
-        f"input {name!r} has its batch on axis {axis} in the file; here, in data and in --shape it is axis 0"
-        for name, axis in axes.items()
+    return moved, (
+        *(
+            f"input {name!r} has its batch on axis {axis} in the file; here, in data and in --shape it is axis 0"
+            for name, axis in axes.items()
+        ),
+        *(f"input {name!r} is one length per sequence; here and in --shape it has the shape Nx1" for name in lengths),
     )
+
+
+def _turned(name: str, inside: str, sizes: Sizes, axis: int) -> onnx.NodeProto:
+    """Put the batch of an input first; the Transpose that puts it back."""
+    before = [*sizes]
+    order = [*range(1, axis + 1), 0, *range(axis + 1, len(before))]
+    del sizes[:]
+    sizes.extend([before[axis], *before[:axis], *before[axis + 1 :]])
+    return helper.make_node("Transpose", [name], [inside], inside, perm=order)
+
+
+def _flattened(name: str, inside: str) -> list[onnx.NodeProto]:
+    """The Reshape that takes an input's last axis away."""
+    flat = numpy_helper.from_array(np.array([-1], np.int64))
+    return [
+        helper.make_node("Constant", [], [f"{inside}/shape"], f"{inside}/shape", value=flat),
+        helper.make_node("Reshape", [name, f"{inside}/shape"], [inside], inside),
+    ]
+
+
+def _lengths(graph: onnx.GraphProto, constants: Collection[str]) -> tuple[str, ...]:
+    """Inputs without other axes than the batch that recurrent operators take as lengths."""
+    made_by = {value: node for node in graph.node for value in node.output if value}
+    vectors = [value.name for value in graph.input if len(value.type.tensor_type.shape.dim) == 1]
+    found: set[str] = set()
+    for node in graph.node:
+        if node.op_type in RECURRENT and node.domain in ("", "ai.onnx") and len(node.input) > LENGTHS:
+            given = node.input[LENGTHS]
+            if given and given not in constants:
+                found |= {name for name, _ in _sources(given, 0, made_by, constants)}
+    return tuple(name for name in vectors if name in found)
 
 
 def _batch_axes(graph: onnx.GraphProto, constants: Collection[str]) -> dict[str, int]:

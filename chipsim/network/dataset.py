@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from chipsim.errors import DataError, nearest
 from chipsim.network.archive import BUILT_IN, arrays_of, checked_inputs, checked_labels, read_archive
+from chipsim.network.given_lengths import check_lengths, draw_lengths
 from chipsim.network.graph import Network
 from chipsim.network.layers import Shape
 from chipsim.streams import stream
@@ -111,21 +112,23 @@ def fit_data(dataset: Dataset, network: Network) -> Dataset:
     ------
     DataError
         If an array is missing, has another number of inputs than the others, or an input has another shape than the
-        network's, beyond axes of size one and flattening.
+        network's, beyond axes of size one and flattening; or if a sequence cannot be as long as it says.
     """
     layers = network.input_layers
     if len(layers) == 1 and dataset.x.size:
         x, calibration = {layers[0].name: dataset.x}, {layers[0].name: dataset.x_calibration}
     else:
         _check_names(dataset, network)
-        x = {layer.name: checked_inputs(dataset.named[layer.name], layer.name, dataset.name) for layer in layers}
-        calibration = {name: _named_calibration(dataset, name, values) for name, values in x.items()}
+        x = {layer.name: _checked(dataset, layer.name, network) for layer in layers}
+        calibration = {name: _named_calibration(dataset, name, network, values) for name, values in x.items()}
     _check_counts(x, dataset, "")
     whole = {name: values for name, values in calibration.items() if values is not None}
     if whole and len(whole) < len(x):
         lacking = next(name for name in x if name not in whole)
         raise DataError(f"{dataset.name}: has no array {lacking + CALIBRATION!r}; give one for every input or none")
     _check_counts(whole, dataset, CALIBRATION)
+    check_lengths(network, x, dataset.name)
+    check_lengths(network, whole, dataset.name)
     return replace(
         dataset,
         x=_joined(x, network, dataset.name),
@@ -161,9 +164,20 @@ def _check_counts(arrays: Mapping[str, NDArray[Any]], dataset: Dataset, suffix: 
         raise DataError(f"{dataset.name}: its arrays have different numbers of inputs: {listed}")
 
 
-def _named_calibration(dataset: Dataset, name: str, x: NDArray[np.float32]) -> NDArray[np.float32] | None:
+def _checked(dataset: Dataset, name: str, network: Network) -> NDArray[np.float32]:
+    return checked_inputs(_as_column(dataset.named[name], name, network), name, dataset.name)
+
+
+def _as_column(values: NDArray[Any], name: str, network: Network) -> NDArray[Any]:
+    """One number per input may stand without an axis of its own."""
+    return values[:, np.newaxis] if values.ndim == 1 and network.layers[name].output_shape == (1,) else values
+
+
+def _named_calibration(
+    dataset: Dataset, name: str, network: Network, x: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
     values = dataset.named.get(name + CALIBRATION)
-    return None if values is None else _calibration(values, name, x, dataset.name)
+    return None if values is None else _calibration(_as_column(values, name, network), name, x, dataset.name)
 
 
 def _calibration(values: NDArray[Any], key: str, x: NDArray[np.float32], name: str) -> NDArray[np.float32]:
@@ -189,7 +203,7 @@ def _joined(arrays: Mapping[str, NDArray[np.float32]], network: Network, name: s
 
 
 def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
-    """Standard normal inputs without labels, and as many others to calibrate with.
+    """Standard normal inputs without labels, and as many others to calibrate with; lengths of sequences from 1 on.
 
     Parameters
     ----------
@@ -202,6 +216,8 @@ def synthetic_data(network: Network, count: int, seed: int) -> Dataset:
         raise DataError(f"synthetic data needs at least one input, not {count}")
     shape = (count, *network.input_shape)
     x, calibration = (stream(seed, purpose).standard_normal(shape, np.float32) for purpose in _SYNTHETIC)
+    for purpose, values in zip(_SYNTHETIC, (x, calibration), strict=True):
+        draw_lengths(network, values, seed, purpose)
     return Dataset("synthetic", x, None, calibration, hashlib.sha256(x.tobytes()).hexdigest())
 
 

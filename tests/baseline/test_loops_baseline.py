@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,21 @@ def test_sequences_side_by_side_share_their_rounds() -> None:
     before = max(cycles(4, WIDTH, 4 * HIDDEN), 4 * HIDDEN * 4)
     loop = max(cycles(2, HIDDEN, 4 * HIDDEN), 4 * HIDDEN * 2) + GATES * HIDDEN * 2
     assert outcome.done_ps == [(4 * WIDTH + 5 + before + 2 * loop + 4 * HIDDEN + 5) * NS]
+
+
+def test_operands_that_are_data_arrive_with_the_sequence() -> None:
+    """First states and biases take the time of their bytes; the loop itself goes round as ever (B24)."""
+    steps, spec = 6, machine(vector_unit=SLOW_VECTOR)
+    up, looped, gates = lstm("h", "x", steps, WIDTH)
+    assert isinstance(looped, MatrixLayer)
+    assert isinstance(gates, GateLayer)
+    first = InputLayer("first", (), (1, HIDDEN), channels_last=True)
+    bias = InputLayer("bias", (), (8 * HIDDEN,), channels_last=True)
+    looped = replace(looped, inputs=("h", "first"))
+    gates = replace(gates, inputs=(*gates.inputs, "bias"), given=("bias",))
+    outcome = simulate_baseline(spec, network(source(steps), first, bias, up, looped, gates), 1)
+    alone = simulate_baseline(spec, network(source(steps), *lstm("h", "x", steps, WIDTH)), 1)
+    assert outcome.done_ps[0] - alone.done_ps[0] == (HIDDEN + 8 * HIDDEN) * NS
 
 
 def test_tokens_are_one_product() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from network_models import model_bytes, node, normal
+from random_recurrent import with_operands
 from second_engine import SecondEngine
 from small_machines import chip, conv, dense, network, relu, source
 from test_second_engine import CHIPS, networks
@@ -36,8 +37,8 @@ def small(changes, shape):
     return chip({**changes, "grid.shape": shape, "tile.programming": PROGRAMMING, "mapping.reload": "true"})
 
 
-@settings(max_examples=40, suppress_health_check=SLOW)
-@given(networks(layers=6), CHIPS, st.integers(1, 5), st.integers(1, 3))
+@settings(max_examples=50, suppress_health_check=SLOW)
+@given(st.one_of(networks(layers=6), with_operands(layers=3)), CHIPS, st.integers(1, 5), st.integers(1, 3))
 def test_the_second_engine_and_loading_add_up_to_the_run(net, changes, inputs, batch):
     """Each round by the other engine, on an empty chip; all that is left is addition, written here once more."""
     assume(net.matrix_layers)

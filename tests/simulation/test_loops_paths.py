@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from random_recurrent import BOUNDED, CHAIN, LOOPS, laid, sequences
+from random_recurrent import BOUNDED, CHAIN, LOOPS, laid, sequences, with_operands
 from recurrent_layers import recurrent, steps
 from small_machines import NS, plan
 from test_critical_path import check
@@ -21,13 +21,13 @@ from chipsim.mapping.placement import gate_units
 from chipsim.simulation.explaining.critical_path import critical_path, steady_cycle
 from chipsim.simulation.explaining.traced_run import trace_run
 
-RANDOM = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+RANDOM = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 SUMS = st.sampled_from([{}, CHAIN])
 ROUTERS = st.fixed_dictionaries({"router.switching": st.sampled_from(["cut-through", "store-and-forward"])})
 
 
 @RANDOM
-@given(st.data(), sequences(), LOOPS, SUMS, ROUTERS, st.integers(1, 3), st.booleans())
+@given(st.data(), st.one_of(sequences(), with_operands()), LOOPS, SUMS, ROUTERS, st.integers(1, 3), st.booleans())
 def test_paths_fill_the_latency_of_every_input(data, net, changes, sums, routers, inputs, bounded):
     draw = data.draw if data.draw(st.booleans()) else None
     placed = laid(net, {**changes, **sums, **routers, **(BOUNDED if bounded else {})}, draw)
@@ -79,7 +79,9 @@ def test_the_loop_sets_the_pace_of_a_stream():
 
 
 @RANDOM
-@given(sequences(layers=3), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2))
+@given(
+    st.one_of(sequences(layers=3), with_operands()), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2)
+)
 def test_paths_fill_the_latency_where_loops_share_tiles_and_neuron_units(net, changes, sharing, tiles, inputs):
     placed = together(net, {**changes, **sharing}, tiles, 1)
     assume(placed is not None)
