@@ -119,11 +119,13 @@ def _block_cells(plan: Plan, chip: ChipOutcome, layer: str, placed: PlacedBlock)
 def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:
     """Neuron and digital units of the chip; the parts of the baseline."""
     layers: defaultdict[str, list[str]] = defaultdict(list)
+    chained = plan.chip.spec.neuron_unit.partial_sums == "chain"
     for name, layer in plan.layers.items():
         for part in layer.slices:
             layers[part.neuron_unit].append(name)
-            for block in part.blocks:  # a chain of partial sums has a unit beside every tile
-                layers.setdefault(plan.chip.neuron_unit_of(block.tile), [name])
+        for unit in (plan.chip.neuron_unit_of(block.tile) for block in layer.blocks if chained):
+            if name not in layers[unit]:  # a chain of partial sums has a unit beside every tile
+                layers[unit].append(name)
     for name, unit in (*plan.digital_units.items(), *plan.gate_units.items()):
         layers[unit].append(name)
     found = []

@@ -12,8 +12,11 @@ import chipsim
 from chipsim.network.dataset import load_data
 from chipsim.result import Result
 
-GATHER = "neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 ns"
-SHARED = "tile.crossbars=3", "tile.adc.crossbars_per_adc=3", "neuron_unit.tiles_per_unit=2"
+SUMS = {
+    "gather": (("neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 ns"), ("neuron_unit.tiles_per_unit=2",)),
+    "chain": ((), ()),
+}
+SHARED = "tile.crossbars=3", "tile.adc.crossbars_per_adc=3"
 SMALL = "tile.crossbar.rows=64", "tile.crossbar.columns=64", "grid.shape=[4,4]"
 
 
@@ -26,15 +29,16 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def pair(few: Path) -> tuple[Result, Result]:
+@pytest.fixture(scope="module", params=list(SUMS))
+def pair(few: Path, request: pytest.FixtureRequest) -> tuple[Result, Result]:
     """A block on every tile, and three on a tile."""
+    sums, more = SUMS[request.param]
 
     def run(*overrides: str) -> Result:
         options: dict[str, Any] = {"data": few, "programmings": 2, "age": "1 day"}
-        return chipsim.run("hermes64", "zoo:digits-mlp", overrides=(*GATHER, *SMALL, *overrides), **options)
+        return chipsim.run("hermes64", "zoo:digits-mlp", overrides=(*sums, *SMALL, *overrides), **options)
 
-    return run(), run(*SHARED)
+    return run(), run(*SHARED, *more)
 
 
 def test_values_are_those_of_a_tile_for_each_block(pair: tuple[Result, Result]) -> None:

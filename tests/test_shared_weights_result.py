@@ -12,8 +12,6 @@ import chipsim
 from chipsim.cli import main
 from chipsim.result import Result
 
-GATHER = "neuron_unit.partial_sums=gather"
-
 PROGRAMMING = (
     "tile.programming={pulse_time: 125 ns, verify_time: 768 ns, pulse_energy: 100 pJ, verify_energy: 10 pJ, "
     "step: 0.25, tolerance: 0.02, max_iterations: 30, write_heads: 32}"
@@ -28,7 +26,7 @@ def run(folder: Path, *overrides: str) -> Result:
     )
     return chipsim.run(
         "hermes64", str(folder / "siamese.onnx"), data=folder / "pairs.npz", programmings=2, age="1 day",
-        overrides=[GATHER, PROGRAMMING, *overrides],
+        overrides=[PROGRAMMING, *overrides],
     )  # fmt: skip
 
 
@@ -66,7 +64,7 @@ def test_notes_say_which(both: tuple[Result, Result]) -> None:
 
 def test_a_run_is_explained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "siamese.onnx").write_bytes(siamese())
-    words = ["run", "hermes64", str(tmp_path / "siamese.onnx"), "--timing-only", "--set", GATHER]
+    words = ["run", "hermes64", str(tmp_path / "siamese.onnx"), "--timing-only"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
     assert main(["explain", str(tmp_path / "run")]) == 0
     assert "left/conv" in capsys.readouterr().out

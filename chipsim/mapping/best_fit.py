@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chipsim.architecture.chip import Chip
-from chipsim.errors import CapacityError, MappingError
+from chipsim.errors import CapacityError
 from chipsim.mapping.placement import Place, pieces, place
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.strategy import Options
@@ -34,13 +34,7 @@ def map_best_fit(network: Network, chip: Chip, options: Options, seed: int) -> P
             f"{most} of {chip.spec.name} may be used; take a larger chip, or larger crossbars"
         )
     places = [Place(order[array] // arrays, order[array] % arrays, row, column) for array, row, column in corners]
-    plan = place(network, chip, options.replicas, places=places)
-    if plan.shared_tiles and chip.spec.neuron_unit.partial_sums == "chain":
-        raise MappingError(
-            f"best-fit puts several blocks on one tile, and on {chip.spec.name} partial sums pass from tile to tile in "
-            "a chain; add --set neuron_unit.partial_sums=gather"
-        )
-    return plan
+    return place(network, chip, options.replicas, places=places)
 
 
 def fit(sizes: Sequence[Size], array: Size) -> list[tuple[int, int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from chipsim.mapping.plan_file import plan_data
 from chipsim.mapping.strategy import MappingStrategy, Options
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, Window
+
+SUMS = "chain", "gather"
+"""How partial sums of row blocks on several tiles may come together, on chips that strategies are tried on."""
 
 
 def check_mapping(strategy: MappingStrategy) -> None:
@@ -37,8 +41,7 @@ def check_mapping(strategy: MappingStrategy) -> None:
     >>> from chipsim.mapping.in_order import map_in_order
     >>> check_mapping(map_in_order)
     """
-    for network in _networks():
-        chip = _chip("[6, 6]")
+    for network, chip in product(_networks(), (_chip("[6, 6]", sums) for sums in SUMS)):
         options = Options(chip.spec.mapping)
         plan = strategy(network, chip, options, 3)
         check_plan(plan, network, chip)
@@ -115,8 +118,8 @@ def _check_refusal(strategy: MappingStrategy) -> None:
     raise AssertionError(f"network {network.name!r}: two tiles are too few, and no CapacityError says so")
 
 
-def _chip(shape: str) -> Chip:
-    spec = load_spec("hermes64", [f"grid.shape={shape}", "neuron_unit.partial_sums=gather"])  # tiles may be shared
+def _chip(shape: str, sums: str = SUMS[0]) -> Chip:
+    spec = load_spec("hermes64", [f"grid.shape={shape}", f"neuron_unit.partial_sums={sums}"])
     assert isinstance(spec, InMemorySpec)
     return build_chip(spec)
 

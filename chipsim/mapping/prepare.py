@@ -50,8 +50,6 @@ def why_unshared(spec: InMemorySpec) -> str:
         return "mapping.reload is on"
     if spec.neuron_unit.activation == "analog":
         return "neuron_unit.activation is analog: bias and function belong to the columns"
-    if spec.neuron_unit.partial_sums == "chain":
-        return "neuron_unit.partial_sums is chain: no two layers can use a tile"
     return ""
 
 

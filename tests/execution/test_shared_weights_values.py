@@ -53,7 +53,7 @@ def data(examples: int = 24, steps: int = 3) -> np.ndarray:
 
 
 def bench(*overrides: str) -> Bench:
-    return bench_of(network_of(unrolled()), data(), "neuron_unit.partial_sums=gather", *overrides)
+    return bench_of(network_of(unrolled()), data(), *overrides)
 
 
 def values_of(analog: AnalogNetwork, x: np.ndarray, chunk: int | None = None) -> bytes:

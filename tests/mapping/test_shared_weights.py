@@ -23,8 +23,6 @@ from chipsim.planning.choose import make_plan, make_rounds, with_strategy
 from chipsim.planning.estimate import estimate
 from chipsim.report.plan_numbers import plan_numbers
 
-GATHER = "neuron_unit.partial_sums=gather"
-
 
 @pytest.fixture(scope="module")
 def network() -> Network:
@@ -32,7 +30,7 @@ def network() -> Network:
 
 
 def chip(*overrides: str) -> Chip:
-    spec = load_spec("hermes64", [GATHER, *overrides])
+    spec = load_spec("hermes64", overrides)
     assert isinstance(spec, InMemorySpec)
     return build_chip(spec)
 
@@ -41,11 +39,12 @@ def own(network: Network) -> Network:
     return replace(network, layers=without_sharing(network.layers))
 
 
+@pytest.mark.parametrize("sums", ["gather", "chain"])
 @pytest.mark.parametrize("strategy", ["in-order", "balanced", "best-fit", "annealed"])
-def test_every_strategy_places_shared_weights_once(network: Network, strategy: str) -> None:
+def test_every_strategy_places_shared_weights_once(network: Network, strategy: str, sums: str) -> None:
     """The dense layer has two row blocks: 1 + 2 + 1 blocks where copies would take 7."""
-    plan = make_plan(network, chip(f"mapping.strategy={strategy}", "mapping.tiles=12"))
-    alone = make_plan(own(network), chip(f"mapping.strategy={strategy}", "mapping.tiles=12"))
+    on = chip(f"mapping.strategy={strategy}", "mapping.tiles=12", f"neuron_unit.partial_sums={sums}")
+    plan, alone = make_plan(network, on), make_plan(own(network), on)
     copies = plan.layers["classify"].replicas
     assert len(plan.stored_blocks) == 3 + copies
     assert len(plan.blocks) == 6 + copies
@@ -89,7 +88,7 @@ def test_a_plan_file_has_no_lines_for_weights_of_another_layer(tmp_path, network
     with pytest.raises(InputError, match="another network"):
         make_plan(
             network,
-            build_chip(with_strategy(load_spec("hermes64", [GATHER, "mapping.share_weights=false"]), str(path))),
+            build_chip(with_strategy(load_spec("hermes64", ["mapping.share_weights=false"]), str(path))),
         )
     if ending == "json":
         data = json.loads(path.read_text())
@@ -114,7 +113,6 @@ def test_shared_weights_have_no_copies(network: Network) -> None:
 @pytest.mark.parametrize(
     ("override", "why"),
     [
-        ("neuron_unit.partial_sums=chain", "partial_sums is chain"),
         ("mapping.share_weights=false", "share_weights is false"),
         ("mapping.reload=true", "reload is on"),
     ],

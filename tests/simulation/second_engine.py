@@ -180,13 +180,14 @@ class NeuronSlice:
 
 @dataclass
 class ChainStep:
-    """T48: the unit beside one tile; ``emitter`` where it is the first row block's."""
+    """T48, T79: a block at the unit beside its tile; ``emitter`` where it is the first row block's."""
 
     name: str
     layer: MatrixLayer
     own: range
     service: int
     block: int
+    columns: int
     emitter: Emitter | None = None
     after: ChainStep | None = None
     has_before: bool = False
@@ -256,11 +257,9 @@ class SecondEngine:
     def _build(self) -> None:
         layers = self.plan.network.layers
         self.hosts: list[Emitter] = []
-        self.gated = set(self.plan.gate_units.values())
         self.tiles: list[Tile] = []
         self.neurons: list[NeuronSlice] = []
         self.chain: list[ChainStep] = []
-        self.chain_values: dict[str, int] = {}
         self.digital: list[Digital] = []
         self.readers: list[Reader] = []
         emitters: dict[str, list[Emitter]] = defaultdict(list)
@@ -324,8 +323,7 @@ class SecondEngine:
     def _add_step(self, tile: Tile, emitter: Emitter, first: bool) -> ChainStep:
         name = "neuron" + tile.where[len("tile") :]
         service = math.ceil(Fraction(len(emitter.channels) * 10**12) / exact(self.spec.neuron_unit.rate))
-        step = ChainStep(name, tile.layer, tile.own, service, tile.block)
-        self.chain_values[name] = len(emitter.channels)
+        step = ChainStep(name, tile.layer, tile.own, service, tile.block, len(emitter.channels))
         if first:
             step.emitter = emitter
         else:
@@ -335,17 +333,17 @@ class SecondEngine:
         return step
 
     def _start_step(self, step: ChainStep) -> bool:
-        gated, slots = step.name in self.gated, self.spec.neuron_unit.partial_sum_slots
-        m = step.asked if gated else step.started
+        shared, slots = step.name in self.shared.units, self.spec.neuron_unit.partial_sum_slots
+        m = step.asked if shared else step.started
         input, turn = divmod(m, len(step.own))
         g = input * step.layer.positions + step.own[turn]
-        if (m > step.ended and not gated) or m not in step.sums or (step.has_before and m not in step.heads):
+        if (m > step.ended and not shared) or m not in step.sums or (step.has_before and m not in step.heads):
             return False
         if step.after is not None and m - step.after.ended >= slots:
             return False
         if step.emitter is not None and not step.emitter.has_space(g):
             return False
-        if not gated:
+        if not shared:
             self._take_step(step, m, g, self.now)
             return True
         step.asked += 1
@@ -356,11 +354,10 @@ class SecondEngine:
             unit.free, unit.busy = max(start + step.service, step.tails.get(m, 0)), unit.busy + step.service
             self._take_step(step, m, g, start)
 
-        self._at(self.now, 1, (input, self.rank[step.layer.name], step.own[turn], 0, step.name), serve)
+        self._at(self.now, 1, (input, self.rank[step.layer.name], step.own[turn], step.block, step.name), serve)
         return True
 
     def _take_step(self, step: ChainStep, m: int, g: int, start: int) -> None:
-        input = m // len(step.own)
         step.started += 1
         step.busy += step.service
         end = max(start + step.service, step.tails.get(m, 0))
@@ -373,18 +370,22 @@ class SecondEngine:
             emitter = step.emitter
             self._ends(end + to_ps(self.spec.neuron_unit.latency), lambda: self._emit(emitter, g))
         elif step.after is not None:
-            self._hand_on(step, step.after, m, input, end)
+            self._hand_on(step, step.after, m, start, end)
 
-    def _hand_on(self, step: ChainStep, after: ChainStep, m: int, input: int, end: int) -> None:
-        hop, widths, values = to_ps(self.spec.neuron_unit.hop_latency), self.spec.widths, self.chain_values[step.name]
-        size = math.ceil(values * widths.partial_sum_bits / 8) + widths.packet_header_bytes
+    def _hand_on(self, step: ChainStep, after: ChainStep, m: int, start: int, end: int) -> None:
+        if after.name == step.name:  # T79: the sums stay in the unit
+            after.tails[m] = end
+            return self._ends(end, lambda: after.heads.add(m))
+        hop, widths = to_ps(self.spec.neuron_unit.hop_latency), self.spec.widths
+        size = math.ceil(step.columns * widths.partial_sum_bits / 8) + widths.packet_header_bytes
+        input, turn = divmod(m, len(step.own))
 
         def first_value(tail: int) -> None:
             after.tails[m] = tail + hop
             self._ends(self.now + hop, lambda: after.heads.add(m))
 
-        key = (input, self.rank[step.layer.name], step.own[m % len(step.own)], step.block, step.name)
-        self._send(key, size, step.name, [(after.name, first_value)], tail=end)
+        key = (input, self.rank[step.layer.name], step.own[turn], step.block, step.name)
+        return self._send(key, size, step.name, [(after.name, first_value)], head=start, tail=end)
 
     def _add_digital(
         self, layer: DigitalLayer | GateLayer, unit: str, spec: Any, emitters: dict[str, list[Emitter]]
@@ -625,8 +626,8 @@ class SecondEngine:
             self._send(key, size, emitter.component, ends)
 
     def _send(
-        self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], tail: int | None = None,
-        way: list[tuple[str, str]] | None = None,
+        self, key: Key, size: int, start: str, ends: list[tuple[str, Any]], head: int | None = None,
+        tail: int | None = None, way: list[tuple[str, str]] | None = None,
     ) -> None:  # fmt: skip
         """T8: the union of the routes is a tree. T10a: a packet is filled up to whole flits."""
         size = math.ceil(size / self.spec.link.flit_bytes) * self.spec.link.flit_bytes
@@ -644,10 +645,10 @@ class SecondEngine:
         for target, _ in ends:
             path = way or self.plan.chip.path(start, target)
             channels.update(zip(path, self.plan.chip.channels_on(path), strict=True))
-        if tail is None:
+        if head is None or tail is None:
             return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start, channels)
         heads = {edge: [_Stream(function) for function in found] for edge, found in arrivals.items()}
-        return self._ask_link(first, key, size, self.now, tail, tree, defaultdict(list, heads), start, channels)
+        return self._ask_link(first, key, size, head, tail, tree, defaultdict(list, heads), start, channels)
 
     def _ask_link(
         self, edge: Any, key: Key, size: int, head: int, tail: int, tree: Any, arrivals: Any, port: str,

@@ -1,4 +1,4 @@
-"""The second engine's tiles with several blocks and neuron units with several slices (rules T70 to T73).
+"""The second engine's tiles with several blocks and neuron units with several slices (rules T70 to T73, T79).
 
 Like the rest of it, it only acts on what has happened by now: an MVM that could use a server asks for it.
 """
@@ -57,7 +57,10 @@ class SharedTiles:
         self.places = {placed.name: placed for placed in blocks if on_tile[placed.tile] > 1}
         self.arrays: dict[tuple[str, int], Array] = defaultdict(Array)
         self.free: dict[tuple[str, str, int], int] = defaultdict(int)  # load ports, converters, output ports
-        slices = Counter(part.neuron_unit for layer in plan.layers.values() for part in layer.slices)
+        parts = [part for layer in plan.layers.values() for part in layer.slices]
+        slices = Counter(part.neuron_unit for part in parts)
+        if engine.spec.neuron_unit.partial_sums == "chain":
+            slices = Counter("neuron" + placed.tile[len("tile") :] for placed in blocks)
         self.units = {name for name, count in slices.items() if count > 1} | set(plan.gate_units.values())
         self.written = self.read = 0
         self.memory = {"free": 0, "busy": 0}

@@ -56,6 +56,9 @@ def compare(plan: Plan, outcome: ChipOutcome, second: SecondEngine, inputs: int)
         busy[placed.array] = alone[placed.name] if array is None else array.busy
     for neuron in second.neurons:
         busy[neuron.name] += neuron.busy
+    for step in second.chain:
+        if step.name not in second.shared.units:
+            busy[step.name] = step.busy
     for name, unit in second.units.items():
         busy[name] = unit.busy
     assert busy == {name: outcome.timeline.busy_ps[name] for name in busy}

@@ -16,7 +16,7 @@ from test_second_engine import CHIPS, networks
 from test_shared_tiles_engines import SHARING, together
 from test_varying_engines import BASE, INPUTS, random_lengths
 
-from chipsim.errors import MappingError, SpecError
+from chipsim.errors import SpecError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
@@ -103,12 +103,6 @@ def test_converters_that_are_shared_lower_the_peak(together: int, expected: int)
 def test_tiles_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         spec(changes)
-
-
-def test_blocks_of_a_chain_cannot_share_a_tile() -> None:
-    built = three({"tile.crossbars": 2, "neuron_unit.partial_sums": "chain"})
-    with pytest.raises(MappingError, match=r"tile\(0,0\) holds several blocks.*needs a tile of its own"):
-        simulate_chip(built, 1)
 
 
 def test_one_neuron_unit_for_several_tiles_sits_beside_the_first() -> None:

@@ -11,7 +11,7 @@ from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.links.sender import Outlet
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.units.chain import ChainUnit, LoneUnit
-from chipsim.simulation.units.gate_layer import SharedChainUnit
+from chipsim.simulation.units.shared_chain import SharedChainUnit
 from chipsim.units import to_ps
 
 
@@ -29,9 +29,11 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
         Tie order of the first block within the layer.
     """
     places = zip(tiles, part.blocks, strict=True)
-    units = [_unit(machine, part, tile, placed.tile) for tile, placed in places]
+    units = [_unit(machine, part, tile, placed.tile, rank) for rank, (tile, placed) in enumerate(places, first_rank)]
     for rank, (after, before) in enumerate(pairwise(units), first_rank + 1):
         before.after, after.before = after, before
+        if before.name == after.name:
+            continue  # in the same unit: nothing is sent
         size = bytes_of(part.channels, machine.spec.widths.partial_sum_bits) + machine.spec.widths.packet_header_bytes
         key = machine.order.key(plan.layer.name, rank, before.name)
         before.flow = machine.interconnect.add_flow(before.name, plan.layer.name, size, key, [(after.name, after)])
@@ -44,14 +46,14 @@ def add_chain(machine: Machine, plan: LayerPlan, part: Slice, tiles: list[TileSe
     )  # fmt: skip
 
 
-def _unit(machine: Machine, part: Slice, tile: TileServer, where: str) -> ChainUnit:
+def _unit(machine: Machine, part: Slice, tile: TileServer, where: str, rank: int) -> ChainUnit:
     """The unit beside a tile."""
     spec = machine.spec.neuron_unit
     gate = Gate(tile.gate.positions, machine.window)
     times = neuron_service_ps(machine.spec, 1, part.channels), to_ps(spec.latency), to_ps(spec.hop_latency)
     name = machine.plan.chip.neuron_unit_of(where)
     what = name, tile, gate, part.channels, times, spec.partial_sum_slots, machine.interconnect
-    shared, keys = machine.sharing.neuron_units.get(name), machine.order.keys(tile.layer, 0, name)
+    shared, keys = machine.sharing.neuron_units.get(name), machine.order.keys(tile.layer, rank, name)
     if shared is not None:
         unit: ChainUnit = SharedChainUnit(*what, shared, machine.clock, keys)
     else:

@@ -43,7 +43,7 @@ def close_flows(machines: Sequence[Machine]) -> None:
         beside[source.component].append(source.outlet)
     far = {reader.component for machine in machines for reader in machine.far_readers if over_links(machine)}
     for component, outlets in beside.items():
-        close_together(outlets, in_turn=component in far)
+        close_together(outlets, in_turn=component in far or machines[0].sharing.passed(component))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""`Sharing`: what blocks on one tile, or slices and gates at one neuron unit, have in common (T70 to T73, T82)."""
+"""`Sharing`: what blocks on one tile, or slices and gates at one neuron unit, have in common (T70 to T73, T79, T82)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from chipsim.errors import MappingError
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.tiles.shared_array import Port, SharedArray
@@ -20,32 +19,28 @@ class Sharing:
     plans : sequence of Plan
         Of all networks on the chip.
     clock : Clock
-
-    Raises
-    ------
-    MappingError
-        If partial sums pass in a chain and tiles are shared.
     """
 
     def __init__(self, plans: Sequence[Plan], clock: Clock) -> None:
         self._tile, self._clock = plans[0].chip.spec.tile, clock
         held = Counter(placed.tile for plan in plans for placed in plan.blocks)
         self._tiles = frozenset(tile for tile, count in held.items() if count > 1)
-        if self._tiles and plans[0].chip.spec.neuron_unit.partial_sums == "chain":
-            shared = min(self._tiles, key=plans[0].chip.tiles.index)
-            raise MappingError(
-                f"{shared} holds several blocks, but with neuron_unit.partial_sums: chain each needs a tile of its own"
-            )
         self._ports: dict[tuple[str, str, int], Port] = {}
         self._arrays: dict[str, SharedArray] = {}
-        slices = Counter(part.neuron_unit for plan in plans for layer in plan.layers.values() for part in layer.slices)
+        parts = Counter(name for plan in plans for name in _units(plan))
         gates = {name for plan in plans for name in plan.gate_units.values()}
-        self._units = {name: NeuronUnit(name) for name, count in slices.items() if count > 1 or name in gates}
+        self._units = {name: NeuronUnit(name) for name, count in parts.items() if count > 1 or name in gates}
+        chained = plans[0].chip.spec.neuron_unit.partial_sums == "chain"
+        self._passed = frozenset(name for name, count in parts.items() if count > 1 and chained)
 
     @property
     def neuron_units(self) -> Mapping[str, NeuronUnit]:
         """Units that several slices, or gates too, use, by name."""
         return self._units
+
+    def passed(self, unit: str) -> bool:
+        """Whether sums of chains may leave by a neuron unit's port, and results too (rule T79)."""
+        return unit in self._passed
 
     def array_of(self, placed: PlacedBlock, *, spills: bool) -> SharedArray | None:
         """The array that a block takes turns on; None where it has its tile, and a buffer that suffices, to itself."""
@@ -63,3 +58,13 @@ class Sharing:
 
     def _port(self, tile: str, kind: str, number: int) -> Port:
         return self._ports.setdefault((tile, kind, number), Port())
+
+
+def _units(plan: Plan) -> Iterator[str]:
+    """The neuron unit of each slice; of a chain, of each block (rule T48)."""
+    chained = plan.chip.spec.neuron_unit.partial_sums == "chain"
+    for part in (part for layer in plan.layers.values() for part in layer.slices):
+        if chained:
+            yield from (plan.chip.neuron_unit_of(placed.tile) for placed in part.blocks)
+        else:
+            yield part.neuron_unit

@@ -31,8 +31,6 @@ def build_machine(
 
     Raises
     ------
-    MappingError
-        If blocks share a tile whose partial sums pass in a chain.
     CapacityError
         If a bounded buffer is smaller than its working set.
     """

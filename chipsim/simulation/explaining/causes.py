@@ -143,13 +143,13 @@ def _space(run: TracedRun, span: Span) -> list[Term]:
 
 
 def _neuron(run: TracedRun, span: Span) -> list[Term]:
-    """T16, T48, T82."""
+    """T16, T48, T79, T82."""
     name, layer, work = span.component, span.layer, run.work
     m = run.turn((name, layer), span.input, span.position)
     place: list[Term] = []
-    if name in run.feeds.chain:
+    if (name, layer) in run.feeds.chain:
         slots = run.plan.chip.spec.neuron_unit.partial_sum_slots
-        place = until(PLACE, work.get((run.feeds.chain[name].after, "neuron", layer, m - slots)))
+        place = until(PLACE, work.get((run.feeds.chain[name, layer].after, "neuron", layer, m - slots)))
     before = work.get((name, "neuron", layer, m - 1))
     if run.plan.chip.spec.neuron_unit.activation == "analog":
         before = None  # it serves all at once

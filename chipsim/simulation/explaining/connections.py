@@ -19,8 +19,8 @@ from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.tiles.varying import ConversionCounts, MvmLengths, mvm_lengths
 from chipsim.simulation.units.chain import ChainUnit
 from chipsim.simulation.units.digital import DigitalLayerServer
-from chipsim.simulation.units.gate_layer import SharedChainUnit
 from chipsim.simulation.units.neuron import NeuronServer
+from chipsim.simulation.units.shared_chain import SharedChainUnit
 from chipsim.simulation.units.shared_neuron import SharedNeuronServer
 from chipsim.units import duration_ps, to_ps
 
@@ -99,11 +99,14 @@ class ChainFacts:
     ----------
     after : str
         The unit that it hands sums on to; empty for the last one.
+    beside : int or None
+        Gate of that unit, where it is the same one and nothing is sent (T79).
     service_ps, hop_ps : int
         Of a position, and from a value's arrival to its use.
     """
 
     after: str
+    beside: int | None
     service_ps: int
     hop_ps: int
 
@@ -121,7 +124,7 @@ class Connections:
     senders : list of str
         The server that each flow's packets come from.
     units : dict of str to str
-        Shared neuron unit of each slice on one, by the slice's name.
+        Shared neuron unit of each slice, or block of a chain, on one, by its name.
     gates : dict of Server to int
         What a server waits for is counted at this gate.
     admitted : set of int
@@ -135,7 +138,7 @@ class Connections:
     credits : dict of Server to list of (Credit, Server)
         Buffers that it sends to: each says by its number which position the consumer must have done (none: 0).
     tiles : dict of str to TileFacts
-    chain : dict of str to ChainFacts
+    chain : dict of Server to ChainFacts
         Neuron units that hand partial sums on.
     far : FarFacts
         Who uses the memory that buffers spill to.
@@ -154,7 +157,7 @@ class Connections:
     own: dict[Server, tuple[int, int]] = field(default_factory=dict)
     credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
     tiles: dict[str, TileFacts] = field(default_factory=dict)
-    chain: dict[str, ChainFacts] = field(default_factory=dict)
+    chain: dict[Server, ChainFacts] = field(default_factory=dict)
 
 
 def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] | None = None) -> Connections:
@@ -201,7 +204,7 @@ def name_of(server: TileServer | NeuronServer | ChainUnit | DigitalLayerServer) 
     """Its name in spans."""
     if isinstance(server, DigitalLayerServer):
         return server.unit.name
-    return server.slice_name if isinstance(server, SharedNeuronServer) else server.name
+    return server.name if isinstance(server, TileServer) else server.traced_as
 
 
 def _senders(machine: Machine) -> dict[Flow, str]:
@@ -209,6 +212,8 @@ def _senders(machine: Machine) -> dict[Flow, str]:
     found = {tile.flow: tile.name for tile in machine.tiles if tile.flow is not None}
     found |= {added.flow: added.name for added in machine.reductions if added.flow is not None}
     for neuron in machine.neurons:
+        if isinstance(neuron, ChainUnit) and neuron.flow is not None:
+            found[neuron.flow] = neuron.traced_as
         if neuron.outlet is not None:
             found |= {flow: name_of(neuron) for flows in neuron.outlet.flows for flow in flows}
     return found
@@ -219,12 +224,13 @@ def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) ->
     hop_ps = to_ps(machine.spec.neuron_unit.hop_latency)
     for neuron in machine.neurons:
         if isinstance(neuron, ChainUnit):
-            after = "" if neuron.after is None else neuron.after.name
-            found.chain[neuron.name] = ChainFacts(after, neuron.service, hop_ps)
-        if isinstance(neuron, SharedChainUnit):
-            found.units[neuron.name] = neuron.name
-        if isinstance(neuron, SharedNeuronServer):
-            found.units[neuron.slice_name] = neuron.name
+            after = neuron.after
+            within = number[id(after.gate)] if after is not None and neuron.flow is None else None
+            found.chain[neuron.traced_as, neuron.layer] = ChainFacts(
+                "" if after is None else after.traced_as, within, neuron.service, hop_ps
+            )
+        if isinstance(neuron, SharedChainUnit | SharedNeuronServer):
+            found.units[neuron.traced_as] = neuron.name
         for tile in neuron.tiles:
             counts, beside = machine.counts.get(tile.name), tile.done_gate if tile.unit is None else tile.unit.gate
             what = machine.spec, blocks[tile.name].rows, blocks[tile.name].columns
@@ -260,7 +266,7 @@ def _note_links(
         for sink in branch.sinks
         if isinstance(sink, EdgeSink) and not isinstance(sink, FarSink)
     ]
-    unit = next((sink.name for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
+    unit = next((sink.traced_as for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
     links[server.name] = Link(
         before, server.edge[0], duration_ps(flow.bytes, server.rate), server.latency, server.delay, sinks, writers,
         unit, channels.get(branch, 0),

@@ -37,10 +37,11 @@ def tail(run: TracedRun, span: Span) -> Term | None:
     Of a transfer the tail, from a slower link (T9) or a unit that gives value by value (T48); of such a unit the last
     value that it takes.
     """
-    if span.component in run.feeds.chain and span.activity == "neuron":
-        if span.end_ps == span.start_ps + run.feeds.chain[span.component].service_ps:
+    server = span.component, span.layer
+    if server in run.feeds.chain and span.activity == "neuron":
+        if span.end_ps == span.start_ps + run.feeds.chain[server].service_ps:
             return None
-        return arrived(run.tails[span.component, span.input, span.position])
+        return arrived(run.tails[server, span.input, span.position])
     if span.activity != "transfer":
         return None
     link = run.feeds.links[span.flow][span.component]

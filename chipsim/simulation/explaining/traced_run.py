@@ -62,7 +62,7 @@ class TracedRun:
     before : dict of (component, int) to Span
         What a link, digital unit or neuron unit with gates did before what it starts at a time.
     arrivals : dict of (gate, input, position) to Arrival
-    tails : dict of (unit, input, position) to Arrival
+    tails : dict of (Server, input, position) to Arrival
         The last value that a neuron unit takes from the unit before it (T48).
     shared : SharedTurns
         Who used what before on shared tiles.
@@ -84,7 +84,7 @@ class TracedRun:
     transfers: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
     before: dict[tuple[str, int], Span] = field(default_factory=dict)
     arrivals: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
-    tails: dict[tuple[str, int, int], Arrival] = field(default_factory=dict)
+    tails: dict[tuple[Server, int, int], Arrival] = field(default_factory=dict)
     freed: dict[tuple[str, int], Span] = field(default_factory=dict)
     accesses: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
     brought: dict[tuple[int, int, int], Arrival] = field(default_factory=dict)
@@ -203,6 +203,9 @@ def _note_arrivals(run: TracedRun) -> None:
         while (drain := run.work.get((tile, "drain", layer, turn))) is not None:
             _note_arrival(run, facts.beside, turn % own, Arrival(drain, drain.end_ps))
             turn += 1
+    for server, of_chain in run.feeds.chain.items():
+        if of_chain.beside is not None:
+            _note_within(run, of_chain.beside, server)
     for gate, server in run.feeds.unread.items():
         _note_unread(run, gate, server)
     for (link, flow, _, position), span in run.transfers.items():
@@ -244,6 +247,14 @@ def _note_unread(run: TracedRun, gate: int, server: Server) -> None:
         turn += 1
 
 
+def _note_within(run: TracedRun, gate: int, server: Server) -> None:
+    """When sums of a chain are there that stay in their unit (T79)."""
+    (name, layer), own, turn = server, run.feeds.own[server][0], 0
+    while (span := run.work.get((name, "neuron", layer, turn))) is not None:
+        _note_arrival(run, gate, turn % own, Arrival(span, span.end_ps))
+        turn += 1
+
+
 def _note_arrival(run: TracedRun, gate: int, position: int, arrival: Arrival) -> None:
     key = gate, arrival.span.input, position
     known = run.arrivals.get(key)
@@ -253,8 +264,9 @@ def _note_arrival(run: TracedRun, gate: int, position: int, arrival: Arrival) ->
 
 def _note_values(run: TracedRun, unit: str, span: Span, way: tuple[Leg, ...]) -> None:
     """The first value that a unit takes from the unit before lets it start, the last one lets it end (T48)."""
-    server, hop = (unit, span.layer), run.feeds.chain[unit].hop_ps
+    server = unit, span.layer
+    hop = run.feeds.chain[server].hop_ps
     legs = (*way, Leg("hand on", unit, hop)) if hop else way
     position = span.position // run.feeds.own[server][1]
     _note_arrival(run, run.feeds.gates[server], position, Arrival(span, span.start_ps, legs))
-    run.tails[unit, span.input, span.position] = Arrival(span, span.end_ps, legs)
+    run.tails[server, span.input, span.position] = Arrival(span, span.end_ps, legs)

@@ -81,6 +81,10 @@ class BufferedInterconnect(Interconnect):
         """The same: order is decided at the port anyway."""
         self.send_stream(flow, input, position, time, time)
 
+    def send_stream_in_turn(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
+        """The same: order is decided at the port anyway."""
+        self.send_stream(flow, input, position, head, tail)
+
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same: every link decides about order."""
         self.send_stream(flow, input, position, time, time)

@@ -165,8 +165,12 @@ class Interconnect:
 
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
-        packet = self._packet(flow, input, position, time, time)
-        self.clock.push(time, packet.key, (self._leave,), packet)
+        self.send_stream_in_turn(flow, input, position, time, time)
+
+    def send_stream_in_turn(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
+        """The same for a packet that its source makes value by value."""
+        packet = self._packet(flow, input, position, head, tail)
+        self.clock.push(head, packet.key, (self._leave,), packet)
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from inside a router, which sends at rising times: what passes it may want the same link."""

@@ -26,7 +26,7 @@ class Outlet:
     guarded : bool
         Ways merge before every sink.
     in_turn : bool
-        The port is used for other packets, too (rule T78).
+        The port is used for other packets, too (rules T78, T79).
     """
 
     __slots__ = ("credits", "ends", "flows", "guarded", "in_turn", "interconnect", "kinds")

@@ -37,7 +37,7 @@ class ChainUnit(Actor):
     before, after : ChainUnit or None
         The units that it takes sums from and hands them to.
     flow : Flow or None
-        The way to the unit after.
+        The way to the unit after; None where that is this one again (rule T79).
     outlet : Outlet or None
         Where results go; of the last unit alone.
     waits_for_room : bool
@@ -45,7 +45,7 @@ class ChainUnit(Actor):
     """
 
     __slots__ = (
-        "_free", "_heads", "_heard", "_hop", "_input", "_latency", "_own", "_position", "_positions", "_tails",
+        "_free", "_heads", "_heard", "_hop", "_input", "_latency", "_own", "_position", "_positions", "_send", "_tails",
         "_taken", "_tile", "after", "before", "columns", "flow", "gate", "interconnect", "layer", "name", "outlet",
         "places", "replica", "service", "tiles", "waits_for_room",
     )  # fmt: skip
@@ -58,6 +58,7 @@ class ChainUnit(Actor):
         self.name, self.layer, self.gate, self.columns = name, tile.layer, gate, columns
         self.service, self._latency, self._hop = times
         self.places, self._tile, self.interconnect = Places(slots), tile, interconnect
+        self._send = interconnect.send_stream
         self.tiles = [tile]
         self.before: ChainUnit | None = None
         self.after: ChainUnit | None = None
@@ -75,6 +76,11 @@ class ChainUnit(Actor):
         return self.places.done
 
     @property
+    def traced_as(self) -> str:
+        """Name in spans."""
+        return self.name
+
+    @property
     def busy(self) -> int:
         """Service time so far, ps."""
         return self.places.done * self.service
@@ -82,7 +88,7 @@ class ChainUnit(Actor):
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         order = InTurn(self.replica, count, self._positions)
-        self.keep(count, SpanColumn(self.name, "neuron", self.layer, order), keep)
+        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order), keep)
 
     def take(self, time: int) -> None:
         """The next sums of its own tile are there at a time."""
@@ -175,9 +181,11 @@ class ChainUnit(Actor):
             if self.after is None and self.on_end is not None:
                 self.on_end(input, end)
         if self.flow is not None:
-            self.interconnect.send_stream(self.flow, input, position, start, end)
+            self._send(self.flow, input, position, start, end)
         elif self.outlet is not None:
             self.outlet.dispatch(input, position, end + self._latency)
+        elif self.after is not None:  # in the same unit: at the end, and no hop away
+            self.after.arrive_stream(input, position, end - self._hop, end - self._hop)
 
 
 class LoneUnit(ChainUnit):

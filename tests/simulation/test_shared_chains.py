@@ -1,0 +1,112 @@
+"""Chains of partial sums whose blocks share tiles and units (rules T79, T79a): the engine against the second one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from random_recurrent import LOOPS, sequences
+from second_engine import SecondEngine
+from test_links_engines import ROUTERS
+from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
+from test_several_inputs_engines import networks as several_inputs
+from test_shared_tiles_engines import SHARING, compare, together
+from test_shared_weights_engines import check_sums, sharing
+from test_varying_engines import BASE, INPUTS, random_lengths
+
+from chipsim.mapping.placement import gate_units
+from chipsim.mapping.plan import Plan
+from chipsim.network.graph import Network
+from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.engine import ChipOutcome, simulate_chip
+
+RANDOM = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+CHAINS = st.fixed_dictionaries(
+    {
+        "neuron_unit.partial_sums": st.just("chain"),
+        "neuron_unit.tiles_per_unit": st.just(1),
+        "neuron_unit.hop_latency": st.sampled_from(["0 ns", "2 ns", "30 ns"]),
+        "neuron_unit.partial_sum_slots": st.sampled_from([1, 2, 3]),
+        "tile.crossbar.rows": st.sampled_from([4, 9, 16]),
+    }
+)
+TILES = st.sampled_from([1, 2, 3, 5])
+
+
+def placed(net: Network, changes: dict[str, Any], tiles: int, copies: int = 1) -> Plan:
+    """Blocks on so few tiles, gates where their recurrent matrix begins; examples without room are left out."""
+    plan = together(net, changes, tiles, copies)
+    assume(plan is not None)
+    assert plan is not None
+    return replace(plan, gate_units=gate_units(plan.network, plan.layers))
+
+
+def agree(plan: Plan, inputs: int, *, least: bool = False, **options: Any) -> ChipOutcome:
+    with least_buffers() if least else nullcontext():
+        outcome = simulate_chip(plan, inputs, **options)
+    in_flight = int(plan.chip.spec.host.max_inputs_in_flight)
+    compare(plan, outcome, SecondEngine(plan, inputs, in_flight, least=least, **options).run(), inputs)
+    return outcome
+
+
+@settings(max_examples=120, suppress_health_check=RANDOM)
+@given(networks(8), CHIPS, SHARING, CHAINS, ROUTERS, TILES, st.integers(1, 2), st.integers(1, 4), st.booleans())
+def test_two_engines_agree_on_shared_chains(net, changes, tile, chains, router, tiles, copies, inputs, drain):
+    agree(placed(net, {**changes, **tile, **chains, **router}, tiles, copies), inputs, drain=drain)
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(networks(8), CHIPS, SHARING, CHAINS, TILES, st.integers(1, 4))
+def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(net, changes, tile, chains, tiles, inputs):
+    agree(placed(net, {**changes, **tile, **chains, **BOUNDED}, tiles), inputs, least=True)
+
+
+@settings(max_examples=50, suppress_health_check=RANDOM)
+@given(networks(8), CHIPS, SHARING, CHAINS, st.sampled_from([1, 2, 3, 0]), st.integers(1, 4), st.booleans())
+def test_two_engines_agree_on_shared_weights(net, changes, tile, chains, tiles, inputs, bounded):
+    """T77: layers that read the same cells have chains of their own through the same units."""
+    changes = {**changes, **tile, **chains, **(BOUNDED if bounded else {})}
+    plan = placed(sharing(net), changes, tiles)
+    check_sums(plan, agree(plan, inputs, least=bounded).tile_mvms, inputs)
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(sequences(), LOOPS, SHARING, CHAINS, st.sampled_from([1, 2, 3, 0]), st.integers(1, 4), st.booleans())
+def test_two_engines_agree_on_loops(net, changes, tile, chains, tiles, inputs, bounded):
+    """T82: gates and blocks of several chains at one unit."""
+    changes = {**changes, **tile, **chains, **(BOUNDED if bounded else {})}
+    changes["tile.crossbar.rows"] = min(4, changes["tile.crossbar.rows"])
+    agree(placed(net, changes, tiles), inputs, least=bounded)
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(several_inputs(), CHIPS, SHARING, CHAINS, TILES, st.integers(1, 3), st.integers(1, 2))
+def test_two_engines_agree_on_networks_of_several_inputs(net, changes, tile, chains, tiles, inputs, batch):
+    agree(placed(net, {**changes, **tile, **chains}, tiles), inputs, batch=batch)
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(networks(6), CHIPS, SHARING, CHAINS, ROUTERS, TILES, st.integers(1, 3), st.sampled_from([0, 3]), st.booleans())
+def test_two_engines_agree_where_routers_have_bounded_buffers(
+    net, changes, tile, chains, router, tiles, inputs, more, bounded
+):
+    """T60: also in routers chains that share units do not wait for each other for ever."""
+    changes = {**changes, **tile, **chains, **router, **(BOUNDED if bounded else {})}
+    flows = build_machine(placed(net, changes, tiles), 1).interconnect.flows
+    largest = max((flow.bytes for flow in flows), default=1)
+    agree(placed(net, {**changes, "router.buffer": f"{largest + more} B"}, tiles), inputs, least=bounded)
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(networks(4), CHIPS, SHARING, CHAINS, INPUTS, st.sampled_from([1, 2]), st.integers(1, 3))
+def test_two_engines_agree_where_every_mvm_takes_its_own_time(net, changes, tile, chains, dac, tiles, inputs):
+    stops = {"tile.adc.kind": "ramp", "tile.adc.early_stop": True, "tile.dac.early_stop": True}
+    plan = placed(net, changes | tile | chains | BASE | dac | stops, tiles)
+    counts, lengths = random_lengths(plan, inputs, np.random.default_rng(inputs), (True, True))
+    outcome = simulate_chip(plan, inputs, counts=counts)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), lengths=lengths).run()
+    assert outcome.done_ps == second.done
