@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from chipsim.architecture.grid_spec import Shape
 from chipsim.architecture.link_spec import ALIKE, LinkChanges
@@ -56,7 +56,6 @@ class Topology(Protocol):
         """The router beside the host interface, a site or a switch."""
 
 
-@runtime_checkable
 class UnequalLinks(Protocol):
     """What a topology has beside that whose links are not all alike."""
 
@@ -72,10 +71,13 @@ def changes_of(topology: Topology, source: Site, target: Site) -> LinkChanges:
     >>> changes_of(Mesh(1, 2), 0, 1).given
     {}
     """
-    return topology.link_changes(source, target) if isinstance(topology, UnequalLinks) else ALIKE
+    return topology.link_changes(source, target) if _has_unequal_links(topology) else ALIKE
 
 
-@runtime_checkable
+def _has_unequal_links(topology: Topology) -> TypeGuard[UnequalLinks]:
+    return hasattr(topology, "link_changes")
+
+
 class VirtualChannels(Protocol):
     """What a topology has beside that whose routes could wait for each other in a circle on one channel."""
 
@@ -91,9 +93,13 @@ def channels_of(topology: Topology, route: Sequence[Site]) -> list[int]:
     >>> channels_of(Mesh(1, 3), [0, 1, 2])
     [0, 0]
     """
-    if isinstance(topology, VirtualChannels):
+    if _has_channels(topology):
         return topology.channels(route)
     return [0] * (len(route) - 1)
+
+
+def _has_channels(topology: Topology) -> TypeGuard[VirtualChannels]:
+    return hasattr(topology, "channels")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from chipsim.errors import SpecError
 
@@ -73,8 +74,7 @@ def read_yaml(path: Path) -> YamlSource:
 def parse_yaml(text: str, name: str) -> YamlSource:
     """Parse YAML text; see `read_yaml`."""
     try:
-        _check_events(text, name)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _compose(text, name)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
@@ -88,10 +88,22 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     return YamlSource(name, values, lines)
 
 
-def _check_events(text: str, name: str) -> None:
+def _compose(text: str, name: str) -> yaml.Node | None:
+    """The text's nodes, from libyaml where that is there and finds no fault; faults are told in PyYAML's own words."""
+    if yaml.__with_libyaml__:
+        try:
+            _check_events(text, name, yaml.CSafeLoader)
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
+        except yaml.YAMLError:
+            pass
+    _check_events(text, name, yaml.SafeLoader)
+    return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _check_events(text: str, name: str, loader: type[yaml.SafeLoader | yaml.CSafeLoader]) -> None:
     """Refuse what could make a short text long, or its reading endless."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.AliasEvent):
             raise SpecError(f"{name}: uses YAML aliases (*name); write the values out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -109,7 +121,7 @@ def _plain(node: yaml.Node, path: Path_, name: str, lines: dict[Path_, int]) -> 
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), name, lines) for index, item in enumerate(node.value)]
     try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
+        return SafeConstructor().construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError) as error:
         problem = getattr(error, "problem", None) or error
         raise SpecError(f"{name}:{node.start_mark.line + 1}: {problem}") from None

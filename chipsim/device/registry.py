@@ -13,11 +13,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from chipsim.device.model import DeviceModel
 from chipsim.errors import SpecError, nearest
+from chipsim.plugins import entry_points
 from chipsim.units import parse_quantity
 
 GROUP = "chipsim.devices"

@@ -5,10 +5,11 @@ How a package adds one stands in `chipsim.mapping.strategy`.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from chipsim.errors import InputError, nearest
 from chipsim.mapping.strategy import MappingStrategy
+from chipsim.plugins import entry_points
 
 GROUP = "chipsim.mappings"
 _BUILT_IN = {

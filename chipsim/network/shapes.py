@@ -21,6 +21,8 @@ MOST_VALUES = 2**30
 def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     """Shapes with a leading batch of one, from ONNX's inference or, where that is not enough, from one run.
 
+    Values that nothing reads may be missing.
+
     Raises
     ------
     ModelError
@@ -39,7 +41,8 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
         if value.type.tensor_type.HasField("shape") and min(sizes, default=1) >= 1:
             shapes[value.name] = tuple(sizes)
     _check_sizes(shapes, flow)
-    values = [value for node in flow.nodes for value in node.output if value]
+    read = {value for node in flow.nodes for value in node.input} | set(flow.outputs)
+    values = [value for node in flow.nodes for value in node.output if value in read]
     other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
         shapes |= _measured(flow, values)
@@ -95,14 +98,20 @@ def _rounds_up(flow: Dataflow) -> bool:
 
 
 def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
-    """Shapes that one run on zeros gives."""
-    model = flow.model(batch=1)
-    model.graph.ClearField("output")
-    model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
-    try:
-        session = open_session(model.SerializeToString())
-        results = session.run(values, {given.name: np.zeros((1, *given.shape), given.dtype) for given in flow.inputs})
-    except Exception as error:  # onnxruntime's exceptions share no base class
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error
+    """Shapes that one run on zeros gives; large weights are handed over as inputs, and stored where that fails."""
+    feeds: dict[str, Constant] = {given.name: np.zeros((1, *given.shape), given.dtype) for given in flow.inputs}
+    for stored in (False, True):
+        model = flow.model(batch=1, weights=stored)
+        model.graph.ClearField("output")
+        model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
+        needed = [given.name for given in model.graph.input]
+        try:
+            session = open_session(model.SerializeToString())
+            results = session.run(values, {name: (feeds | flow.constants)[name] for name in needed})
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            if stored:
+                reason = str(error).strip().splitlines()[0]
+                raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error
+        else:
+            break
     return {value: result.shape for value, result in zip(values, results, strict=True)}

@@ -11,9 +11,10 @@ where ``Hypercube.from_grid`` takes a `chipsim.architecture.spec.Grid` and retur
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from chipsim.errors import SpecError, nearest
+from chipsim.plugins import entry_points
 
 GROUP = "chipsim.topologies"
 _HERE = "chipsim.architecture.topologies"
