@@ -59,7 +59,5 @@ class Settings:
 
     def _check_beside(self) -> None:
         """Say what is only for one network."""
-        for option, given in (("--baseline", self.baseline), ("--load-programming", self.load_programming),
-                              ("--trace", self.trace)):  # fmt: skip
-            if given:
-                raise InputError(f"{option} is for one network: leave it out, or leave out --beside")
+        if self.load_programming is not None:
+            raise InputError("--load-programming is for one network: leave it out, or leave out --beside")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from chipsim.against import run_baseline, von_neumann
 from chipsim.architecture.chip import build_chip
-from chipsim.architecture.loader import load_spec
-from chipsim.architecture.spec import VonNeumannSpec
-from chipsim.baseline.machine import simulate_baseline
 from chipsim.crossbar.precision import Precision
-from chipsim.errors import InputError, SpecError
+from chipsim.errors import InputError
 from chipsim.execution.accuracy import compute_values, split_data
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.network.dataset import load_data
-from chipsim.network.graph import Network
 from chipsim.network.unused_arrays import note_unused
 from chipsim.network.zoo import load_network
 from chipsim.partial import of_first_inputs, partial_data
@@ -29,10 +25,9 @@ from chipsim.result import Result
 from chipsim.settings import Settings
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import Loading, simulate_loading
-from chipsim.simulation.outcome import Outcome
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.stopping import Stop
-from chipsim.summary import Findings, at_best_batch, result_data
+from chipsim.summary import Findings, result_data
 from chipsim.tabulate import tables
 from chipsim.together import simulate_several
 
@@ -148,7 +143,7 @@ def _simulate(
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec = chip_spec(settings)
-    other = _von_neumann(settings)
+    other = von_neumann(settings)
     settings, age_s = age_of(settings, spec)
     data = None if settings.data is None else load_data(settings.data)
     network = load_network(
@@ -202,9 +197,13 @@ def _simulate(
         loading: Loading | None = reloading.before
     else:
         loading = simulate_loading(plan, values.writes) if values is not None and values.writes else None
-    beside = None if other is None else _beside(settings, other, network, inputs, arrivals_ps, progress, stop)
-    partial = partial_data(settings, values, inputs, asked, other is not None and beside is None)
-    baseline, best = beside or (None, None)
+    against = None
+    if other is not None:
+        against = run_baseline(
+            other, network, inputs, settings.batch, progress, stop, drain=settings.drain, arrivals_ps=arrivals_ps
+        )
+    partial = partial_data(settings, values, inputs, asked, other is not None and against is None)
+    baseline, best = (None, None) if against is None else (against.outcome, against.best_batch)
     found = Findings(
         settings, plan, dataset, split, age_s, values, chip, other, baseline, loading, best, partial, refit, reloading,
     )  # fmt: skip
@@ -217,33 +216,5 @@ def _arrivals_ps(settings: Settings, inputs: int) -> list[int] | None:
     return parse_arrivals(settings.arrivals).times_ps(inputs, settings.batch, settings.seed)
 
 
-def _beside(
-    settings: Settings, spec: VonNeumannSpec, network: Network, inputs: int, arrivals_ps: list[int] | None,
-    progress: Progress, stop: Stop,
-) -> tuple[Outcome, dict[str, Any]] | None:  # fmt: skip
-    """The baseline with the same inputs, and at its best batch; None if the first interrupt came meanwhile."""
-    try:
-        outcome = simulate_baseline(
-            spec, network, inputs, settings.batch, drain=settings.drain, arrivals_ps=arrivals_ps,
-            progress=lambda done: progress("baseline", done, inputs),
-        )  # fmt: skip
-        return outcome, at_best_batch(spec, network, inputs)
-    except KeyboardInterrupt:
-        if not stop.once:
-            raise
-        return None
-
-
 def _silent(what: str, done: int, total: int) -> None:
     """Tell nobody."""
-
-
-def _von_neumann(settings: Settings) -> VonNeumannSpec | None:
-    if settings.baseline is None:
-        if settings.baseline_overrides:
-            raise InputError("--baseline-set needs --baseline")
-        return None
-    spec = load_spec(settings.baseline, settings.baseline_overrides)
-    if not isinstance(spec, VonNeumannSpec):
-        raise SpecError(f"{settings.baseline} is of kind {spec.kind}; a baseline is of kind von-neumann")
-    return spec

@@ -129,7 +129,7 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
         "simulation": _simulation(chip),
-        "arrivals": _arrivals(found.settings, chip),
+        "arrivals": arrivals_data(found.settings.arrivals, chip),
         **_loading(found.loading),
         "reloading": _reloading(found),
         "drift_compensation": _compensation(found),
@@ -197,21 +197,37 @@ def _baseline_numbers(found: Findings) -> dict[str, Any] | None:
     spec, outcome, network = found.baseline_spec, found.baseline, found.plan.network
     if spec is None or outcome is None:
         return None
-    return headline(outcome, network.macs) | {
+    return baseline_numbers(spec, outcome, network.macs, found.settings.arrivals, found.best_batch)
+
+
+def baseline_numbers(
+    spec: VonNeumannSpec, outcome: Outcome, macs: int, arrivals: str | None, best_batch: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Under ``baseline`` in ``result.json``.
+
+    Parameters
+    ----------
+    spec : VonNeumannSpec
+    outcome : Outcome
+    macs : int
+        Of the network, per input.
+    arrivals : str or None
+        Rate at which inputs came.
+    best_batch : dict or None
+    """
+    return headline(outcome, macs) | {
         "technology": spec.technology,
-        "precision": _baseline_precision(spec),
+        "precision": baseline_precision(spec),
         "loading_s": outcome.loading_s,
         "loading_j": outcome.loading_j,
-        "arrivals": _arrivals(found.settings, outcome),
-        "best_batch": found.best_batch,
+        "arrivals": arrivals_data(arrivals, outcome),
+        "best_batch": best_batch,
     }
 
 
-def _arrivals(settings: Settings, outcome: Outcome) -> dict[str, Any] | None:
+def arrivals_data(arrivals: str | None, outcome: Outcome) -> dict[str, Any] | None:
     """How inputs that come at a rate fare; None where all are there from the beginning."""
-    if settings.arrivals is None:
-        return None
-    return arrival_numbers(outcome, parse_arrivals(settings.arrivals).rate_per_s)
+    return None if arrivals is None else arrival_numbers(outcome, parse_arrivals(arrivals).rate_per_s)
 
 
 def accuracy_data(values: ValuesOutcome | None) -> dict[str, float | None]:
@@ -288,7 +304,8 @@ def chip_precision(spec: InMemorySpec) -> str:
     return f"{tile.crossbar.device_name} cells, {tile.dac.bits}-bit in, {tile.adc.bits}-bit out"
 
 
-def _baseline_precision(spec: VonNeumannSpec) -> str:
+def baseline_precision(spec: VonNeumannSpec) -> str:
+    """Widths of weights and activations, in words."""
     return f"{spec.precision.weight_bits}-bit weights, {spec.precision.activation_bits}-bit activations"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from chipsim.against import Against, run_baseline, von_neumann
 from chipsim.architecture.chip import Chip, build_chip
+from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.beside import Beside, parse_beside
 from chipsim.errors import InputError
 from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
@@ -75,7 +77,7 @@ def _simulate(
     at_time: Callable[[int], None] | None,
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
-    spec = chip_spec(settings)
+    spec, other = chip_spec(settings), von_neumann(settings)
     if spec.mapping.reload:
         raise InputError("mapping.reload does not go with --beside: the tiles between rounds are one network's")
     settings, age_s = age_of(settings, spec)
@@ -93,14 +95,21 @@ def _simulate(
     progress("timing", 0, total)
     with stop.patiently():
         found = simulate_together(
-            works, stop=lambda: stop.asked, progress=lambda done: progress("timing", done, total), at_time=at_time
+            works,
+            trace_inputs=settings.trace,
+            stop=lambda: stop.asked,
+            progress=lambda done: progress("timing", done, total),
+            at_time=at_time,
         )
         alone = [None if stop.asked else _alone(work) for work in works]
     members = [
         _member(item, outcome, by_itself, settings, age_s, threads, chunk)
         for item, outcome, by_itself in zip(networks, found.networks, alone, strict=True)
     ]
-    return Result(together_data(settings, age_s, members, found), together_tables(members, found))
+    if other is not None:
+        members = [replace(member, against=_against(other, member, item, progress, stop))
+                   for member, item in zip(members, networks, strict=True)]  # fmt: skip
+    return Result(together_data(settings, age_s, members, found, other), together_tables(members, found))
 
 
 def _read(asked: Beside, settings: Settings, chip: Chip, before: list[_Network]) -> _Network:
@@ -134,6 +143,17 @@ def _alone(work: Workload) -> ChipOutcome:
     """The same network on the same tiles, with the rest of the chip idle."""
     return simulate_chip(
         work.plan, work.inputs, work.batch, drain=work.drain, arrivals_ps=work.arrivals_ps, counts=work.counts
+    )
+
+
+def _against(
+    spec: VonNeumannSpec, member: Member, item: _Network, progress: Progress, stop: Stop
+) -> Against | None:  # fmt: skip
+    """A network by itself on the baseline, with the inputs that it had on the chip."""
+    asked, inputs = item.asked, member.outcome.inputs
+    times = None if item.arrivals_ps is None else item.arrivals_ps[:inputs]
+    return run_baseline(
+        spec, item.plan.network, inputs, asked.batch, progress, stop, drain=asked.drain, arrivals_ps=times
     )
 
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chipsim.against import Against
 from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
+from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.beside import Beside
 from chipsim.execution.accuracy import Split, ValuesOutcome
 from chipsim.mapping.plan import Plan
@@ -19,14 +21,21 @@ from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.together import Together
-from chipsim.simulation.units.arrivals import parse_arrivals
-from chipsim.simulation.waiting import arrival_numbers
-from chipsim.summary import accuracy_data, chip_precision, network_data
+from chipsim.summary import (
+    accuracy_data,
+    arrivals_data,
+    baseline_numbers,
+    baseline_precision,
+    chip_precision,
+    network_data,
+)
 from chipsim.units import PS_PER_S, human
 from chipsim.versions import software_versions
 
 COMPARED = ("latency_p50_s", "latency_p99_s", "makespan_s", "throughput_inputs_per_s")
 """Numbers of a network that are set beside those of the network alone."""
+AGAINST = ("latency_first_input_s", *COMPARED)
+"""Numbers of a network that are set beside those of the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,8 @@ class Member:
         Beside the others.
     alone : ChipOutcome or None
         On the same tiles with the rest of the chip idle; None after an interrupt.
+    against : Against or None
+        By itself on the baseline; None where there is none, or an interrupt came before.
     """
 
     asked: Beside
@@ -52,6 +63,7 @@ class Member:
     values: ValuesOutcome | None
     outcome: ChipOutcome
     alone: ChipOutcome | None = None
+    against: Against | None = None
 
 
 def labels(members: Sequence[Member]) -> list[str]:
@@ -68,7 +80,9 @@ def labels(members: Sequence[Member]) -> list[str]:
     return found
 
 
-def together_data(settings: Settings, age_s: float, members: Sequence[Member], found: Together) -> dict[str, Any]:
+def together_data(
+    settings: Settings, age_s: float, members: Sequence[Member], found: Together, other: VonNeumannSpec | None
+) -> dict[str, Any]:
     """The content of ``result.json``.
 
     Parameters
@@ -78,14 +92,18 @@ def together_data(settings: Settings, age_s: float, members: Sequence[Member], f
         Of the cells.
     members : sequence of Member
     found : Together
+    other : VonNeumannSpec or None
+        The baseline.
     """
     spec, names = members[0].plan.chip.spec, labels(members)
-    networks = [_network(name, member) for name, member in zip(names, members, strict=True)]
+    networks = [_network(name, member, other) for name, member in zip(names, members, strict=True)]
+    chip, baseline = _chip(members, found), _baseline(members, other)
     return {
         "schema_version": SCHEMA_VERSION,
-        "partial": _partial(settings, members),
-        "chip": _chip(members, found),
-        "baseline": None,
+        "partial": _partial(settings, members, other),
+        "chip": chip,
+        "baseline": baseline,
+        "ratio": None if baseline is None else {key: chip[key] / baseline[key] for key in ("makespan_s", "energy_j")},
         "networks": networks,
         "network": {"name": " and ".join(names)},
         "settings": _settings(settings, age_s, members),
@@ -95,6 +113,7 @@ def together_data(settings: Settings, age_s: float, members: Sequence[Member], f
             "models": [member.plan.network.sha256 for member in members],
             "data": [member.dataset.sha256 for member in members],
             "architecture": spec_hash(spec),
+            "baseline": None if other is None else spec_hash(other),
             "fault_map": None if settings.timing_only else fault_map_sha256(spec.tile.crossbar.faults.map),
         },
         "simulator": {"events": found.cost.events, "cpu_s": found.cost.cpu_s, "wall_s": found.cost.wall_s},
@@ -125,11 +144,29 @@ def _chip(members: Sequence[Member], found: Together) -> dict[str, Any]:
     }
 
 
-def _network(name: str, member: Member) -> dict[str, Any]:
+def _baseline(members: Sequence[Member], spec: VonNeumannSpec | None) -> dict[str, Any] | None:
+    """All networks on the other machine, one after another."""
+    outcomes = [member.against.outcome for member in members if member.against is not None]
+    if spec is None or len(outcomes) < len(members):
+        return None
+    return {
+        "name": spec.name,
+        "technology": spec.technology,
+        "precision": baseline_precision(spec),
+        "makespan_s": sum(outcome.makespan_ps for outcome in outcomes) / PS_PER_S,
+        "energy_j": sum(outcome.ledger.total_joules() for outcome in outcomes),
+        "loading_s": sum(outcome.loading_s or 0.0 for outcome in outcomes),
+    }
+
+
+def _network(name: str, member: Member, other: VonNeumannSpec | None) -> dict[str, Any]:
     plan, values, outcome = member.plan, member.values, member.outcome
     numbers, joules = headline(outcome, plan.network.macs), outcome.ledger.total_joules()
     alone = None if member.alone is None else headline(member.alone, plan.network.macs)
-    rate = None if member.asked.arrivals is None else parse_arrivals(member.asked.arrivals).rate_per_s
+    against, rate = member.against, member.asked.arrivals
+    baseline = None
+    if other is not None and against is not None:
+        baseline = baseline_numbers(other, against.outcome, plan.network.macs, rate, against.best_batch)
     return {
         "label": name,
         "network": network_data(plan.network),
@@ -146,9 +183,11 @@ def _network(name: str, member: Member) -> dict[str, Any]:
         **{key: numbers[key] for key in COMPARED},
         "dynamic_energy_j": joules,
         "dynamic_energy_per_input_j": joules / outcome.inputs,
-        "arrivals": None if rate is None else arrival_numbers(outcome, rate),
+        "arrivals": arrivals_data(rate, outcome),
         "alone": None if alone is None else {key: alone[key] for key in COMPARED},
         "slow_down": None if alone is None else {key: _slow_down(key, numbers, alone) for key in COMPARED},
+        "baseline": baseline,
+        "ratio": None if baseline is None else {key: _divided(numbers[key], baseline[key]) for key in AGAINST},
     }
 
 
@@ -158,6 +197,10 @@ def _slow_down(key: str, numbers: dict[str, Any], alone: dict[str, Any]) -> floa
     if not beside or not by_itself:
         return None
     return float(by_itself / beside if key == "throughput_inputs_per_s" else beside / by_itself)
+
+
+def _divided(chip: Any, baseline: Any) -> float | None:
+    return float(chip / baseline) if chip is not None and baseline else None
 
 
 def _asked(member: Member) -> dict[str, Any]:
@@ -185,15 +228,20 @@ def _settings(settings: Settings, age_s: float, members: Sequence[Member]) -> di
         "age_s": age_s,
         "programmings": settings.programmings,
         "timing_only": settings.timing_only,
+        "trace": settings.trace,
+        "mapping": settings.mapping,
+        "baseline": settings.baseline,
+        "baseline_set": list(settings.baseline_overrides),
         "precision": settings.precision,
     }
 
 
-def _partial(settings: Settings, members: Sequence[Member]) -> dict[str, Any] | None:
+def _partial(settings: Settings, members: Sequence[Member], other: VonNeumannSpec | None) -> dict[str, Any] | None:
     """What is missing of all networks together."""
     parts = [
         partial_data(
-            replace(settings, beside=()), member.values, member.outcome.inputs, len(member.split.x), False
+            replace(settings, beside=()), member.values, member.outcome.inputs, len(member.split.x),
+            other is not None and member.against is None,
         )
         for member in members
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chipsim.result import Records
+from chipsim.simulation.outcome import Outcome
 from chipsim.simulation.together import Together
 from chipsim.tabulate import tables
 from chipsim.together_summary import Member, labels
@@ -27,7 +28,7 @@ def together_tables(members: Sequence[Member], found: Together) -> dict[str, Rec
     """
     names = labels(members)
     each = {
-        name: tables(member.plan, member.outcome, member.values, None)
+        name: tables(member.plan, member.outcome, member.values, _baseline(member))
         for name, member in zip(names, members, strict=True)
     }
     shared = replace(members[0].outcome, links=found.links, done_ps=[found.makespan_ps], ledger=found.static)
@@ -40,7 +41,12 @@ def together_tables(members: Sequence[Member], found: Together) -> dict[str, Rec
         "links": [{"network": "", **row} for row in whole["links"]],
         "ledger": [*_of_each(each, "ledger"), *({"network": "", **row} for row in whole["ledger"])],
         "pipeline": _of_each(each, "pipeline"),
+        "trace": _of_each(each, "trace"),
     }
+
+
+def _baseline(member: Member) -> Outcome | None:
+    return None if member.against is None else member.against.outcome
 
 
 def _of_each(each: dict[str, dict[str, Records]], table: str) -> Records:
@@ -60,12 +66,16 @@ def _tiles(each: dict[str, dict[str, Records]], seconds: float) -> Records:
 
 
 def _units(each: dict[str, dict[str, Records]], seconds: float) -> Records:
-    """Every unit once; of a digital unit that several networks use, their names, layers and times together."""
+    """Every unit once; of a digital unit that several networks use, their names, layers and times together.
+
+    The baseline's parts work for one network after another: they have a row for each.
+    """
     rows: dict[str, dict[str, object]] = {}
-    for row in _of_each(each, "units"):
+    found = _of_each(each, "units")
+    for row in (row for row in found if row["machine"] == "chip"):
         known = rows.setdefault(row["unit"], {**row, "busy_s": 0.0, "network": "", "layers": ""})
         for column, mark in (("network", ", "), ("layers", " ")):
             known[column] = f"{known[column]}{mark}{row[column]}" if known[column] else row[column]
         known["busy_s"] = float(str(known["busy_s"])) + row["busy_s"]
         known["utilisation"] = float(str(known["busy_s"])) / seconds
-    return list(rows.values())
+    return [*rows.values(), *(row for row in found if row["machine"] != "chip")]

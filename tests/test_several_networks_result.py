@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -128,6 +129,67 @@ def test_every_key_is_documented(both: Result) -> None:
         sections[part.splitlines()[0]] = {name for cell in first for name in re.findall(r"`([^`]+)`", cell)}
     assert set(both.data["chip"]) == sections["The chip with several networks"]
     assert set(both.data["networks"][0]) == sections["Each network"]
+    beside = chipsim.run(
+        "hermes64", "zoo:digits-mlp", timing_only=True, baseline="edge_npu", beside=["zoo:digits-mlp"]
+    )  # fmt: skip
+    assert set(beside.data["baseline"]) == sections["The baseline, one network after another"]
+
+
+def test_the_baseline_runs_each_network_as_if_it_were_alone(few: Path) -> None:
+    against = {"data": few, "timing_only": True, "seed": 3, "baseline": "edge_npu", "trace": 1}
+    both = chipsim.run(
+        "hermes64", "zoo:digits-cnn", beside=[f"zoo:digits-mlp,data={few},batch=2,arrivals=200000/s"], **against
+    ).data
+    single = [
+        chipsim.run("hermes64", "zoo:digits-cnn", **against).data,
+        chipsim.run("hermes64", "zoo:digits-mlp", batch=2, arrivals="200000/s", **against).data,
+    ]
+    for network, alone in zip(both["networks"], single, strict=True):
+        assert network["baseline"] == alone["baseline"]
+        for key, ratio in network["ratio"].items():
+            assert ratio == network[key] / network["baseline"][key]
+    assert both["baseline"]["makespan_s"] == pytest.approx(sum(a["baseline"]["makespan_s"] for a in single), rel=1e-12)
+    joules = sum(a["settings"]["inputs"] * a["baseline"]["energy_per_input_j"] for a in single)
+    assert both["baseline"]["energy_j"] == pytest.approx(joules, rel=1e-12)
+    assert both["ratio"]["energy_j"] == both["chip"]["energy_j"] / both["baseline"]["energy_j"]
+    assert both["input_hashes"]["baseline"] == single[0]["input_hashes"]["baseline"]
+
+
+def test_a_baseline_is_in_tables_figures_and_the_summary(few: Path, tmp_path: Path) -> None:
+    both = chipsim.run(
+        "hermes64", "zoo:digits-cnn", data=few, timing_only=True, baseline="edge_npu",
+        beside=[f"zoo:digits-mlp,data={few}"],
+    )  # fmt: skip
+    parts = both.units[both.units["machine"] == "baseline"]
+    assert set(parts["network"]) == {"zoo:digits-cnn", "zoo:digits-mlp"}
+    rows = both.ledger[both.ledger["machine"] == "baseline"]
+    assert rows["energy_j"].sum() == pytest.approx(both.data["baseline"]["energy_j"], rel=1e-12)
+    assert {path.name for path in save_figures(both, tmp_path)} >= {"pipeline.png", "energy.png"}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(several_table(both))
+    text = console.export_text()
+    assert "on the baseline" in text
+    assert "each network runs by itself" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_trace_has_every_span_of_each_network_and_changes_nothing(few: Path) -> None:
+    beside = [f"zoo:digits-mlp,data={few},batch=2"]
+    plain = chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True, beside=beside)
+    traced = chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True, trace=8, beside=beside)
+    assert "trace.csv" not in {path.name for path in plain.save(few.parent)}
+    spans = pd.DataFrame(traced.tables["trace"])
+    for network in traced.data["networks"]:
+        mine = spans[(spans["network"] == network["label"]) & (spans["activity"] == "mvm")]
+        assert len(mine) == network["settings"]["inputs"] * network["tile_mvms"]
+        ends = spans[spans["network"] == network["label"]].groupby("input")["end_ps"].max()
+        assert ends.max() <= network["makespan_s"] * 1e12 + 1
+    held = (spans["end_ps"] - spans["start_ps"])[spans["activity"] == "transfer"].groupby(spans["component"]).sum()
+    links = traced.links[traced.links["packets"] > 0].set_index("link")["busy_s"]
+    assert (held / 1e12).to_dict() == pytest.approx(links.to_dict(), rel=1e-9)
+    for name in ("layers", "tiles", "units", "links", "ledger", "pipeline"):
+        assert traced.tables[name] == plain.tables[name]
+    assert traced.data["networks"] == plain.data["networks"]
 
 
 def test_an_interrupt_gives_the_inputs_that_were_admitted(few: Path) -> None:
@@ -169,11 +231,14 @@ def test_commas_in_paths_are_no_separators() -> None:
 
 def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
     beside = {"beside": ["zoo:digits-mlp"], "timing_only": True}
-    for option in ({"baseline": "edge_npu"}, {"trace": 1}):
-        with pytest.raises(InputError, match="is for one network"):
-            chipsim.run("hermes64", "zoo:digits-cnn", **beside, **option)
+    with pytest.raises(InputError, match="--load-programming is for one network"):
+        chipsim.run("hermes64", "zoo:digits-cnn", beside=["zoo:digits-mlp"], load_programming=tmp_path / "p.npz")
     with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles are those of zoo:digits-cnn"):
         chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=["grid.shape=[2,4]"])
+    for shape in ("[2,4]", "[1,4]"):  # the second network does not fit, or even the first
+        with pytest.raises(CapacityError, match=r"--chips \d") as error:
+            chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=[f"grid.shape={shape}"])
+        assert "--reload" not in str(error.value)
     chipsim.run("hermes64", "zoo:digits-cnn", **beside).save(tmp_path)
     with pytest.raises(InputError, match="several networks at once; explain a run of one"):
         explain(Question(tmp_path), lambda *_: None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import CapacityError
+from chipsim.mapping.placement import OR_RELOAD
 from chipsim.mapping.plan import Plan
 
 
@@ -47,9 +48,9 @@ def place_beside(others: Sequence[Plan], chip: Chip, place: Callable[[Chip], Pla
     try:
         return replace(place(_without(chip, taken)), chip=chip)
     except CapacityError as error:
-        if not taken:
-            raise
-        raise CapacityError(f"{error}; {len(taken)} of its {len(chip.tiles)} tiles are those of {names}") from None
+        why = str(error).replace(OR_RELOAD, "")  # tiles between rounds are one network's
+        whose = f"; {len(taken)} of its {len(chip.tiles)} tiles are those of {names}" if taken else ""
+        raise CapacityError(why + whose) from None
 
 
 def _without(chip: Chip, taken: set[str]) -> Chip:

@@ -17,6 +17,9 @@ from chipsim.network.edges import HOST, Edge, edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer
 
+OR_RELOAD = "; or write tiles again between rounds (--reload)"
+"""The last thing that a network may do which does not fit."""
+
 
 class Place(NamedTuple):
     """Where a block is wanted: number of the tile in ``chip.tiles``, which array, where on that the cells begin."""
@@ -179,7 +182,7 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
     raise CapacityError(
         f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} ({what} needed: {listed}{more}); "
         f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars; or {chips} chips "
-        f"(--chips {chips}); or write tiles again between rounds (--reload)"
+        f"(--chips {chips}){OR_RELOAD}"
     )
 
 

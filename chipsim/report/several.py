@@ -78,6 +78,8 @@ def _networks(result: Result) -> Table:
         _row(table, label, [show(item[key]) for item in networks])
         if any((item["slow_down"] or {}).get(key) is not None for item in networks):
             _row(table, "  than alone", [_slower(item["slow_down"], key) for item in networks])
+        if any((item["ratio"] or {}).get(key) is not None for item in networks):
+            _row(table, "  on the baseline", [show((item["baseline"] or {}).get(key)) for item in networks])
     return table
 
 
@@ -96,8 +98,16 @@ def _chip(result: Result) -> Table:
     table = new_table()
     add_column(table, "")
     add_column(table, chip["name"], right=True)
+    baseline = result.data["baseline"]
+    if baseline is not None:
+        add_column(table, baseline["name"], right=True)
     busiest = chip["busiest"]
     component = busiest["component"].replace("->", " -> ")
+    others = {} if baseline is None else {
+        "Technology": str(baseline["technology"]),
+        "Makespan, all networks": human(baseline["makespan_s"], "s"),
+        "Energy, all inputs": human(baseline["energy_j"], "J"),
+    }  # fmt: skip
     for label, text in (
         ("Technology", str(chip["technology"])),
         ("Tiles used", f"{chip['tiles_used']:,} of {chip['tiles']:,}"),
@@ -107,7 +117,7 @@ def _chip(result: Result) -> Table:
         ("Compute busy, mean", percent(chip["utilisation_mean"])),
         ("Busiest part", f"{component}, {100 * busiest['utilisation']:.1f} %"),
     ):
-        _row(table, label, [text])
+        _row(table, label, [text, others.get(label, "-")] if others else [text])
     return table
 
 
@@ -124,6 +134,11 @@ def _notes(result: Result) -> list[str]:
             offered, served = (plain("inputs/s")(arrivals[f"{what}_inputs_per_s"]) for what in ("offered", "served"))
             notes.append(f"Warning: {item['label']} is offered {offered} and served {served}; its queue grows.")
         notes += conversion_notes(item, item["label"])
+    if data["baseline"] is not None:
+        notes.append(
+            f"On {data['baseline']['name']} each network runs by itself, and they take turns: sums of their times and "
+            "energies; loading the weights of the next one is in neither."
+        )
     if data["settings"]["timing_only"]:
         notes.append("Timing only: no values were computed, and energy that depends on them is not included.")
     return notes

@@ -21,7 +21,6 @@ from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.core.jump import Simulated
 from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.core.timeline import Timeline
-from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.buffers import peak_occupancy
 from chipsim.simulation.memories.far_traffic import FarTraffic
@@ -36,7 +35,7 @@ from chipsim.simulation.units.gate_layer import GateLayerServer
 from chipsim.simulation.units.host import HostSink, Stream
 from chipsim.simulation.units.neuron import NeuronServer
 
-Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | FarTraffic | Interconnect
+Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | FarTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ class Run:
 
     def __init__(
         self, machine: Machine, stream: Stream, trace_inputs: int, progress: Callable[[int], None] | None, *,
-        exact_all: bool,
+        exact_all: bool, traces_links: bool = True,
     ) -> None:  # fmt: skip
         self.machine, self.stream = machine, stream
         admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
@@ -196,6 +195,8 @@ class Run:
         self.timeline = Timeline()
         self._stages = StageNotes()
         self._watch(trace_inputs)
+        if trace_inputs and traces_links:
+            machine.interconnect.trace_inputs(trace_inputs, self.timeline.columns.append)
 
     def execute(self, at_time: Callable[[int], None] | None) -> None:
         """Run to the end; see `simulate_chip`."""
@@ -242,7 +243,7 @@ def _admission_of(gate: Gate) -> Callable[[int, int], None]:
 
 def _traced(machine: Machine) -> list[Traced]:
     units = *machine.neurons, *machine.reductions, *machine.digital
-    return [*machine.tiles, *units, *machine.far_writers, *machine.far_readers, machine.interconnect]
+    return [*machine.tiles, *units, *machine.far_writers, *machine.far_readers]
 
 
 def _busy(machine: Machine) -> dict[str, int]:

@@ -73,7 +73,7 @@ class Together:
 
 
 def simulate_together(
-    workloads: Sequence[Workload], *, stop: Callable[[], bool] | None = None,
+    workloads: Sequence[Workload], *, trace_inputs: int = 0, stop: Callable[[], bool] | None = None,
     progress: Callable[[int], None] | None = None, at_time: Callable[[int], None] | None = None,
 ) -> Together:  # fmt: skip
     """Simulate several networks that share links, digital units and the host.
@@ -82,6 +82,8 @@ def simulate_together(
     ----------
     workloads : sequence of Workload
         On different tiles of one chip; of two that ask for a server at once in equal inputs, the first comes first.
+    trace_inputs : int
+        Keep every span of so many first inputs of each network.
     stop, progress, at_time : callable, optional
         As for `chipsim.simulation.engine.simulate_chip`; ``progress`` is told the number of finished inputs of all.
 
@@ -103,8 +105,11 @@ def simulate_together(
         )
         note = _counting(progress)
         runs = [
-            Run(machine, stream, 0, note, exact_all=True) for machine, stream in zip(machines, streams, strict=True)
+            Run(machine, stream, trace_inputs, note, exact_all=True, traces_links=False)
+            for machine, stream in zip(machines, streams, strict=True)
         ]
+        if trace_inputs:
+            _trace_links(runs, trace_inputs)
         for run in runs:
             run.start()
         machines[0].clock.run_all(at_time)
@@ -114,6 +119,14 @@ def simulate_together(
     events = machines[0].clock.events + sum(first.events for first in alone)
     cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
     return _together(runs, alone, cost)
+
+
+def _trace_links(runs: Sequence[Run], count: int) -> None:
+    """Note every transfer of the first inputs with the network whose packet it is."""
+    of_flow = [run for run in runs for _ in run.machine.flows]  # flows are numbered network by network
+    runs[0].machine.interconnect.trace_inputs(
+        count, lambda column: of_flow[column.flow].timeline.columns.append(column)
+    )  # fmt: skip
 
 
 def _counting(tell: Callable[[int], None] | None) -> Callable[[int], None]:

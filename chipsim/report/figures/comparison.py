@@ -27,10 +27,10 @@ def draw_comparison(result: Result) -> Figure | None:
     Returns
     -------
     Figure or None
-        None without a baseline.
+        None without a baseline, and of several networks, which have a ratio each.
     """
     data = result.data
-    if data["baseline"] is None:
+    if data["baseline"] is None or "networks" in data:
         return None
     figure = new_figure(9.0, 4.7)
     axes = figure.add_subplot()

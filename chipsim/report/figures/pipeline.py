@@ -103,7 +103,8 @@ def _panels(result: Result) -> list[Panel]:
         if spans:
             layers = _in_network_order(order, spans)
             most = 4 if len(layers) > _MANY_LAYERS else len(HUES)
-            name = f"{result.data[machine]['name']} ({machine})"
+            by_itself = ", each network by itself" if machine == "baseline" and "networks" in result.data else ""
+            name = f"{result.data[machine]['name']} ({machine}{by_itself})"
             found.append(Panel(name, layers, [span for span in spans if span["input"] < most]))
     return found
 
