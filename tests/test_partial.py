@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chipsim
-from chipsim import simulate as simulate_module
+from chipsim import simulate as against_module
 from chipsim.network.zoo import load_data
 from chipsim.settings import Settings
 from chipsim.simulate import simulate
@@ -99,6 +99,6 @@ def test_from_python_an_interrupt_is_pythons_own(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulate_module, "simulate_baseline", interrupted)
+    monkeypatch.setattr(against_module, "simulate_baseline", interrupted)
     with pytest.raises(KeyboardInterrupt):
         chipsim.run("hermes64", "zoo:digits-mlp", data=data_of(tmp_path, 9), baseline="edge_npu", timing_only=True)
