@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chipsim
-from chipsim import simulate as against_module
+from chipsim import against as against_module
 from chipsim.network.zoo import load_data
 from chipsim.settings import Settings
 from chipsim.simulate import simulate
