@@ -15,22 +15,23 @@ class Actor:
     ----------
     on_start, on_end : callable (input, time), optional
         Told when the first position of an input starts and the last one ends.
-    column : SpanColumn or None
-        Takes the spans of the first ``traced_inputs`` inputs.
+    column, note : SpanColumn and callable (start), or None
+        Take the spans of the first ``traced_inputs`` inputs.
     """
 
-    __slots__ = ("_active", "column", "on_end", "on_start", "traced_inputs")
+    __slots__ = ("_active", "column", "note", "on_end", "on_start", "traced_inputs")
 
     def __init__(self) -> None:
         self._active = False
         self.on_start: Callable[[int, int], None] | None = None
         self.on_end: Callable[[int, int], None] | None = None
         self.column: SpanColumn | None = None
+        self.note: Callable[[int], None] | None = None
         self.traced_inputs = 0
 
     def keep(self, count: int, column: SpanColumn, keep: Callable[[SpanColumn], None]) -> None:
         """Note the times of the first inputs in a column."""
-        self.column, self.traced_inputs = column, count
+        self.column, self.note, self.traced_inputs = column, column.starts.append, count
         keep(column)
 
     def advance(self) -> None:

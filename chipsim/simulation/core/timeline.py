@@ -65,7 +65,9 @@ class SpanColumn:
     order : iterable of (input, position)
         What each span is about; it may go on for longer than there are spans.
     starts, ends : array of int
-        In ps.
+        In ps; no ends where spans last equally long.
+    lasts_ps : int or None
+        How long each one lasts, but for ``longer``: by how much more some do, by their number.
     shift_ps : int
         Later than these times.
 
@@ -84,12 +86,26 @@ class SpanColumn:
     ends: array[int] = field(default_factory=lambda: array("q"))
     shift_ps: int = 0
     flow: int = -1
+    lasts_ps: int | None = None
+    longer: dict[int, int] = field(default_factory=dict)
 
     def spans(self) -> Iterator[Span]:
         """One by one."""
         component, activity, layer, shift, flow = self.component, self.activity, self.layer, self.shift_ps, self.flow
-        for (input, position), start, end in zip(self.order, self.starts, self.ends, strict=False):
+        for (input, position), start, end in zip(self.order, self.starts, self._ends(), strict=False):
             yield Span(component, activity, layer, input, position, start + shift, end + shift, flow)
+
+    def lengthen(self, more_ps: int) -> None:
+        """The next span lasts longer than others."""
+        self.longer[len(self.starts)] = more_ps
+
+    def _ends(self) -> Iterable[int]:
+        if self.lasts_ps is None:
+            return self.ends
+        ends = [start + self.lasts_ps for start in self.starts]
+        for number, more in self.longer.items():
+            ends[number] += more
+        return ends
 
 
 @dataclass(slots=True)

@@ -73,29 +73,21 @@ class BufferedInterconnect(Interconnect):
                 hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, hop.order, flow=number)
                 keep(hop.column)
 
-    def send(self, flow: Flow, input: int, position: int, time: int) -> None:
-        """Start a packet at its source, whole, at a time that is not in the past."""
-        self.send_stream(flow, input, position, time, time)
-
-    def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
-        """The same: order is decided at the port anyway."""
-        self.send_stream(flow, input, position, time, time)
-
-    def send_stream_in_turn(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
-        """The same: order is decided at the port anyway."""
-        self.send_stream(flow, input, position, head, tail)
+    def send_in_turn(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
+        """As `send`: order is decided at the port anyway."""
+        self.send(flow, input, position, time, tail)
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
-        """The same: every link decides about order."""
-        self.send_stream(flow, input, position, time, time)
+        """As `send`: every link decides about order."""
+        self.send(flow, input, position, time)
 
-    def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
-        """Start a packet that its source makes value by value: its head is there before its tail."""
+    def send(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
+        """Start a packet at its source, at a time that is not in the past; see `Interconnect.send`."""
         first = flow.hops[0]
         assert isinstance(first, RoomyHop)
         key = flow.key + input * self.input_key + position * self.position_key
         flow.packets += 1
-        self._go_on(first, None, input, position, key, head, tail)
+        self._go_on(first, None, input, position, key, time, max(time, tail))
 
     def state(self, origin: Origin) -> State:
         """When links are free, what waits for them, and the space behind them (rule T50)."""
@@ -114,9 +106,9 @@ class BufferedInterconnect(Interconnect):
         hop.room = self._room(flow, edge, hop.channel) if branch.children else None
         for sink in branch.sinks:
             if hasattr(sink, "arrive_stream"):
-                hop.streams.append((branch.link.latency, sink.arrive_stream))
+                hop.streams += ((branch.link.latency, sink.arrive_stream),)
             else:
-                hop.sinks.append((branch.link.latency, sink.arrive))
+                hop.sinks += ((branch.link.latency, sink.arrive),)
         hop.following, hop.order = [], []
         for child in branch.children:
             behind = self._lay(flow, child, channels, follows)

@@ -39,7 +39,7 @@ def fold(
         for hop in flow.hops:
             hop.stops = bool(hop.sinks or hop.streams or hop.others)
             if hop.merges or hop.onward is not None or hop.streams or hop.others or len(hop.bulk) < len(hop.sinks):
-                hop.bulk = []
+                hop.bulk = ()
         flow.begin()
     return folding.coming
 
@@ -72,16 +72,16 @@ class _Folding:
                 hop.lead_to(behind, delay, hop.serialisation if self._stores else 0)
             hop, delay = behind, link.latency
         else:
-            hop.followers.append(link)
-            hop.trace_delays.append(delay)
+            hop.followers += (link,)
+            hop.trace_delays += (delay,)
             delay += link.latency
         for sink in branch.sinks:
             if hasattr(sink, "arrive_stream"):
-                hop.streams.append((delay, sink.arrive_stream))
+                hop.streams += ((delay, sink.arrive_stream),)
             else:
-                hop.sinks.append((delay, sink.arrive))
+                hop.sinks += ((delay, sink.arrive),)
                 if type(sink) is EdgeSink:
-                    hop.bulk.append((delay, sink))
+                    hop.bulk += ((delay, sink),)
         for child in branch.children:
             self.add(flow, child, hop, delay + child.link.delay)
 

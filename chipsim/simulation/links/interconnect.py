@@ -79,10 +79,10 @@ class Interconnect:
                     branch = laid[edge] = Branch(self._link(edge), source if before is None else before.link.edge[0])
                     branch.link.feeders.add(source if before is None else before.link.edge)
                     if before is not None:
-                        before.children.append(branch)
+                        before.children += (branch,)
                 before = branch
             assert before is not None
-            before.sinks.append(sink)
+            before.sinks += (sink,)
         flit = self.chip.spec.link.flit_bytes
         flow = Flow(source, layer, -(-size // flit) * flit, 1 + key, next(iter(laid.values())))
         self.flows.append(flow)
@@ -96,26 +96,38 @@ class Interconnect:
         """Note every span of the first inputs."""
         self.traced_inputs = count
         for number, flow in enumerate(self.flows):
-            flow.way = None
             for hop in flow.hops:
-                hop.stops = True
-                hop.column = SpanColumn(hop.link.name, "transfer", flow.layer, flow.order, flow=number)
-                keep(hop.column)
+                lasts = hop.serialisation
+                column = SpanColumn(hop.link.name, "transfer", flow.layer, flow.order, flow=number, lasts_ps=lasts)
+                hop.keep(column)
+                keep(column)
                 for link, delay in zip(hop.followers, hop.trace_delays, strict=True):
-                    keep(replace(hop.column, component=link.name, shift_ps=delay))
+                    keep(replace(column, component=link.name, shift_ps=delay))
 
-    def send(self, flow: Flow, input: int, position: int, time: int) -> None:
-        """Start a packet at its source, whole, at a time that is not in the past."""
+    def send(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
+        """Start a packet at its source, at a time that is not in the past.
+
+        ``tail`` is when the last of its values is made, where the source makes one after the other.
+        """
         way = flow.way
         if way is None:
-            self._send_far(flow, input, position, time)
+            self._send_far(flow, input, position, time, tail)
             return
-        link, serialisation, delay, tail_delay, hop = way
+        first, link, serialisation, delay, tail_delay, hop = way
         start = link.free
         if time > start:
             start = time
-        link.free = end = start + serialisation
+        end = start + serialisation
         flow.packets += 1
+        if tail > end:
+            end = self._wait_for_tail(first, input, end, tail)
+        link.free = end
+        if input < self.traced_inputs:
+            flow.order.append((input, position))
+            if first.note is not None:
+                first.note(start)
+        if self._stores:  # it is whole only when its tail is there
+            start = end - serialisation
         packet: Packet = Packet()
         packet.callbacks = self._on_packet
         packet.input, packet.position, packet.hop = input, position, hop
@@ -124,21 +136,34 @@ class Interconnect:
         packet.key = key = flow.key + input * self.input_key + position * self.position_key
         entry = (head, key, next(self._numbers), packet)
         coming = hop.coming
-        if not coming:
-            heappush(self._queue, entry)
+        if coming:
+            coming.append(entry)
+            return
+        heappush(self._queue, entry)
         if coming is not None:
             coming.append(entry)
 
-    def _send_far(self, flow: Flow, input: int, position: int, time: int) -> None:
+    def _wait_for_tail(self, hop: Hop, input: int, end: int, tail: int) -> int:
+        """A packet's last value is made only after it could have left a link: that is held until then."""
+        hop.waited += tail - end
+        if input < self.traced_inputs and hop.column is not None:
+            hop.column.lengthen(tail - end)
+        return tail
+
+    def _send_far(self, flow: Flow, input: int, position: int, time: int, tail: int) -> None:
         """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
         hop = flow.first
-        if hop.onward is not None or hop.others or self.traced_inputs:
-            self.send_stream(flow, input, position, time, time)
+        if tail or hop.onward is not None or hop.others:
+            self._pass(self._packet(flow, input, position, time, tail))
             return
         link = hop.link
         start = link.free if link.free > time else time
         end = link.free = start + hop.serialisation
         flow.packets += 1
+        if input < self.traced_inputs:
+            flow.order.append((input, position))
+            if hop.note is not None:
+                hop.note(start)
         for delay, arrive in hop.sinks:
             arrive(input, position, end + delay)
 
@@ -159,26 +184,17 @@ class Interconnect:
         if input < self.traced_inputs and hop.column is not None:
             flow.order += [(input, position) for position in positions.tolist()]
             hop.column.starts.frombytes(starts.tobytes())
-            hop.column.ends.frombytes(ends.tobytes())
         for delay, sink in hop.bulk:
             sink.arrive_all(input, positions, ends + delay)
 
-    def send_in_turn(self, flow: Flow, input: int, position: int, time: int) -> None:
+    def send_in_turn(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
-        self.send_stream_in_turn(flow, input, position, time, time)
-
-    def send_stream_in_turn(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
-        """The same for a packet that its source makes value by value."""
-        packet = self._packet(flow, input, position, head, tail)
-        self.clock.push(head, packet.key, (self._leave,), packet)
+        packet = self._packet(flow, input, position, time, tail)
+        self.clock.push(time, packet.key, (self._leave,), packet)
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from inside a router, which sends at rising times: what passes it may want the same link."""
         self._go(self._packet(flow, input, position, time, time))
-
-    def send_stream(self, flow: Flow, input: int, position: int, head: int, tail: int) -> None:
-        """Start a packet that its source makes value by value: its head is there before its tail."""
-        self._pass(self._packet(flow, input, position, head, tail))
 
     def _packet(self, flow: Flow, input: int, position: int, head: int, tail: int) -> Packet:
         """A packet at its source."""
@@ -250,34 +266,33 @@ class Interconnect:
             if head > start:
                 start = head
             end = start + hop.serialisation
-            late = tail - end
-            if late > 0:
-                hop.waited += late
-                end = tail
+            if tail > end:
+                end = self._wait_for_tail(hop, packet.input, end, tail)
             link.free = end
-            onward = hop.onward
             if hop.stops:
-                if packet.input < self.traced_inputs and hop.column is not None:
-                    hop.column.starts.append(start)
-                    hop.column.ends.append(end)
+                if hop.note is not None and packet.input < self.traced_inputs:
+                    hop.note(start)
                 for delay, arrive in hop.sinks:
                     arrive(packet.input, packet.position, end + delay)
                 for delay, arrive_stream in hop.streams:
                     arrive_stream(packet.input, packet.position, start + delay, end + delay)
                 for delay, tail_delay, other in hop.others:
                     self._copy(packet, other, start + delay, end + tail_delay)
+            onward = hop.onward
             if onward is None:
                 return
-            if late > 0 and self._stores:  # made value by value, it is whole only now
-                start += late
+            if self._stores:  # it is whole only when its tail is there
+                start = end - hop.serialisation
             head, tail = start + hop.delay, end + hop.tail_delay
             hop = onward
             if hop.merges:
                 packet.hop, packet.head, packet.tail = hop, head, tail
                 entry = (head, packet.key, next(self._numbers), packet)
                 coming = hop.coming
-                if not coming:
-                    heappush(self._queue, entry)
+                if coming:
+                    coming.append(entry)
+                    return
+                heappush(self._queue, entry)
                 if coming is not None:
                     coming.append(entry)
                 return

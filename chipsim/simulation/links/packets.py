@@ -84,8 +84,8 @@ class Branch:
 
     def __init__(self, link: LinkServer, port: str) -> None:
         self.link, self.port = link, port
-        self.children: list[Branch] = []
-        self.sinks: list[Sink | StreamSink] = []
+        self.children: tuple[Branch, ...] = ()
+        self.sinks: tuple[Sink | StreamSink, ...] = ()
 
 
 class Hop:
@@ -97,57 +97,62 @@ class Hop:
         The link's place in the flow's tree.
     serialisation : int
         Of the flow's packets, ps.
-    sinks : list of (int, callable)
+    sinks : tuple of (int, callable)
         Delay from the tail's leaving the link, and the ``arrive`` of a `Sink`.
-    streams : list of (int, callable)
+    streams : tuple of (int, callable)
         Delay from the head's and the tail's leaving, and the ``arrive_stream`` of a `StreamSink`.
     stops : bool
         There are sinks or further branches here, or spans are kept.
-    column : SpanColumn or None
-        Takes the spans of the first inputs.
+    column, note : SpanColumn and callable (start), or None
+        Take the spans of the first inputs.
     onward : Hop or None
         The hop that follows, and ``delay``, from the head's entering this link to its asking for that one.
     tail_delay : int
         From the tail's leaving this link to its being there. Less than ``delay`` if routers store packets: all of a
         packet is there when it enters a link, which its tail leaves one serialisation later, and ``delay`` covers that.
-    others : list of (int, int, Hop)
+    others : tuple of (int, int, Hop)
         Both delays and first hop of every further branch.
-    followers : list of LinkServer
+    followers : tuple of LinkServer
         Links that are held exactly as long as this one.
     coming : deque of (head, key, number, Packet), or None
         What will ask for the link over the same way, in order: of this hop and others, where ways merge by age.
-    bulk : list of (int, EdgeSink)
+    bulk : tuple of (int, EdgeSink)
         The sinks again, if nothing but they follow a source's port.
     waited : int
         How much longer than their serialisation packets held the link so far, waiting for tails.
     """
 
     __slots__ = (
-        "branch", "bulk", "column", "coming", "delay", "followers", "link", "merges", "onward", "others",
+        "branch", "bulk", "column", "coming", "delay", "followers", "link", "merges", "note", "onward", "others",
         "serialisation", "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
     def __init__(self, branch: Branch, serialisation: int) -> None:
         self.branch, self.link, self.serialisation = branch, branch.link, serialisation
         self.merges = branch.link.merges
-        self.sinks: list[tuple[int, Callable[[int, int, int], None]]] = []
-        self.streams: list[tuple[int, Callable[[int, int, int, int], None]]] = []
+        self.sinks: tuple[tuple[int, Callable[[int, int, int], None]], ...] = ()
+        self.streams: tuple[tuple[int, Callable[[int, int, int, int], None]], ...] = ()
         self.delay, self.tail_delay, self.onward = 0, 0, cast("Hop | None", None)
-        self.others: list[tuple[int, int, Hop]] = []
-        self.followers: list[LinkServer] = []
-        self.trace_delays: list[int] = []
+        self.others: tuple[tuple[int, int, Hop], ...] = ()
+        self.followers: tuple[LinkServer, ...] = ()
+        self.trace_delays: tuple[int, ...] = ()
         self.waited = 0
         self.coming: deque[Any] | None = None
-        self.bulk: list[tuple[int, EdgeSink]] = []
+        self.bulk: tuple[tuple[int, EdgeSink], ...] = ()
         self.stops = False
         self.column: SpanColumn | None = None
+        self.note: Callable[[int], None] | None = None
+
+    def keep(self, column: SpanColumn) -> None:
+        """Note spans in a column."""
+        self.stops, self.column, self.note = True, column, column.starts.append
 
     def lead_to(self, hop: Hop, delay: int, stored: int) -> None:
         """Let packets go on to another hop, too, after a router that takes so long to store them."""
         if self.onward is None:
             self.onward, self.delay, self.tail_delay = hop, delay + stored, delay
         else:
-            self.others.append((delay + stored, delay, hop))
+            self.others += ((delay + stored, delay, hop),)
 
 
 class Flow:
@@ -168,9 +173,9 @@ class Flow:
     hops : list of Hop
         The tree folded, the first one first; there once the interconnect is closed.
     first : Hop
-    way : (LinkServer, int, int, int, Hop) or None
-        Of flows that go over a port to where ways merge: the port, its serialisation, delay and tail delay of the first
-        hop, and the second one.
+    way : (Hop, LinkServer, int, int, int, Hop) or None
+        Of flows that go over a port to where ways merge: the first hop, its link, serialisation, delay and tail delay,
+        and the second hop.
     packets : int
         Sent so far.
     order : list of (input, position)
@@ -184,7 +189,7 @@ class Flow:
         self.packets = 0
         self.hops: list[Hop] = []
         self.first = cast("Hop", None)
-        self.way: tuple[LinkServer, int, int, int, Hop] | None = None
+        self.way: tuple[Hop, LinkServer, int, int, int, Hop] | None = None
         self.order: list[tuple[int, int]] = []
 
     def begin(self) -> None:
@@ -192,7 +197,7 @@ class Flow:
         self.first = first = self.hops[0]
         hop = first.onward
         if hop is not None and hop.merges and not first.merges and not first.stops:
-            self.way = first.link, first.serialisation, first.delay, first.tail_delay, hop
+            self.way = first, first.link, first.serialisation, first.delay, first.tail_delay, hop
 
     @property
     def meets_event(self) -> bool:

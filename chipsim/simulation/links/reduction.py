@@ -63,7 +63,7 @@ class Reduction(Actor):
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         order = InTurn(self.replica, count, self.gate.positions)
-        self.keep(count, SpanColumn(self.name, "add", self.layer, order), keep)
+        self.keep(count, SpanColumn(self.name, "add", self.layer, order, lasts_ps=self.service), keep)
 
     def state(self, origin: Origin) -> State:
         """Progress and times, those of the adder included (rule T50)."""
@@ -91,8 +91,7 @@ class Reduction(Actor):
         self.adder.busy += self.service
         self.busy += self.service
         self.done += 1
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         assert self.flow is not None
         self.interconnect.send_from_router(self.flow, input, position, end)

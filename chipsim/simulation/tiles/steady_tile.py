@@ -6,17 +6,21 @@ is all that has to be noted of it. Only where one does wait is it worked out wha
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chipsim.simulation.core.durations import MvmPhases
 from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.core.origin import Origin, State
+from chipsim.simulation.core.timeline import InTurn, SpanColumn
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.tiles.tile import TileServer
+from chipsim.simulation.tiles.tile_trace import SteadyTrace, TileTrace
 
 
 class SteadyTile(TileServer):
     """A tile whose MVMs have no conversion of their own and do not differ."""
 
-    __slots__ = ("_before_drain_ps", "_idle_from", "_interval_ps", "_latency_ps", "_through")
+    __slots__ = ("_before_drain_ps", "_idle_from", "_interval_ps", "_latency_ps", "_note_whole", "_through")
 
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
@@ -30,6 +34,12 @@ class SteadyTile(TileServer):
         else:
             self._interval_ps = phases.integrate_ps + max(phases.load_ps, phases.drain_ps)
         self._idle_from, self._through = 0, -1
+        self._note_whole: Callable[[int], None] | None = None
+
+    def _trace_of(self, order: InTurn, keep: Callable[[SpanColumn], None]) -> TileTrace:
+        trace = SteadyTrace(self.name, self.layer, order, keep, self._load_ps, self._integrate_ps, self._drain_ps)
+        self._note_whole = trace.whole
+        return trace
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
@@ -70,8 +80,8 @@ class SteadyTile(TileServer):
             self.busy += self._integrate_ps
             if not self._position and self.on_start is not None:
                 self.on_start(m // self._positions, start)
-            if m < self._traced_mvms and self._trace is not None:
-                self._trace.whole(start, start + self._load_ps, start + self._before_drain_ps, start + self._latency_ps)
+            if m < self._traced_mvms and self._note_whole is not None:
+                self._note_whole(start)
             self._position += 1
             self._index = index + 1
             if self._position == self._positions:

@@ -81,9 +81,11 @@ class TileServer:
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
-        order = InTurn(self.replica, count, self._positions)
-        self._trace = TileTrace(self.name, self.layer, order, keep, converts=self._convert_ps > 0)
+        self._trace = self._trace_of(InTurn(self.replica, count, self._positions), keep)
         self._traced_mvms = count * self._positions
+
+    def _trace_of(self, order: InTurn, keep: Callable[[SpanColumn], None]) -> TileTrace:
+        return TileTrace(self.name, self.layer, order, keep, converts=self._convert_ps > 0)
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""

@@ -54,8 +54,43 @@ class TileTrace:
         self._drain.starts.append(start)
         self._drain.ends.append(end)
 
-    def whole(self, loads: int, integrates: int, drains: int, ends: int) -> None:
-        """Of the next MVM, whose phases followed each other without a wait: when each began, and its end."""
-        self.load(loads, integrates)
-        self.integrate(integrates, drains)
-        self.drain(drains, ends)
+
+class SteadyTrace(TileTrace):
+    """The same of a tile whose phases always last equally long: only starts are noted.
+
+    Parameters
+    ----------
+    name, layer, order, keep
+        See `TileTrace`.
+    load_ps, integrate_ps, drain_ps : int
+    """
+
+    __slots__ = ("_drained", "_drains", "_integrated", "_integrates", "_loads")
+
+    def __init__(
+        self, name: str, layer: str, order: InTurn, keep: Callable[[SpanColumn], None], load_ps: int, integrate_ps: int,
+        drain_ps: int,
+    ) -> None:  # fmt: skip
+        super().__init__(name, layer, order, keep, converts=False)
+        self._load.lasts_ps, self._integrate.lasts_ps, self._drain.lasts_ps = load_ps, integrate_ps, drain_ps
+        self._loads, self._integrates = self._load.starts.append, self._integrate.starts.append
+        self._drains = self._drain.starts.append
+        self._integrated, self._drained = load_ps, load_ps + integrate_ps
+
+    def load(self, start: int, end: int) -> None:  # noqa: ARG002
+        """Of the next MVM, in ps."""
+        self._loads(start)
+
+    def integrate(self, start: int, end: int) -> None:  # noqa: ARG002
+        """Of the whole MVM."""
+        self._integrates(start)
+
+    def drain(self, start: int, end: int) -> None:  # noqa: ARG002
+        """Of the next MVM that has a place at its neuron unit."""
+        self._drains(start)
+
+    def whole(self, start: int) -> None:
+        """Of the next MVM, whose phases follow each other without a wait."""
+        self._loads(start)
+        self._integrates(start + self._integrated)
+        self._drains(start + self._drained)

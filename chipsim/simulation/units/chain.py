@@ -58,7 +58,7 @@ class ChainUnit(Actor):
         self.name, self.layer, self.gate, self.columns = name, tile.layer, gate, columns
         self.service, self._latency, self._hop = times
         self.places, self._tile, self.interconnect = Places(slots), tile, interconnect
-        self._send = interconnect.send_stream
+        self._send = interconnect.send
         self.tiles = [tile]
         self.before: ChainUnit | None = None
         self.after: ChainUnit | None = None
@@ -88,7 +88,7 @@ class ChainUnit(Actor):
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         order = InTurn(self.replica, count, self._positions)
-        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order), keep)
+        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order, lasts_ps=self.service), keep)
 
     def take(self, time: int) -> None:
         """The next sums of its own tile are there at a time."""
@@ -119,7 +119,7 @@ class ChainUnit(Actor):
         if self._active:
             return
         self._active = True
-        places, before, tile = self.places, self.before, self._tile
+        places, before, after, tile = self.places, self.before, self.after, self._tile
         slots, service = places.count, self.service
         while True:
             m = places.done
@@ -129,29 +129,50 @@ class ChainUnit(Actor):
             start = self._own[slot]
             if self._free > start:
                 start = self._free
-            room = self._room(m, self._input, self._position)
-            if room is None:
-                break
-            if room > start:
-                start = room
+            if after is not None:
+                there = after.places
+                if m - there.done >= there.count:
+                    self.waits_for_room = True
+                    break
+                self.waits_for_room = False
+                room = there.ends[m % there.count]
+                if room > start:
+                    start = room
+            elif self._bounded:
+                space = self._room(m, self._input, self._position)
+                if space is None:
+                    break
+                if space > start:
+                    start = space
             end = start + service
             if before is not None:
                 if self._heads[slot] > start:
                     start = self._heads[slot]
                     end = start + service
                 if self._tails[slot] > end:
-                    end = self._tails[slot]
+                    end = self._wait_for_tail(self._input, end, slot)
             self._free = places.ends[slot] = end
             places.done = m + 1
-            if self._input < self.traced_inputs and self.column is not None:
-                self.column.starts.append(start)
-                self.column.ends.append(end)
+            if self.note is not None and self._input < self.traced_inputs:
+                self.note(start)
             self._hand_on(start, end)
             if tile.waits_for_place:
                 tile.advance()
             if before is not None and before.waits_for_room:
                 before.advance()
         self._active = False
+
+    @property
+    def _bounded(self) -> bool:
+        """Whether a buffer behind it may have no space for what comes out."""
+        return self.outlet is not None and bool(self.outlet.credits)
+
+    def _wait_for_tail(self, input: int, end: int, slot: int) -> int:
+        """The sums of the unit before end only after its own work could have."""
+        tail = self._tails[slot]
+        if input < self.traced_inputs and self.column is not None:
+            self.column.lengthen(tail - end)
+        return tail
 
     def _room(self, m: int, input: int, position: int) -> int | None:
         """When there is space for what comes out, None while that is not known."""
@@ -204,9 +225,8 @@ class LoneUnit(ChainUnit):
         start = self._free if self._free > time else time
         self._free = places.ends[m % places.count] = end = start + self.service
         self._taken = places.done = m + 1
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         self._position = position + 1
         if self._position == self._positions:
             self._input, self._position = input + 1, 0

@@ -59,7 +59,7 @@ class DigitalLayerServer(Actor):
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         order = InTurn(WHOLE, count, self.gate.positions)
-        self.keep(count, SpanColumn(self.unit.name, self.activity, self.layer, order), keep)
+        self.keep(count, SpanColumn(self.unit.name, self.activity, self.layer, order, lasts_ps=self.service), keep)
 
     def state(self, origin: Origin) -> State:
         """Progress and times, those of the unit included (rule T50)."""
@@ -102,9 +102,8 @@ class DigitalLayerServer(Actor):
             self.on_start(input, start)
         if position == self.gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         if self.releases is not None:
             self.releases.append(end)
             if self.unit.layers == 1:

@@ -76,7 +76,7 @@ class NeuronServer(Actor):
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
         order = InTurn(self.replica, count, self.gate.positions)
-        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order), keep)
+        self.keep(count, SpanColumn(self.traced_as, "neuron", self.layer, order, lasts_ps=self.service), keep)
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
@@ -101,9 +101,8 @@ class NeuronServer(Actor):
         self.places.finish(end)
         if position == gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:

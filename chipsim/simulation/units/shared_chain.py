@@ -34,7 +34,7 @@ class SharedChainUnit(ChainUnit):
         super().__init__(name, tile, gate, columns, times, slots, interconnect)
         self.unit, self.clock, self.keys = unit, clock, keys
         self.block_name = unit.name_of(tile.layer)
-        self._send = interconnect.send_stream_in_turn
+        self._send = interconnect.send_in_turn
         self.asked = self._last_request = 0
 
     @property
@@ -76,12 +76,11 @@ class SharedChainUnit(ChainUnit):
         slot = self.done % self.places.count
         start = max(self.clock._now, self.unit.free)
         end = start + self.service
-        if self.before is not None:
-            end = max(end, self._tails[slot])
+        if self.before is not None and self._tails[slot] > end:
+            end = self._wait_for_tail(input, end, slot)
         self.unit.free = end
         self.places.finish(end)
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         self._hand_on(start, end)
         self._wake()

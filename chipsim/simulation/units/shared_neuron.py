@@ -95,9 +95,8 @@ class SharedNeuronServer(NeuronServer):
         self.places.finish(end)
         if of_layer + self.replica.of >= len(self.outlet.flows) and self.on_end is not None:
             self.on_end(input, end)
-        if input < self.traced_inputs and self.column is not None:
-            self.column.starts.append(start)
-            self.column.ends.append(end)
+        if input < self.traced_inputs and self.note is not None:
+            self.note(start)
         self.outlet.dispatch(input, of_layer, end + self.latency)
         for tile in self.tiles:
             if tile.waits_for_place:
