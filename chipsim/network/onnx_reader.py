@@ -16,6 +16,7 @@ from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
 from chipsim.network.graph import Network
+from chipsim.network.inner_batches import without_inner_batches
 from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, declared_inputs
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
@@ -100,7 +101,7 @@ def _read(
 
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:
-    read, made, batched, shapes, origins = layers_of(plain_products(flow))
+    read, made, batched, shapes, origins = layers_of(without_inner_batches(plain_products(flow)))
     folded, outputs = fold_layers(read, made)
     layers = share_weights(folded, origins)
     plain = {

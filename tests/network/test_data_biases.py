@@ -11,6 +11,7 @@ from chipsim.network.layers import DigitalLayer
 from chipsim.onnx_backend import Backend
 
 
+@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(
     ("operator", "x", "w", "bias", "attributes"),
     [
@@ -24,9 +25,11 @@ from chipsim.onnx_backend import Backend
     ],
 )
 def test_values_are_those_of_onnxruntime(
-    operator: str, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...], attributes: dict[str, object]
-) -> None:
-    shapes = {"x": (1, *x), "w": w, "b": bias}
+    operator: str, x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...], attributes: dict[str, object],
+    batch: int,
+) -> None:  # fmt: skip
+    """The bias has no batch, so all is one example: several maps of it are a volume, but several volumes are none."""
+    shapes = {"x": (batch, *x), "w": w, "b": bias}
     graph = helper.make_graph(
         [helper.make_node(operator, list(shapes), ["y"], **attributes)],
         "biased",
@@ -43,6 +46,6 @@ def test_values_are_those_of_onnxruntime(
     (found,) = prepared.run(values)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     assert prepared.programmed is not None
-    assert prepared.programmed.share_on_tiles == 1
+    assert prepared.programmed.share_on_tiles == (batch == 1 or len(x) < 4)
     layers = prepared.programmed.network.layers.values()
     assert "Add" in [layer.operator for layer in layers if isinstance(layer, DigitalLayer)]

@@ -75,10 +75,8 @@ def _sizes(node: Node) -> Sizes:
     weights, recurrent = node.constant(1), node.constant(2)
     if weights is None or recurrent is None or weights.dtype != np.float32 or recurrent.dtype != np.float32:
         node.unsupported("whose weights are missing or not float32")
-    if node.attributes.get("layout", 0):
+    if node.attributes.get("layout", 0):  # of one sequence: `without_inner_batches` leaves no others
         first, second = second, first
-        if second > 1:
-            node.unsupported(f"with layout=1 on {second} sequences side by side")
     directions = len(_directions(node))
     hidden = check_recurrent(node, directions, first, inputs)
     return Sizes(first, second, inputs, hidden, directions)
