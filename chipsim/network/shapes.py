@@ -42,7 +42,7 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
             shapes[value.name] = tuple(sizes)
     _check_sizes(shapes, flow)
     read = {value for node in flow.nodes for value in node.input} | set(flow.outputs)
-    values = [value for node in flow.nodes for value in node.output if value in read]
+    values = [value for node in flow.nodes for value in node.output if value and value in read]
     other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
         shapes |= _measured(flow, values)
