@@ -46,6 +46,9 @@ def lay_out(layers: Layers) -> Layers:
 
 
 def _is_token_layer(layer: AnyLayer) -> bool:
+    """Whether a reader has put a layer's channels last: tokens, recurrent operators and what these pick."""
+    if isinstance(layer, ViewLayer):
+        return layer.channels_last and layer.picks is not None
     return layer.channels_last and isinstance(layer, MatrixLayer | GateLayer)
 
 

@@ -489,11 +489,11 @@ class SecondEngine:
         picks = list(range(layer.positions))
         while isinstance(layer, ViewLayer):
             before = layers[layer.inputs[0]]
-            if layer.picks is None or _turned(before, layer):
+            if layer.picks is not None and layer.channels_last and not _turned(before, layer) and not mixed:
+                picks = [layer.picks[p] for p in picks]
+            else:
                 mixed |= layer.picks is not None or before.positions != layer.positions or _turned(before, layer)
                 picks = list(range(before.positions)) if mixed else picks
-            else:
-                picks = [layer.picks[p] for p in picks]
             layer = before
         return layer, mixed, picks
 

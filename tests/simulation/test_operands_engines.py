@@ -8,22 +8,28 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 from random_recurrent import BOUNDED, LOOPS, laid, with_operands
 from recurrent_layers import recurrent, steps
 from second_engine import SecondEngine
+from sequence_models import bench_of, recurrent_weights
 from small_machines import chip, network
 from test_loops_engines import SLOW, SUMS, agree
 from test_periodic import both
+from test_recurrent_data_operands import OPERANDS, Case
 from test_second_engine import least_buffers
 from test_shared_tiles_engines import SHARING, together
 from test_shared_tiles_engines import compare as compare_shared
 from test_spilling import SPILLING, amounts
 
 from chipsim.errors import CapacityError
+from chipsim.execution.functional import IDEAL
 from chipsim.mapping.placement import gate_units, place
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import InputLayer
+from chipsim.network.onnx_reader import read_onnx
+from chipsim.network.reference import run_reference
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.memories.buffers import least_capacities
 
@@ -127,6 +133,58 @@ def test_the_loop_starts_when_the_first_state_is_there_and_only_then() -> None:
         began[role] = min(span.start_ps for span in trace if span.component == tile)
     assert began[None] == 0
     assert began["initial"] > 2 * 4 * 100_000  # two channels of four steps, one byte each, at 100 ns a byte
+
+
+WIDE = {"grid.shape": "[6, 6]", "digital_unit.tiles_per_unit": 6, "host.max_inputs_in_flight": 2}
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("sums", [{}, {"neuron_unit.partial_sums": "chain"}])
+def test_two_engines_agree_on_operators_as_they_are_read(kind, direction, sums):
+    """All operands are data and inputs of the network, for two sequences side by side on several tiles each."""
+    net = Case(kind, direction, 3, 2, OPERANDS[kind]).read()
+    plan = place(net, chip({**WIDE, **sums}))
+    agree(plan, WIDE, 3)
+
+
+@pytest.mark.parametrize(("operand", "shape"), [("h", (2, 1, 18)), ("B", (2, 108))])
+def test_an_operand_that_stands_differently_is_waited_for_as_a_whole(operand: str, shape: tuple[int, ...]) -> None:
+    """A map's channels are no sequence's: all of its positions must be there (T5), and are read whole."""
+    rng = np.random.default_rng(1)
+    stored = recurrent_weights("GRU", "", 5, 18, 2, rng)
+    maps = int(np.prod(shape)) // 9
+    stored |= {"k": rng.standard_normal((maps, 1, 2, 2), np.float32), "shape": np.array(shape)}
+    del stored["B"]
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], "t", perm=[1, 0, 2]),
+        helper.make_node("Conv", ["z", "k"], ["c"], "c"),
+        helper.make_node("Reshape", ["c", "shape"], ["o"], "o"),
+        helper.make_node(
+            "GRU", ["t", "W", "R", *(["", "", "o"] if operand == "h" else ["o"])], ["Y"], "Y", hidden_size=18,
+            direction="bidirectional",
+        ),
+    ]  # fmt: skip
+    given_shapes = {"x": ["N", 3, 5], "z": ["N", 1, 4, 4]}
+    graph = helper.make_graph(
+        nodes,
+        "map",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in given_shapes.items()],
+        [helper.make_tensor_value_info("Y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in stored.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    net = read_onnx(made.SerializeToString(), "map")
+    found = [edge for edge in edges(net) if edge.producer == "c"]
+    assert {edge.consumer for edge in found} >= {"Y/forward", "Y/backward"}
+    for edge in found:
+        assert edge.mixed
+        assert edge.need.tolist() == [9, 9, 9]
+    agree(place(net, chip(WIDE | {"grid.shape": "[8, 8]"})), WIDE, 3)
+    x = rng.standard_normal((4, *net.input_shape), np.float32)
+    values = bench_of(net, x).program(IDEAL).run(x, net.outputs)[net.outputs[0]]
+    (reference,) = run_reference(net, x)
+    assert np.abs(values - reference).max() <= 1e-5 * np.abs(reference).max()
 
 
 def test_a_buffer_that_does_not_hold_the_first_state_is_refused_even_if_it_spills() -> None:
