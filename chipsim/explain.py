@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,16 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec, spec_hash
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import InputError
-from chipsim.execution.accuracy import split_data
-from chipsim.execution.first_inputs import activity_of_first
+from chipsim.explain_several import Asked, check_hash, counts_again, find_network, trace_several
 from chipsim.explanation import Explanation, explanation
 from chipsim.files import no_pipe
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
-from chipsim.network.dataset import fit_data, load_data, synthetic_data
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.result import SCHEMA_VERSION
-from chipsim.settings import SYNTHETIC_INPUTS
 from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
 from chipsim.simulation.explaining.what_if import Stream, what_if
-from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.units import from_ps
 
@@ -44,6 +40,12 @@ _NEEDED = {
     "input_hashes": ("architecture", "data", "model"),
     "chip": ("latency_first_input_s", "max_inputs_in_flight", "name"),
     "network": ("name",),
+    "seed": (),
+}  # fmt: skip
+_NEEDED_OF_SEVERAL = {
+    "settings": ("age_s", "architecture", "precision", "set", "timing_only"),
+    "input_hashes": ("architecture", "data", "models"),
+    "chip": ("name",),
     "seed": (),
 }  # fmt: skip
 Progress = Callable[[str, int, int], None]
@@ -65,6 +67,8 @@ class Question:
         Whether to make any.
     trace : int or None
         Inputs to trace; as many as are needed, within `MOST_MVMS`, if None.
+    network : str or None
+        Which one, of a run of several; the first if None.
     """
 
     folder: Path
@@ -72,6 +76,7 @@ class Question:
     faster: float = 2.0
     what_if: bool = True
     trace: int | None = None
+    network: str | None = None
 
 
 def explain(question: Question, progress: Progress) -> Explanation:
@@ -94,15 +99,21 @@ def explain(question: Question, progress: Progress) -> Explanation:
             f"{MOST_FASTER:g}, such as 2"
         )
     data = _read(question.folder)
+    if "networks" in data:
+        return _explain_one_of(data, question, progress)
+    if question.network is not None:
+        raise InputError(f"--network {question.network!r}: the run in {question.folder} has one network; leave it out")
     settings = data["settings"]
     total = settings["inputs"]
-    if not 0 <= question.input < total:
-        raise InputError(f"--input {question.input}: the run has {total} inputs, from 0 to {total - 1}")
+    _check_input(question, total)
     progress("reading", 0, 1)
     plan = _plan(data, question.folder)
     traced = _traced_inputs(question, plan, total, data["chip"]["max_inputs_in_flight"])
     stream = Stream(_what_if_inputs(data, plan), settings["batch"], settings["drain"])
-    counts = _counts(data, plan, max(traced, stream.inputs), question.folder, progress)
+    progress("computing values", 0, 1)
+    counts = counts_again(
+        plan, settings, data["seed"], data["input_hashes"]["data"], max(traced, stream.inputs), question.folder
+    )
     progress("tracing", 0, 1)
     run = trace_run(
         plan, traced, settings["batch"], drain=settings["drain"], arrivals_ps=_arrivals_ps(data), counts=counts
@@ -115,6 +126,26 @@ def explain(question: Question, progress: Progress) -> Explanation:
             lambda done, of: progress(f"what if: {done + 1} of {of} simulations", 0, 1),
         )  # fmt: skip
     return explanation(data, run, question.input, question.faster, stream.inputs, variants)
+
+
+def _check_input(question: Question, total: int) -> None:
+    if not 0 <= question.input < total:
+        raise InputError(f"--input {question.input}: the run has {total} inputs, from 0 to {total - 1}")
+
+
+def _explain_one_of(data: dict[str, Any], question: Question, progress: Progress) -> Explanation:
+    """One network of several on a chip: its path may lead through what the others did."""
+    number = find_network(data, question.network)
+    item = data["networks"][number]
+    _check_input(question, item["settings"]["inputs"])
+    progress("tracing", 0, 1)
+    asked = Asked(number, question.input, question.trace, MOST_MVMS)
+    run, last = trace_several(data, asked, question.folder)
+    of_one = {
+        "chip": {"name": data["chip"]["name"]}, "network": {"name": item["label"]}, "settings": item["settings"],
+        "beside": [other["label"] for other in data["networks"] if other is not item],
+    }  # fmt: skip
+    return explanation(of_one, run, question.input, question.faster, 0, None, last=last)
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -133,11 +164,9 @@ def _read(folder: Path) -> dict[str, Any]:
             f"{path} has schema_version {version!r}; this chipsim explains results of version {SCHEMA_VERSION}: "
             "run again"
         )
-    if "networks" in data:
-        raise InputError(f"{path} is of several networks at once; explain a run of one of them without --beside")
     if data.get("partial"):
         raise InputError(f"{path} is of a run that was interrupted; run it to its end and explain that")
-    for group, names in _NEEDED.items():
+    for group, names in (_NEEDED_OF_SEVERAL if "networks" in data else _NEEDED).items():
         for name in ("", *names):
             if group not in data or (name and name not in data[group]):
                 missing = f"{group}.{name}" if name else group
@@ -153,22 +182,14 @@ def _plan(data: dict[str, Any], folder: Path) -> Plan:
     if spec.mapping.reload and data["chip"].get("reloading") is not None:
         raise InputError("explain follows one run, not the rounds of mapping.reload: explain a network that fits")
     spec = with_strategy(spec, settings.get("mapping"))
-    _check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
+    check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     shape = data["network"].get("input_shape")  # results of older versions lack it
     network = load_network(settings["model"], seed=data["seed"], data_shape=None if shape is None else tuple(shape))
-    _check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
+    check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
     plan = make_plan(network, build_chip(spec), settings["replicas"], data["seed"])
     if "mapping" in data:  # results of older versions lack it
-        _check_hash("mapping", spec.mapping.strategy, plan_sha256(plan), data["mapping"]["sha256"], folder)
+        check_hash("mapping", spec.mapping.strategy, plan_sha256(plan), data["mapping"]["sha256"], folder)
     return plan
-
-
-def _check_hash(what: str, name: str, found: str, expected: str, folder: Path) -> None:
-    if found != expected:
-        raise InputError(
-            f"{what} {name} has changed since the run in {folder} (sha256 {found[:12]}..., then {expected[:12]}...); "
-            "restore it, or run again"
-        )
 
 
 def _traced_inputs(question: Question, plan: Plan, total: int, in_flight: int) -> int:
@@ -194,26 +215,6 @@ def _arrivals_ps(data: dict[str, Any]) -> list[int] | None:
     if settings["arrivals"] is None:
         return None
     return parse_arrivals(settings["arrivals"]).times_ps(settings["inputs"], settings["batch"], data["seed"])
-
-
-def _counts(
-    data: dict[str, Any], plan: Plan, inputs: int, folder: Path, progress: Progress
-) -> Mapping[str, ConversionCounts] | None:
-    """What conversions took, where that depends on values (rule T43): these are computed again."""
-    settings, tile = data["settings"], plan.chip.spec.tile
-    if settings["timing_only"] or not (tile.dac.early_stop or tile.adc.early_stop):
-        return None
-    progress("computing values", 0, 1)
-    if data["input_hashes"]["data"] and settings["data"].endswith("seeded standard-normal inputs"):
-        dataset = synthetic_data(plan.network, SYNTHETIC_INPUTS, data["seed"])
-    else:
-        dataset = fit_data(load_data(settings["data"]), plan.network)
-    _check_hash("data", settings["data"], dataset.sha256, data["input_hashes"]["data"], folder)
-    load = settings["load_programming"]
-    return activity_of_first(
-        inputs, plan, split_data(dataset), data["seed"], settings["age_s"], precision=settings["precision"],
-        load=None if load is None else Path(load),
-    ).conversion_counts  # fmt: skip
 
 
 def _check_times(data: dict[str, Any], run: TracedRun, folder: Path) -> None:

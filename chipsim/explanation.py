@@ -63,7 +63,7 @@ class Explanation:
 
 def explanation(
     result: dict[str, Any], run: TracedRun, input: int, faster: float, what_if_inputs: int,
-    variants: Sequence[Variant] | None,
+    variants: Sequence[Variant] | None, *, last: int | None = None,
 ) -> Explanation:  # fmt: skip
     """Put together what was found.
 
@@ -78,14 +78,18 @@ def explanation(
     what_if_inputs : int
     variants : sequence of Variant, or None
         The chip as it is first.
+    last : int, optional
+        The last input whose times nothing changes that was not traced; as many inputs tell if not given.
     """
-    path, last = critical_path(run, input), _last_exact(run, result["settings"]["inputs"])
+    path = critical_path(run, input)
+    last = _last_exact(run, result["settings"]["inputs"]) if last is None else last
     causes = _causes(run, max(last, input))
     late = last if last >= run.outcome.max_inputs_in_flight else run.outcome.inputs - 1
     data = {
         "schema_version": SCHEMA_VERSION,
         "chip": result["chip"]["name"],
         "network": result["network"]["name"],
+        "beside": result.get("beside", []),
         "settings": {key: result["settings"][key] for key in ("inputs", "batch", "drain", "arrivals", "replicas")},
         "inputs_traced": run.outcome.inputs,
         "max_inputs_in_flight": run.outcome.max_inputs_in_flight,
@@ -124,7 +128,8 @@ def composition(run: TracedRun, segments: Iterable[Segment], input: int | None) 
     for segment in segments:
         times = found[segment.layer, kind_of(run, segment.component), segment.activity]
         times[0] += segment.ps
-        times[1] += segment.ps if input is not None and segment.input != input else 0
+        of_others = segment.input != input or bool(run.networks[segment.layer].tag)
+        times[1] += segment.ps if input is not None and of_others else 0
     total = sum(times[0] for times in found.values())
     ordered = sorted(found.items(), key=lambda item: -item[1][0])
     return [
@@ -179,9 +184,16 @@ def _path(run: TracedRun, path: Sequence[Segment]) -> Records:
             "start_ps": segment.start_ps, "end_ps": segment.end_ps, "component": segment.component,
             "kind": kind_of(run, segment.component), "activity": segment.activity, "layer": segment.layer,
             "input": segment.input, "position": segment.position, "next_waits_for": segment.cause,
+            **_of_which(run, segment),
         }
         for segment in path
     ]  # fmt: skip
+
+
+def _of_which(run: TracedRun, segment: Segment) -> dict[str, str]:
+    """The network, where there are several; empty for the one that is asked about."""
+    tag = run.networks[segment.layer].tag
+    return {"network": tag.removesuffix(": ")} if len(run.feeds.outputs) > 1 else {}
 
 
 def _what_if(faster: float, inputs: int, variants: Sequence[Variant] | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ import chipsim
 from chipsim.beside import parse_beside
 from chipsim.errors import CapacityError, InputError
 from chipsim.explain import Question, explain
+from chipsim.explanation import Explanation
+from chipsim.report.explanation import explanation_table
 from chipsim.report.figures import save_figures
+from chipsim.report.figures.critical_path import save_critical_path
 from chipsim.report.tables import several_table
 from chipsim.result import Result
 from chipsim.settings import Settings
@@ -239,6 +243,55 @@ def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
         with pytest.raises(CapacityError, match=r"--chips \d") as error:
             chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=[f"grid.shape={shape}"])
         assert "--reload" not in str(error.value)
-    chipsim.run("hermes64", "zoo:digits-cnn", **beside).save(tmp_path)
-    with pytest.raises(InputError, match="several networks at once; explain a run of one"):
-        explain(Question(tmp_path), lambda *_: None)
+
+
+def explained(folder: Path, **question) -> Explanation:
+    return explain(Question(folder, **question), lambda *_: None)
+
+
+def test_each_network_is_explained(few: Path, tmp_path: Path) -> None:
+    beside = [f"zoo:digits-mlp,data={few},batch=2", f"zoo:digits-mlp,data={few},arrivals=poisson 100000/s"]
+    run = chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True, trace=8, seed=3, beside=beside)
+    run.save(tmp_path)
+    for item in run.data["networks"]:
+        found = explained(tmp_path, network=item["label"], input=4)
+        assert found.data["network"] == item["label"]
+        assert len(found.data["beside"]) == 2
+        path = found.tables["critical_path"]
+        assert all(first["end_ps"] == second["start_ps"] for first, second in pairwise(path))
+        spans = [row for row in run.tables["trace"] if row["network"] == item["label"] and row["input"] == 4]
+        assert found.data["path"]["exact"]
+        assert path[-1]["end_ps"] >= max(row["end_ps"] for row in spans)
+        assert {row["network"] for row in path} <= {"", *found.data["beside"]}
+        assert all(row["network"] == row["layer"].rpartition(": ")[0] for row in path)
+        assert found.data["what_if"] is None
+        assert save_critical_path(found, tmp_path).stat().st_size > 0
+    assert explained(tmp_path).data["network"] == "zoo:digits-cnn"
+    shown = Console(width=80, record=True, file=io.StringIO())
+    shown.print(explanation_table(explained(tmp_path, network="zoo:digits-mlp")))
+    assert "zoo:digits-mlp on hermes64: critical path of input 0" in shown.export_text()
+
+
+def test_a_path_is_exact_as_far_as_nothing_that_was_left_out_can_change_it(few: Path, tmp_path: Path) -> None:
+    chipsim.run(
+        "hermes64", "zoo:digits-cnn", data=few, timing_only=True, beside=[f"zoo:digits-mlp,data={few}"]
+    ).save(tmp_path)  # fmt: skip
+    whole = explained(tmp_path, network="zoo:digits-mlp", input=5)
+    for trace in range(1, 7):
+        part = explained(tmp_path, network="zoo:digits-mlp", input=trace - 1, trace=trace)
+        all_of_it = explained(tmp_path, network="zoo:digits-mlp", input=trace - 1)
+        if part.data["path"]["exact"]:
+            assert part.tables["critical_path"] == all_of_it.tables["critical_path"]
+    assert whole.data["path"]["exact"]
+
+
+def test_questions_about_networks_that_are_none(few: Path, tmp_path: Path) -> None:
+    beside = [f"zoo:digits-mlp,data={few}"]
+    chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True, beside=beside).save(tmp_path)
+    with pytest.raises(InputError, match=r"--network 'zoo:digits-ml' is none of .*did you mean 'zoo:digits-mlp'"):
+        explained(tmp_path, network="zoo:digits-ml")
+    with pytest.raises(InputError, match="the run has 6 inputs, from 0 to 5"):
+        explained(tmp_path, network="zoo:digits-mlp", input=6)
+    chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True).save(tmp_path)
+    with pytest.raises(InputError, match="has one network; leave it out"):
+        explained(tmp_path, network="zoo:digits-cnn")

@@ -147,6 +147,9 @@ def explain(
     trace: Annotated[
         int | None, typer.Option(metavar="N", help="Inputs to trace; as many as needed if not given.", min=1)
     ] = None,
+    network: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one, of a run with --beside; the first if not given.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and a figure here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, and nothing else.")] = False,
 ) -> Work:
@@ -154,7 +157,7 @@ def explain(
     from chipsim.cli.explain import Request, explain_command
     from chipsim.explain import Question
 
-    question = Question(folder, input, faster, not no_what_if, trace)
+    question = Question(folder, input, faster, not no_what_if, trace, network)
     return partial(explain_command, Request(question, out, json))
 
 

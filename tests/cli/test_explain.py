@@ -134,6 +134,21 @@ def test_runs_of_all_kinds_are_explained(capsys, few, tmp_path, words):
     assert json.loads(outcome.out)["path"]["input"] == 4
 
 
+@pytest.mark.parametrize("site", ["apart", "host"])
+def test_a_path_through_the_memory_that_buffers_spill_to(capsys, few, tmp_path, site):
+    memory = "global_memory={bandwidth: 1 GB/s, latency: 100 ns, site: " + site + "}"
+    buffer = "digital_unit.buffer={capacity: 64 B, spill: global_memory}"
+    words = ["run", "hermes64", few / "net.onnx", "--data", few / "few.npz", "--timing-only", "--set", memory]
+    assert main([str(word) for word in [*words, "--set", buffer, "--out", tmp_path / "run"]]) == 0
+    capsys.readouterr()
+    assert main(["explain", str(tmp_path / "run"), "--json", "--out", str(tmp_path / "why")]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert {"memory"} < {row["kind"] for row in data["path"]["composition"]}
+    assert {"spilled data not there", "memory busy"} < {row["cause"] for row in data["causes"]}
+    assert "global memory" in {row["what"] for row in data["what_if"]["variants"]}
+    assert (tmp_path / "why" / "critical_path.png").exists()
+
+
 def test_times_that_depend_on_values_are_computed_again(capsys, few, tmp_path):
     words = ["run", "hermes64", "zoo:digits-mlp", "--data", few / "few.npz", "--programmings", 1, *STOPS]
     assert here(capsys, *words, "--out", tmp_path).code == 0

@@ -34,7 +34,7 @@ ROUTERS = st.fixed_dictionaries(
 
 def check(run: TracedRun) -> None:
     """Every activity starts at the latest of its terms; every path fills its input's latency without gap or overlap."""
-    for span in run.outcome.timeline.spans:
+    for span in run.spans:
         binding(run, span)
     for input, (release, done) in enumerate(zip(run.outcome.released_ps, run.outcome.done_ps, strict=True)):
         path = critical_path(run, input)

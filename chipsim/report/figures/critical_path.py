@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,9 +19,9 @@ CRITICAL_PATH = "critical_path.png"
 _LANES = ("tile", "neuron unit", "digital unit", "link", "host")
 _LANE_OF = {
     "tile": "tile", "neuron_unit": "neuron unit", "digital_unit": "digital unit", "link": "link", "port": "link",
-    "router": "link", "host": "host", "host port": "host",
+    "router": "link", "host": "host", "host port": "host", "memory": "memory",
 }  # fmt: skip
-_COLOURS = dict(zip(_LANES, HUES, strict=False))
+_COLOURS = dict(zip((*_LANES, "memory"), HUES, strict=False))
 _MOST_LAYERS = 24
 _THINNEST = 0.0012  # of the time axis: still visible
 _PALE = 0.45
@@ -53,12 +54,17 @@ def draw_critical_path(found: Explanation) -> Figure:
     above, below = figure.subplots(2, 1, height_ratios=[inches, 1.9])
     _draw_bars(above, rows, layers)
     _draw_lanes(below, rows)
-    handles = [Patch(color=_COLOURS[lane], label=lane) for lane in _LANES]
-    if any(row["input"] != data["path"]["input"] for row in rows):
+    handles = [Patch(color=_COLOURS[lane], label=lane) for lane in _lanes(rows)]
+    if any(_of_others(row, data["path"]["input"]) for row in rows):
         handles.append(Patch(color=INK, alpha=_PALE, label="pale: for other inputs"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.0)
     figure.suptitle(_title(found), fontsize=10.5, color=INK)
     return figure
+
+
+def _lanes(rows: Records) -> tuple[str, ...]:
+    """Kinds of components; a memory only where the path goes through one."""
+    return (*_LANES, "memory") if any(row["kind"] == "memory" for row in rows) else _LANES
 
 
 def _title(found: Explanation) -> str:
@@ -85,11 +91,12 @@ def _draw_bars(axes: Axes, rows: Records, layers: list[str]) -> None:
     times: defaultdict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
         times[row["layer"], _LANE_OF[row["kind"]]] += row["end_ps"] - row["start_ps"]
-    totals = {layer: sum(times[layer, lane] for lane in _LANES) for layer in layers}
+    lanes = _lanes(rows)
+    totals = {layer: sum(times[layer, lane] for lane in lanes) for layer in layers}
     scale, unit = unit_of(max(totals.values()) / 1e12, "s")
     whole = sum(times.values())
     left = dict.fromkeys(layers, 0.0)
-    for lane in _LANES:
+    for lane in lanes:
         widths = [times[layer, lane] / 1e12 / scale for layer in layers]
         axes.barh(range(len(layers)), widths, left=list(left.values()), height=0.72, color=_COLOURS[lane])
         for layer, width in zip(layers, widths, strict=True):
@@ -111,19 +118,29 @@ def _draw_lanes(axes: Axes, rows: Records) -> None:
     own, begin, end = rows[-1]["input"], rows[0]["start_ps"], rows[-1]["end_ps"]
     scale, unit = unit_of((end - begin) / 1e12, "s")
     thinnest = _THINNEST * (end - begin)
+    lanes = _lanes(rows)
     for row in _merged(rows):
         lane = _LANE_OF[row["kind"]]
         axes.barh(
-            _LANES.index(lane), max(row["end_ps"] - row["start_ps"], thinnest) / 1e12 / scale,
+            lanes.index(lane), max(row["end_ps"] - row["start_ps"], thinnest) / 1e12 / scale,
             left=(row["start_ps"] - begin) / 1e12 / scale, height=0.72, color=_COLOURS[lane],
-            alpha=1.0 if row["input"] == own else _PALE, linewidth=0,
+            alpha=_PALE if _of_others(row, own) else 1.0, linewidth=0,
         )  # fmt: skip
-    axes.set_yticks(range(len(_LANES)), list(_LANES), fontsize=8)
-    axes.set_ylim(len(_LANES) - 0.4, -0.6)
+    axes.set_yticks(range(len(lanes)), list(lanes), fontsize=8)
+    axes.set_ylim(len(lanes) - 0.4, -0.6)
     axes.set_xlim(0, (end - begin) / 1e12 / scale * 1.01)
     axes.set_xlabel(f"time since the release of the input ({unit})")
     axes.set_title("Over time", loc="left", fontsize=9)
     axes.grid(axis="x")
+
+
+def _whose(row: dict[str, Any]) -> tuple[str, int, str]:
+    return _LANE_OF[row["kind"]], row["input"], row.get("network", "")
+
+
+def _of_others(row: dict[str, Any], own: int) -> bool:
+    """Whether a segment is of another input, or of another network beside the one that is asked about."""
+    return row["input"] != own or bool(row.get("network"))
 
 
 def _merged(rows: Records) -> Records:
@@ -131,7 +148,7 @@ def _merged(rows: Records) -> Records:
     found: Records = []
     for row in rows:
         last = found[-1] if found else None
-        if last and _LANE_OF[last["kind"]] == _LANE_OF[row["kind"]] and last["input"] == row["input"]:
+        if last and _whose(last) == _whose(row):
             found[-1] = {**last, "end_ps": row["end_ps"]}
         else:
             found.append(row)

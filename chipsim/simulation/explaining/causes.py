@@ -24,7 +24,7 @@ from chipsim.simulation.explaining.terms import (
     arrived,
     until,
 )  # fmt: skip
-from chipsim.simulation.explaining.traced_run import Leg, TracedRun, releases
+from chipsim.simulation.explaining.traced_run import Leg, Traced, TracedRun, releases
 from chipsim.units import to_ps
 
 
@@ -70,8 +70,8 @@ def _operands(run: TracedRun, span: Span, turn: int) -> Term:
     if arrival is not None:
         return arrived(arrival)
     if gate in run.feeds.admitted and turn % own == 0:
-        time = run.outcome.admitted_ps[span.input]
-        return Term(ADMISSION, time, _admission(span.input, time), time)
+        admission = _admission(run, span)
+        return Term(ADMISSION, admission.start_ps, admission, admission.start_ps)
     return Term(INPUT, 0)
 
 
@@ -196,41 +196,44 @@ def _transfer(run: TracedRun, span: Span) -> list[Term]:
 
 def _send(run: TracedRun, span: Span) -> list[Term]:
     """T18."""
-    m, time = run.turn((HOST, span.layer), span.input, span.position), run.outcome.admitted_ps[span.input]
+    m, admission = run.turn((HOST, span.layer), span.input, span.position), _admission(run, span)
     before = run.work.get((HOST, "send", span.layer, m - 1))
     return [
-        Term(ADMISSION, time, _admission(span.input, time), time), *_space(run, span), *until(INPUT, before)
+        *until(ADMISSION, admission), *_space(run, span), *until(INPUT, before)
     ]  # fmt: skip
 
 
-def _admission(input: int, time_ps: int) -> Span:
-    return Span(HOST, "admit", "", input, 0, time_ps, time_ps)
+def _admission(run: TracedRun, span: Span) -> Span:
+    network = run.networks[span.layer]
+    time_ps = network.outcome.admitted_ps[span.input]
+    return Span(HOST, "admit", network.tag, span.input, 0, time_ps, time_ps)
 
 
 def _admit(run: TracedRun, span: Span) -> list[Term]:
     """T22, T23, T27."""
-    stream, done = run.stream, run.outcome.done_ps
+    network = run.networks[span.layer]
+    stream = network.stream
     arrived = 0 if stream.arrivals_ps is None else stream.arrivals_ps[span.input]
     needed = max(0, stream.waits_for(span.input))
     found = [Term(ARRIVAL, arrived)]
     for earlier in range(max(0, needed - stream.in_flight), needed):
-        time = done[earlier]
-        found.append(Term(ADMISSION, time, _done(earlier, time), time))
+        found += until(ADMISSION, _done(network, earlier))
     return found
 
 
-def _done(input: int, time_ps: int) -> Span:
-    return Span(HOST, "done", "", input, 0, time_ps, time_ps)
+def _done(network: Traced, input: int) -> Span:
+    time_ps = network.outcome.done_ps[input]
+    return Span(HOST, "done", network.tag, input, 0, time_ps, time_ps)
 
 
 def completion(run: TracedRun, input: int) -> Span:
-    """The moment at which an input is done."""
-    return _done(input, run.outcome.done_ps[input])
+    """The moment at which an input of the network that is asked about is done."""
+    return _done(run.networks[""], input)
 
 
 def _last_byte(run: TracedRun, span: Span) -> list[Term]:
     """T18."""
-    return [arrived(run.last_output(span.input))]
+    return [arrived(run.last_output(span.input, span.layer))]
 
 
 _RULES = {

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.building.machine import Machine
-from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.building.wiring import build_machine, build_machines
 from chipsim.simulation.core.durations import MvmPhases, mvm_phases
-from chipsim.simulation.core.gate import Credit, EdgeSink
+from chipsim.simulation.core.gate import Credit, EdgeSink, Gate
 from chipsim.simulation.explaining.far_facts import FarFacts, far_facts
 from chipsim.simulation.links.link_queue import RoomyHop
 from chipsim.simulation.links.packets import Branch, Flow
 from chipsim.simulation.memories.far_sink import FarSink
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.tiles.varying import ConversionCounts, MvmLengths, mvm_lengths
+from chipsim.simulation.together import Workload
 from chipsim.simulation.units.chain import ChainUnit
 from chipsim.simulation.units.digital import DigitalLayerServer
 from chipsim.simulation.units.neuron import NeuronServer
@@ -129,8 +130,11 @@ class Connections:
         What a server waits for is counted at this gate.
     admitted : set of int
         Gates whose first position waits for the admission of the input.
-    outputs : dict of int to int
-        Gates of the network's outputs at the host, and their positions; those of `unread` too.
+    outputs : dict of str to dict of int to int
+        For each network, by what stands before its layers' names: gates of its outputs at the host, and their
+        positions; those of `unread` too.
+    gated : set of str
+        Layers of gates.
     unread : dict of int to Server
         Gates that the host watches because nobody reads what a server makes (T93).
     own : dict of Server to (int, int)
@@ -152,7 +156,8 @@ class Connections:
     units: dict[str, str] = field(default_factory=dict)
     gates: dict[Server, int] = field(default_factory=dict)
     admitted: set[int] = field(default_factory=set)
-    outputs: dict[int, int] = field(default_factory=dict)
+    outputs: dict[str, dict[int, int]] = field(default_factory=dict)
+    gated: set[str] = field(default_factory=set)
     unread: dict[int, Server] = field(default_factory=dict)
     own: dict[Server, tuple[int, int]] = field(default_factory=dict)
     credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
@@ -171,33 +176,61 @@ def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] 
     counts : mapping of tile to ConversionCounts, optional
         As for `chipsim.simulation.engine.simulate_chip`.
     """
-    machine = build_machine(plan, 1, counts=counts)
-    gates = [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
+    return _read([build_machine(plan, 1, counts=counts)], [""], [inputs])
+
+
+def connections_of(works: Sequence[Workload], tags: Sequence[str]) -> Connections:
+    """The same of several networks on one chip, the first one's plan standing for it.
+
+    Parameters
+    ----------
+    works : sequence of Workload
+    tags : sequence of str
+        What stands before the names of each network's layers, so that no two are equal.
+    """
+    machines = build_machines([work.plan for work in works], [1] * len(works), [work.counts for work in works])
+    return _read(machines, tags, [work.inputs for work in works])
+
+
+def _read(machines: Sequence[Machine], tags: Sequence[str], inputs: Sequence[int]) -> Connections:
+    gates = [gate for machine in machines for gate in _gates(machine)]
     number = {id(gate): index for index, gate in enumerate(gates)}
-    found = Connections(plan, far_facts(machine, number))
-    found.admitted = {number[id(gate)] for gate in machine.gates if gate.admitted}
-    found.outputs = {number[id(gate)]: gate.positions for gate in machine.host_gates}
-    units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
-    found.unread = {number[id(gate)]: (units[id(source.outlet)], source.layer) for gate, source in machine.unread}
-    for server in (*machine.tiles, *machine.neurons, *machine.digital):
-        name = name_of(server)
-        found.gates[name, server.layer] = number[id(server.gate)]
-        every = 1 if isinstance(server, DigitalLayerServer) else server.replica.of
-        found.own[name, server.layer] = server.gate.positions, every
-    for reduction in machine.reductions:
-        found.gates[reduction.name, reduction.layer] = number[id(reduction.gate)]
-        found.own[reduction.name, reduction.layer] = reduction.gate.positions, reduction.replica.of
-    found.own |= {(HOST, host.layer): (host.positions, 1) for host in machine.hosts}
-    _note_tiles(found, machine, number)
-    _note_credits(found, machine, inputs)
-    senders = _senders(machine)
-    for flow in machine.interconnect.flows:
+    found = Connections(machines[0].plan, far_facts(machines, tags, number))
+    for machine, tag, count in zip(machines, tags, inputs, strict=True):
+        _note_servers(found, machine, tag, number)
+        _note_tiles(found, machine, tag, number)
+        _note_credits(found, machine, tag, count)
+    senders = {flow: name for machine in machines for flow, name in _senders(machine).items()}
+    for flow in machines[0].interconnect.flows:
         found.flows.append(flow)
         found.senders.append(senders.get(flow, flow.source))
         found.links.append({})
         channels = {hop.branch: hop.channel for hop in flow.hops if isinstance(hop, RoomyHop)}
-        _note_links(found.links[-1], flow, flow.tree, "", number, channels)
+        _note_links(found.links[-1], flow, flow.tree, "", number, found.far.writers, channels)
     return found
+
+
+def _gates(machine: Machine) -> list[Gate]:
+    return [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
+
+
+def _note_servers(found: Connections, machine: Machine, tag: str, number: dict[int, int]) -> None:
+    """Gates, and the positions that servers have of their own."""
+    found.admitted |= {number[id(gate)] for gate in machine.gates if gate.admitted}
+    found.outputs[tag] = {number[id(gate)]: gate.positions for gate in machine.host_gates}
+    found.gated |= {tag + layer for layer in machine.plan.gate_units}
+    units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
+    for gate, source in machine.unread:
+        found.unread[number[id(gate)]] = units[id(source.outlet)], tag + source.layer
+    for server in (*machine.tiles, *machine.neurons, *machine.digital):
+        here = name_of(server), tag + server.layer
+        found.gates[here] = number[id(server.gate)]
+        found.own[here] = server.gate.positions, 1 if isinstance(server, DigitalLayerServer) else server.replica.of
+    for reduction in machine.reductions:
+        here = reduction.name, tag + reduction.layer
+        found.gates[here] = number[id(reduction.gate)]
+        found.own[here] = reduction.gate.positions, reduction.replica.of
+    found.own |= {(HOST, tag + host.layer): (host.positions, 1) for host in machine.hosts}
 
 
 def name_of(server: TileServer | NeuronServer | ChainUnit | DigitalLayerServer) -> str:
@@ -219,14 +252,14 @@ def _senders(machine: Machine) -> dict[Flow, str]:
     return found
 
 
-def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) -> None:
+def _note_tiles(found: Connections, machine: Machine, tag: str, number: dict[int, int]) -> None:
     blocks = {placed.name: placed.block for placed in machine.plan.blocks}
     hop_ps = to_ps(machine.spec.neuron_unit.hop_latency)
     for neuron in machine.neurons:
         if isinstance(neuron, ChainUnit):
             after = neuron.after
             within = number[id(after.gate)] if after is not None and neuron.flow is None else None
-            found.chain[neuron.traced_as, neuron.layer] = ChainFacts(
+            found.chain[neuron.traced_as, tag + neuron.layer] = ChainFacts(
                 "" if after is None else after.traced_as, within, neuron.service, hop_ps
             )
         if isinstance(neuron, SharedChainUnit | SharedNeuronServer):
@@ -240,27 +273,28 @@ def _note_tiles(found: Connections, machine: Machine, number: dict[int, int]) ->
             )
 
 
-def _note_credits(found: Connections, machine: Machine, inputs: int) -> None:
+def _note_credits(found: Connections, machine: Machine, tag: str, inputs: int) -> None:
     """Number the releases of every bounded buffer, so that a credit names the one that it waits for."""
     consumers: dict[int, Server] = {}
     servers: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
     for server in servers:
         if server.releases is not None:
             name = server.name if isinstance(server, TileServer) else server.unit.name
-            consumers[id(server.releases)] = name, server.layer
+            consumers[id(server.releases)] = name, tag + server.layer
             server.releases.extend(array("q", range(1, inputs * server.gate.positions + 1)))
     for sources in machine.sources.values():
         for source in sources:
-            found.credits[source.component, source.layer] = [
+            found.credits[source.component, tag + source.layer] = [
                 (credit, consumers[id(credit.releases)]) for credit in source.outlet.credits
             ]
 
 
 def _note_links(
-    links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int], channels: dict[Branch, int]
-) -> None:
+    links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int],
+    writers_of: Mapping[int, int], channels: dict[Branch, int],
+) -> None:  # fmt: skip
     server = branch.link
-    writers = [sink.writer.number for sink in branch.sinks if isinstance(sink, FarSink)]
+    writers = [writers_of[id(sink.writer)] for sink in branch.sinks if isinstance(sink, FarSink)]
     sinks = [
         (number[id(sink.gate)], sink.completes)
         for sink in branch.sinks
@@ -272,4 +306,4 @@ def _note_links(
         unit, channels.get(branch, 0),
     )  # fmt: skip
     for child in branch.children:
-        _note_links(links, flow, child, server.name, number, channels)
+        _note_links(links, flow, child, server.name, number, writers_of, channels)

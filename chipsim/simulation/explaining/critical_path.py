@@ -127,8 +127,8 @@ def steady_cycle(run: TracedRun, input: int) -> Cycle | None:
         if step.segment is not None:
             back.append(step.segment)
         span = step.span
-        if span is None:
-            continue
+        if span is None or run.networks[span.layer].tag:
+            continue  # others count inputs of their own
         here = (*span[:3], span.position, span.flow, step.time_ps == span.start_ps, step.time_ps == span.end_ps)
         if here in seen and seen[here][0] > span.input:
             later, time, count = seen[here]

@@ -44,7 +44,11 @@ class FarFacts:
     reading_of : dict of Server to int
     asking, answering, writing : dict of int to int
         Readings and writings by their flows.
-    tiles : frozenset of str
+    writers : dict of int to int
+        Numbers of writings by the ``id`` of who writes.
+    first : dict of str to (int, int)
+        For each network, by what stands before its layers' names: the numbers of its first writing and reading.
+    tiles : set of str
         With a buffer that spills.
     """
 
@@ -54,40 +58,59 @@ class FarFacts:
     asking: dict[int, int] = field(default_factory=dict)
     answering: dict[int, int] = field(default_factory=dict)
     writing: dict[int, int] = field(default_factory=dict)
-    tiles: frozenset[str] = frozenset()
+    writers: dict[int, int] = field(default_factory=dict)
+    first: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tiles: set[str] = field(default_factory=set)
 
     def over_links(self, flow: int) -> bool:
         """Whether packets of a flow go to the memory or come from it."""
         return flow in self.asking or flow in self.answering or flow in self.writing
 
 
-def far_facts(machine: Machine, gates: Mapping[int, int]) -> FarFacts:
-    """Read off a machine that is built.
+def far_facts(machines: Sequence[Machine], tags: Sequence[str], gates: Mapping[int, int]) -> FarFacts:
+    """Read off machines that are built.
 
     Parameters
     ----------
-    machine : Machine
+    machines : sequence of Machine
+        Of all networks on the chip.
+    tags : sequence of str
+        What stands before the names of each one's layers.
     gates : mapping of int to int
         Numbers of gates by their ``id``.
     """
-    flows = {id(flow): number for number, flow in enumerate(machine.interconnect.flows)}
-    found = FarFacts(tiles=frozenset(reader.component for reader in machine.far_readers))
+    flows = {id(flow): number for number, flow in enumerate(machines[0].interconnect.flows)}
+    found = FarFacts()
+    for machine, tag in zip(machines, tags, strict=True):
+        found.first[tag] = len(found.writings), len(found.readings)
+        _note_readings(found, machine, tag, flows)
+        _note_writings(found, machine, flows, gates)
+    return found
+
+
+def _note_readings(found: FarFacts, machine: Machine, tag: str, flows: Mapping[int, int]) -> None:
     servers: dict[int, Server] = {}
     for tile in machine.tiles:
         if isinstance(tile, SharedBlock) and tile.far is not None:
-            servers[id(tile.far)] = tile.name, tile.layer
+            servers[id(tile.far)] = tile.name, tag + tile.layer
     for digital in machine.digital:
         if isinstance(digital, SpillingDigitalServer):
-            servers[id(digital.far)] = digital.unit.name, digital.layer
+            servers[id(digital.far)] = digital.unit.name, tag + digital.layer
     for reader in machine.far_readers:
-        ask = -1 if reader.flow is None else flows[id(reader.flow)]
+        number, ask = len(found.readings), -1 if reader.flow is None else flows[id(reader.flow)]
         answers = {size: flows[id(flow)] for size, flow in reader.data.items()}
-        found.reading_of[servers[id(reader)]] = reader.number
+        found.reading_of[servers[id(reader)]] = number
         found.readings.append(Reading(servers[id(reader)], reader.sizes, ask, answers))
-        found.asking |= {ask: reader.number} if reader.flow is not None else {}
-        found.answering |= dict.fromkeys(answers.values(), reader.number)
+        found.asking |= {ask: number} if reader.flow is not None else {}
+        found.answering |= dict.fromkeys(answers.values(), number)
+        found.tiles.add(reader.component)
+
+
+def _note_writings(
+    found: FarFacts, machine: Machine, flows: Mapping[int, int], gates: Mapping[int, int]
+) -> None:  # fmt: skip
     for writer in machine.far_writers:
-        flow = -1 if writer.flow is None else flows[id(writer.flow)]
+        number, flow = len(found.writings), -1 if writer.flow is None else flows[id(writer.flow)]
+        found.writers[id(writer)] = number
         found.writings.append(Writing(gates[id(writer.sink.gate)], writer.sink.completes, writer.far, flow))
-        found.writing |= {flow: writer.number} if writer.flow is not None else {}
-    return found
+        found.writing |= {flow: number} if writer.flow is not None else {}

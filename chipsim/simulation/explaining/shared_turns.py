@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chipsim.architecture.spec import Tile
@@ -36,12 +36,13 @@ class SharedTurns:
     loads: dict[tuple[str, int], Span] = field(default_factory=dict)
 
 
-def shared_turns(plan: Plan, spans: Iterable[Span], spilling: Collection[str] = ()) -> SharedTurns:
+def shared_turns(plans: Sequence[Plan], spans: Iterable[Span], spilling: Collection[str] = ()) -> SharedTurns:
     """Sort what shared servers did.
 
     Parameters
     ----------
-    plan : Plan
+    plans : sequence of Plan
+        Of all networks on the chip.
     spans : iterable of Span
         Of a full trace.
     spilling : collection of str
@@ -52,8 +53,9 @@ def shared_turns(plan: Plan, spans: Iterable[Span], spilling: Collection[str] = 
     MappingError
         If arrays share converters that convert planes between each other's, which spans do not show.
     """
-    tile, shared = plan.chip.spec.tile, {*plan.shared_tiles, *spilling}
-    found = SharedTurns({placed.name: placed for placed in plan.blocks if placed.tile in shared})
+    tile = plans[0].chip.spec.tile
+    shared = {*spilling, *(name for plan in plans for name in plan.shared_tiles)}
+    found = SharedTurns({placed.name: placed for plan in plans for placed in plan.blocks if placed.tile in shared})
     if not found.places:
         return found
     _check_planes(tile, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,10 +14,11 @@ from chipsim.mapping.plan import Plan
 from chipsim.simulation.core.durations import neuron_latency_ps
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
-from chipsim.simulation.explaining.connections import HOST, Connections, Server, connections
+from chipsim.simulation.explaining.connections import HOST, Connections, Server, connections, connections_of
 from chipsim.simulation.explaining.freed import freed
 from chipsim.simulation.explaining.shared_turns import SharedTurns, shared_turns
 from chipsim.simulation.tiles.varying import ConversionCounts
+from chipsim.simulation.together import Workload, simulate_together
 from chipsim.simulation.units.host import Stream
 from chipsim.units import to_ps
 
@@ -46,6 +47,31 @@ class Arrival(NamedTuple):
         return self.at_ps + sum(leg.ps for leg in self.legs)
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One network of a run.
+
+    Attributes
+    ----------
+    tag : str
+        What stands before the names of its layers: nothing, but for those beside the one that is asked about.
+    plan : Plan
+    outcome : ChipOutcome
+    stream : Stream
+        What the host sent.
+    """
+
+    tag: str
+    plan: Plan
+    outcome: ChipOutcome
+    stream: Stream
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of its layers as they stand in spans, and what stands there for its admissions."""
+        return [self.tag, *(self.tag + name for name in self.plan.network.layers)]
+
+
 @dataclass(slots=True)
 class TracedRun:
     """Spans of a run with full trace.
@@ -53,8 +79,11 @@ class TracedRun:
     Attributes
     ----------
     outcome : ChipOutcome
-    stream : Stream
-        What the host sent.
+        Of the network that is asked about.
+    networks : dict of str to Traced
+        By the names of their layers in spans.
+    spans : list of Span
+        Of all networks.
     feeds : Connections
     work : dict of (component, activity, layer, int) to Span
         The activities of tiles and units, by how many their server did before. The host's sending counts as one.
@@ -77,7 +106,8 @@ class TracedRun:
     """
 
     outcome: ChipOutcome
-    stream: Stream
+    networks: dict[str, Traced]
+    spans: list[Span]
     feeds: Connections
     shared: SharedTurns
     work: dict[tuple[str, str, str, int], Span] = field(default_factory=dict)
@@ -102,21 +132,21 @@ class TracedRun:
 
     def sender(self, span: Span) -> Span:
         """What a transfer's packet comes from: the work of a tile or unit, or the host's sending."""
-        flow, sender = self.feeds.flows[span.flow], self.feeds.senders[span.flow]
-        turn = self.turn((sender, flow.layer), span.input, span.position)
-        return self.work[sender, self.activity((sender, flow.layer)), flow.layer, turn]
+        server = self.feeds.senders[span.flow], span.layer
+        turn = self.turn(server, span.input, span.position)
+        return self.work[server[0], self.activity(server), span.layer, turn]
 
     def activity(self, server: Server) -> str:
         """What a server does before it sends."""
         name, layer = server
         kind = self.plan.chip.graph.nodes[component_of(name)]["kind"]
-        return "gate" if layer in self.plan.gate_units else _ACTIVITY[kind]
+        return "gate" if layer in self.feeds.gated else _ACTIVITY[kind]
 
-    def last_output(self, input: int) -> Arrival:
-        """The last byte of an input at the host."""
+    def last_output(self, input: int, tag: str = "") -> Arrival:
+        """The last byte of an input of a network at the host."""
         found = [
             arrival
-            for gate, positions in self.feeds.outputs.items()
+            for gate, positions in self.feeds.outputs[tag].items()
             for position in range(positions)
             if (arrival := self.arrivals.get((gate, input, position))) is not None
         ]
@@ -139,11 +169,65 @@ def trace_run(
         plan, inputs, batch, drain=drain, arrivals_ps=arrivals_ps, counts=counts, trace_inputs=inputs
     )
     stream = Stream(inputs, outcome.max_inputs_in_flight, batch, drain, arrivals_ps)
-    feeds = connections(plan, inputs, counts)
-    run = TracedRun(outcome, stream, feeds, shared_turns(plan, outcome.timeline.spans, feeds.far.tiles))
+    return _sorted([Traced("", plan, outcome, stream)], connections(plan, inputs, counts))
+
+
+def trace_together(works: Sequence[Workload], labels: Sequence[str], asked: int) -> TracedRun:
+    """The same of several networks on one chip.
+
+    Parameters
+    ----------
+    works : sequence of Workload
+    labels : sequence of str
+        Names of the networks.
+    asked : int
+        The network that is asked about: names of the others' layers have their label before them.
+    """
+    outcomes = simulate_together(works, trace_inputs=max(work.inputs for work in works)).networks
+    tags = ["" if number == asked else f"{label}: " for number, label in enumerate(labels)]
+    networks = []
+    for work, tag, outcome in zip(works, tags, outcomes, strict=True):
+        stream = Stream(work.inputs, outcome.max_inputs_in_flight, work.batch, work.drain, work.arrivals_ps)
+        networks.append(Traced(tag, work.plan, outcome, stream))
+    return _sorted(networks, connections_of(works, tags))
+
+
+def _sorted(networks: Sequence[Traced], feeds: Connections) -> TracedRun:
+    """Sort the spans of all networks by what they are and what came before them."""
+    asked = next(network for network in networks if not network.tag)
+    spans = [span for network in networks for span in _spans(network, feeds)]
+    turns = shared_turns([network.plan for network in networks], spans, feeds.far.tiles)
+    by_layer = {layer: network for network in networks for layer in network.layers}
+    run = TracedRun(asked.outcome, by_layer, spans, feeds, turns)
+    _sort(run)
+    run.freed = freed(run.feeds, run.transfers)
+    for network in networks:
+        for layer in network.plan.network.input_layers:
+            _note_sending(run, network, network.tag + layer.name)
+    _note_arrivals(run)
+    return run
+
+
+def _spans(network: Traced, feeds: Connections) -> Iterable[Span]:
+    """A network's spans, its layers and its accesses to the memory by their names and numbers in all of the run."""
+    spans = network.outcome.timeline.spans
+    if not network.tag and len(feeds.outputs) == 1:
+        return spans
+    first = dict(zip(("write", "read"), feeds.far.first[network.tag], strict=True))
+    return (
+        span._replace(
+            layer=network.tag + span.layer,
+            flow=span.flow + first[span.activity] if span.component == GLOBAL_MEMORY else span.flow,
+        )
+        for span in spans
+    )
+
+
+def _sort(run: TracedRun) -> None:
+    feeds = run.feeds
     servers: defaultdict[str, list[Span]] = defaultdict(list)
     shared = set(feeds.units.values())
-    for span in outcome.timeline.spans:
+    for span in run.spans:
         if span.activity == "transfer":
             run.transfers[span.component, span.flow, span.input, span.position] = span
             servers[span.component].append(span)
@@ -159,21 +243,12 @@ def trace_run(
         spans.sort(key=lambda span: span.start_ps)
         for earlier, later in pairwise(spans):
             run.before[component, later.start_ps] = earlier
-    run.freed = freed(run.feeds, run.transfers)
-    _note_sending(run)
-    _note_arrivals(run)
-    return run
 
 
-def _note_sending(run: TracedRun) -> None:
-    """When the host sends each position (rule T18): it takes no time, the port does."""
-    for layer in run.plan.network.input_layers:
-        _note_sending_of(run, layer.name)
-
-
-def _note_sending_of(run: TracedRun, layer: str) -> None:
+def _note_sending(run: TracedRun, network: Traced, layer: str) -> None:
+    """When the host sends each position of an input layer (rule T18): it takes no time, the port does."""
     own, time = run.feeds.own[HOST, layer][0], 0
-    for input, admitted in enumerate(run.outcome.admitted_ps):
+    for input, admitted in enumerate(network.outcome.admitted_ps):
         for position in range(own):
             space = (release.end_ps for release in releases(run, (HOST, layer), input, position))
             time = max(time, admitted, *space)

@@ -51,7 +51,7 @@ class Wait:
 
 
 def waits(run: TracedRun, last_input: int) -> list[Wait]:
-    """Sums over the inputs up to one, in the order of the network's layers.
+    """Sums over the inputs up to one of the network that is asked about, in the order of its layers.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def waits(run: TracedRun, last_input: int) -> list[Wait]:
     """
     found: dict[tuple[str, str, str, str], Wait] = {}
     for span in _activities(run):
-        if span.input > last_input:
+        if span.input > last_input or run.networks[span.layer].tag:
             continue
         found_terms = terms(run, span)
         cause = latest_of(found_terms, span).cause
@@ -85,7 +85,7 @@ def waits(run: TracedRun, last_input: int) -> list[Wait]:
         if kind != HOST:
             free = (term.time_ps for term in found_terms if term.cause in OWN_SERVER)
             wait.server_ps += span.start_ps - next(free, 0)
-    rank = {name: place for place, name in enumerate(run.plan.network.layers)}
+    rank = {name: place for place, name in enumerate(run.networks[""].plan.network.layers)}
     order = {name: place for place, name in enumerate(_ORDER)}
     return sorted(
         found.values(),
@@ -97,7 +97,7 @@ def _activities(run: TracedRun) -> Iterator[Span]:
     for input, time in enumerate(run.outcome.admitted_ps):
         yield Span(HOST, "admit", "", input, 0, time, time)
     yield from (span for span in run.work.values() if span.component == HOST)
-    yield from run.outcome.timeline.spans
+    yield from run.spans
 
 
 def kind_of(run: TracedRun, component: str) -> str:
