@@ -210,8 +210,6 @@ class InMemorySpec(Machine, LaterFields):
                 raise ValueError(f"{name}.spill: global_memory needs a section global_memory with its bandwidth")
             if buffer.capacity == "unbounded":
                 raise ValueError(f"{name}.spill: an unbounded buffer spills nothing; give {name}.capacity bytes")
-        if self.tile.buffer.spill != "none" and self.neuron_unit.partial_sums == "chain":
-            raise ValueError("tile.buffer.spill: global_memory cannot be used with neuron_unit.partial_sums: chain")
         return self
 
     @model_validator(mode="after")

@@ -84,7 +84,7 @@ def test_analog_neuron_units_are_said(rows) -> None:
 
 def test_where_buffers_spill_to_is_said(rows) -> None:
     spilling = "tile.buffer.capacity=2048 B", "tile.buffer.spill=global_memory", "global_memory.bandwidth=1 GB/s"
-    found = rows("hermes64", *spilling, "neuron_unit.partial_sums=gather", "neuron_unit.hop_latency=0 s")
+    found = rows("hermes64", *spilling)
     assert found["line buffer"] == "2,048 B for each edge; the rest goes to the global memory"
     assert found["global memory"] == "1 GB/s, 0 s an access, on a bus of its own"
     branches = "digital_unit.buffer={capacity: 4096 B, spill: global_memory}", 'global_memory.site="1,2"'

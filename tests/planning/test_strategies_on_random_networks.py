@@ -57,10 +57,11 @@ def test_cells_and_mvms_add_up(strategy, net, changes, depthwise, fused):
 
 
 @pytest.mark.parametrize("strategy", ["best-fit", "annealed"])
-@settings(max_examples=30, suppress_health_check=SLOW)
-@given(networks(layers=4), CHIPS, st.integers(1, 2))
-def test_two_engines_agree_on_the_strategys_plan(strategy, net, changes, inputs):
-    plan = mapped(net, {**changes, "tile.crossbar.rows": 16, "tile.crossbar.columns": 8}, strategy)
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(networks(layers=4), CHIPS, st.sampled_from(["gather", "chain"]), st.integers(1, 2))
+def test_two_engines_agree_on_the_strategys_plan(strategy, net, changes, sums, inputs):
+    small = {"tile.crossbar.rows": 16, "tile.crossbar.columns": 8, "neuron_unit.partial_sums": sums}
+    plan = mapped(net, {**changes, **small}, strategy)
     assume(plan is not None)
     outcome = simulate_chip(plan, inputs)
     second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()

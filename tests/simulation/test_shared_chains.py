@@ -11,18 +11,28 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_recurrent import LOOPS, sequences
 from second_engine import SecondEngine
+from small_machines import chip
 from test_links_engines import ROUTERS
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
 from test_several_inputs_engines import networks as several_inputs
+from test_several_networks import STREAMS, workloads
+from test_several_networks import compare as compare_all
+from test_several_networks import second as second_engines
 from test_shared_tiles_engines import SHARING, compare, together
 from test_shared_weights_engines import check_sums, sharing
+from test_spilling import SPILLING, amounts
 from test_varying_engines import BASE, INPUTS, random_lengths
 
+from chipsim.errors import CapacityError
+from chipsim.mapping.beside import place_beside
+from chipsim.mapping.best_fit import map_best_fit
 from chipsim.mapping.placement import gate_units
 from chipsim.mapping.plan import Plan
+from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
 from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.together import simulate_together
 
 RANDOM = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 CHAINS = st.fixed_dictionaries(
@@ -110,3 +120,31 @@ def test_two_engines_agree_where_every_mvm_takes_its_own_time(net, changes, tile
     outcome = simulate_chip(plan, inputs, counts=counts)
     second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), lengths=lengths).run()
     assert outcome.done_ps == second.done
+
+
+@settings(max_examples=60, suppress_health_check=RANDOM)
+@given(networks(), CHIPS, SHARING, SPILLING, CHAINS, ROUTERS, st.sampled_from([0, 0, 1, 2]), st.integers(1, 3))
+def test_two_engines_agree_where_line_buffers_spill(net, changes, tile, spilling, chains, router, tiles, inputs):
+    """T75, T78: a block whose buffer spills enters as on a shared tile; its unit is one of a chain, shared or not."""
+    plan = placed(net, {**changes, **tile, **spilling, **chains, **router}, tiles)
+    outcome = simulate_chip(plan, inputs)
+    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()
+    compare(plan, outcome, second, inputs)
+    assert amounts(outcome) == {"write": second.shared.written, "read": second.shared.read}
+
+
+@settings(max_examples=40, suppress_health_check=RANDOM)
+@given(
+    st.tuples(networks(4), st.one_of(networks(3), sequences(layers=2))), LOOPS, CHAINS,
+    st.lists(STREAMS, min_size=2, max_size=2),
+)  # fmt: skip
+def test_two_engines_agree_where_several_networks_are_packed(nets, changes, chains, streams):
+    """T90: best-fit packs the tiles of each network, and their chains meet on links."""
+    built, plans = chip({**changes, **chains}), list[Plan]()
+    for net in nets:
+        try:
+            plans.append(place_beside(plans, built, lambda free, net=net: map_best_fit(net, free, Options(), 0)))
+        except CapacityError:
+            assume(False)
+    works = workloads(plans, streams)
+    compare_all(simulate_together(works), second_engines(works, int(changes["host.max_inputs_in_flight"])))

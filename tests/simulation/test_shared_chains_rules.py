@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packing import shared
 from random_recurrent import LOOPS, sequences
-from small_machines import NS, dense, plan, source
+from second_engine import SecondEngine
+from small_machines import NS, conv, dense, plan, source
 from test_critical_path import check
 from test_periodic import same
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
@@ -20,13 +21,14 @@ from test_shared_tiles_causes import traced
 from test_shared_tiles_engines import SHARING, together
 from test_shared_tiles_rules import FAST, interval
 from test_shared_weights_engines import sharing
+from test_spilling import CAPACITY, SPILLING
 
 from chipsim.mapping.plan import Plan
 from chipsim.planning.estimate import estimate
 from chipsim.simulation.engine import simulate_chip
 
 CHAIN = {"neuron_unit.partial_sums": "chain", "neuron_unit.hop_latency": "10 ns", "grid.shape": "[1, 4]"}
-FEW = settings(max_examples=120, suppress_health_check=RANDOM)
+FEW = settings(max_examples=80, suppress_health_check=RANDOM)
 
 
 def two_blocks(tiles: int, **changes: Any) -> Plan:
@@ -81,6 +83,14 @@ def test_a_unit_takes_as_long_as_all_its_blocks(layers: int, blocks: int) -> Non
     assert estimate(found).parts_ps["neuron(0,0)"] == len(found.blocks) * 80 * NS
 
 
+def test_a_block_that_spills_is_told_of_places_at_its_unit() -> None:
+    """T75: alone on its tile and in its chain it enters as on a shared tile, so it waits for places (T71)."""
+    x = source(1, 4, 4)
+    slow = {"neuron_unit.rate": "2 Mop/s", "neuron_unit.partial_sum_slots": 1}
+    built = plan([x, conv("a", x, 1, 2)], {**CHAIN, **CAPACITY, **slow})
+    assert simulate_chip(built, 3).done_ps == SecondEngine(built, 3, 4).run().done
+
+
 @FEW
 @given(networks(5), CHIPS, SHARING, CHAINS, st.sampled_from([1, 2]), st.integers(1, 3))
 def test_what_is_done_does_not_depend_on_who_shares(net, changes, tile, chains, tiles, inputs) -> None:
@@ -104,12 +114,12 @@ def test_what_is_done_does_not_depend_on_who_shares(net, changes, tile, chains, 
 @FEW
 @given(
     st.one_of(networks(4), networks(4).map(sharing), sequences(layers=3)), LOOPS, SHARING, CHAINS, TILES,
-    st.integers(12, 40), st.booleans(),
+    st.integers(12, 40), st.one_of(st.just({}), st.just(BOUNDED), SPILLING),
 )  # fmt: skip
-def test_a_jump_gives_the_same_integers(net, changes, tile, chains, tiles, inputs, bounded) -> None:
+def test_a_jump_gives_the_same_integers(net, changes, tile, chains, tiles, inputs, buffers) -> None:
     """T50: the state of blocks at shared units is complete."""
-    built = placed(net, {**changes, **tile, **chains, **(BOUNDED if bounded else {})}, tiles)
-    with least_buffers() if bounded else nullcontext():
+    built = placed(net, {**changes, **tile, **chains, **buffers}, tiles)
+    with least_buffers() if buffers is BOUNDED else nullcontext():
         same(simulate_chip(built, inputs), simulate_chip(built, inputs, exact_all=True))
 
 
@@ -123,13 +133,13 @@ def test_saturated_shared_chains_do_repeat() -> None:
 @FEW
 @given(
     st.one_of(networks(), networks().map(sharing), sequences(layers=3)), LOOPS, SHARING, CHAINS,
-    st.sampled_from(["cut-through", "store-and-forward"]), TILES, st.integers(1, 3), st.booleans(),
+    st.sampled_from(["cut-through", "store-and-forward"]), TILES, st.integers(1, 3),
+    st.one_of(st.just({}), st.just(BOUNDED), SPILLING),
 )  # fmt: skip
-def test_paths_fill_the_latency(net, changes, tile, chains, switching, tiles, inputs, bounded) -> None:
+def test_paths_fill_the_latency(net, changes, tile, chains, switching, tiles, inputs, buffers) -> None:
     """Every picosecond of a latency has a cause, turns at units included."""
-    changes = {**changes, **tile, **chains, "router.switching": switching, **(BOUNDED if bounded else {})}
-    built = placed(net, changes, tiles)
-    with least_buffers() if bounded else nullcontext():
+    built = placed(net, {**changes, **tile, **chains, "router.switching": switching, **buffers}, tiles)
+    with least_buffers() if buffers is BOUNDED else nullcontext():
         run = traced(built, inputs)
     if run is not None:
         check(run)

@@ -226,7 +226,6 @@ def test_without_spilling_a_small_buffer_is_refused_and_told_what_to_do() -> Non
     [
         ({"tile.buffer.capacity": "5 B", "tile.buffer.spill": "global_memory"}, "needs a section global_memory"),
         ({**CAPACITY, "tile.buffer.capacity": "unbounded"}, "an unbounded buffer spills nothing"),
-        ({**CAPACITY, "neuron_unit.partial_sums": "chain"}, "cannot be used with neuron_unit.partial_sums: chain"),
         ({**CAPACITY, "global_memory.bandwidth": "0 B/s"}, "bandwidth"),
         ({**CAPACITY, "tile.buffer.spill": "dram"}, "spill"),
         ({"digital_unit.buffer.spill": "global_memory"}, "digital_unit.buffer.spill: global_memory needs a section"),

@@ -9,6 +9,7 @@ from chipsim.simulation.building.machine import Machine, Source
 from chipsim.simulation.core.durations import bytes_of, neuron_service_ps
 from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.links.sender import Outlet
+from chipsim.simulation.tiles.shared_block import SharedBlock
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.units.chain import ChainUnit, LoneUnit
 from chipsim.simulation.units.shared_chain import SharedChainUnit
@@ -57,7 +58,8 @@ def _unit(machine: Machine, part: Slice, tile: TileServer, where: str, rank: int
     if shared is not None:
         unit: ChainUnit = SharedChainUnit(*what, shared, machine.clock, keys)
     else:
-        unit = LoneUnit(*what) if len(part.blocks) == 1 else ChainUnit(*what)
+        lone = len(part.blocks) == 1 and not isinstance(tile, SharedBlock)  # which would have to be told of places
+        unit = LoneUnit(*what) if lone else ChainUnit(*what)
     unit.replica = tile.replica
     tile.places, tile.unit = unit.places, unit
     machine.neurons.append(unit)

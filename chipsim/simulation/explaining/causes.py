@@ -138,7 +138,7 @@ def _drain(run: TracedRun, span: Span) -> list[Term]:
 
 def _space(run: TracedRun, span: Span) -> list[Term]:
     """T19, T20."""
-    found = releases(run, (component_of(span.component), span.layer), span.input, span.position)
+    found = releases(run, (span.component, span.layer), span.input, span.position)
     return [term for release in found for term in until(SPACE, release)]
 
 

@@ -214,12 +214,17 @@ def _gates(machine: Machine) -> list[Gate]:
     return [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
 
 
+def _units(machine: Machine) -> dict[int, str]:
+    """Names of the units, or of their slices and blocks, that outlets belong to."""
+    return {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
+
+
 def _note_servers(found: Connections, machine: Machine, tag: str, number: dict[int, int]) -> None:
     """Gates, and the positions that servers have of their own."""
     found.admitted |= {number[id(gate)] for gate in machine.gates if gate.admitted}
     found.outputs[tag] = {number[id(gate)]: gate.positions for gate in machine.host_gates}
     found.gated |= {tag + layer for layer in machine.plan.gate_units}
-    units = {id(server.outlet): name_of(server) for server in (*machine.neurons, *machine.digital)}
+    units = _units(machine)
     for gate, source in machine.unread:
         found.unread[number[id(gate)]] = units[id(source.outlet)], tag + source.layer
     for server in (*machine.tiles, *machine.neurons, *machine.digital):
@@ -282,9 +287,10 @@ def _note_credits(found: Connections, machine: Machine, tag: str, inputs: int) -
             name = server.name if isinstance(server, TileServer) else server.unit.name
             consumers[id(server.releases)] = name, tag + server.layer
             server.releases.extend(array("q", range(1, inputs * server.gate.positions + 1)))
+    units = _units(machine)
     for sources in machine.sources.values():
         for source in sources:
-            found.credits[source.component, tag + source.layer] = [
+            found.credits[units.get(id(source.outlet), source.component), tag + source.layer] = [
                 (credit, consumers[id(credit.releases)]) for credit in source.outlet.credits
             ]
 
