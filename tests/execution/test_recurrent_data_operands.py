@@ -203,3 +203,39 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
             tensor.CopyFrom(numpy_helper.from_array(np.array([2, 24]), "B_shape"))
     with pytest.raises(ModelError, match=r"B has the shape \(2, 24\), which must be \(1, 48\)"):
         read_onnx(model.SerializeToString(), "operands")
+
+
+def test_the_range_of_input_converters_covers_the_first_state_and_biases_do_not_count() -> None:
+    """The recurrent tiles take the first state as it comes, ten times as large here as any state after it."""
+    case = Case("RNN", "forward", 4, 1, "B h0")
+    network = case.read()
+    given_values = {f"{name}_in": case.draw(name, 24) for name in case.given}
+    given_values["h0_in"] *= 10
+    x = network.join_inputs(given_values)
+    fields = ("tile.dac.range_percentile=100", "tile.adc.range_percentile=100")
+    bench = bench_of(network, x, "tile.crossbar.rows=64", "tile.crossbar.columns=64", *fields)
+    first = network.split_inputs(bench.split.calibration)["h0_in"]
+    assert bench.ranges["Y/recurrent"].input == pytest.approx(np.abs(first).max())
+    (recurrent,) = (layer for layer in network.matrix_layers if layer.delay)
+    weights = recurrent.matrices[0].weights
+    states = bench.program(IDEAL).run(bench.split.calibration, ["Y"])["Y"].reshape(len(first), 4, -1)[:, :-1]
+    read = np.concatenate([first.reshape(len(first), 1, -1), states], axis=1).reshape(-1, 6)
+    products = np.abs(read @ (weights / np.abs(weights).max(axis=0)))
+    assert bench.ranges["Y/recurrent"].outputs[0, 0, 0][0] == pytest.approx(products.max(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "state", "reset"),
+    [("RNN", 0, 2 + 2 + 1, 0), ("LSTM", 0, 13 + 8 + 2, 0), ("GRU", 1, 11 + 6 + 1, 0), ("GRU", 0, 8 + 4 + 1, 3 + 2)],
+)
+def test_gates_add_biases_and_keep_states_of_sequences_that_have_ended(
+    kind: str, before: int, state: int, reset: int
+) -> None:
+    """Per value of the state and position: what the page on networks says, two per sum and one per state."""
+    more = {"linear_before_reset": before} if kind == "GRU" else {}
+    network = Case(kind, "forward", 4, 3, "B lengths h0", **more).read()
+    values = 4 * 3 * 6
+    gates = {layer.name: layer.element_operations for layer in network.layers.values() if isinstance(layer, GateLayer)}
+    assert gates["Y"] == state * values
+    assert gates.get("Y/reset", 0) == reset * values
+    assert gates["Y/held"] == 0
