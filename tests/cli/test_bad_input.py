@@ -162,7 +162,6 @@ def test_faulty_override(refused, override, names):
         ([*RUN, "--baseline", "hermes64"], ["hermes64", "in-memory", "von-neumann"]),
         ([*RUN, "--beside", "zoo:digits-mlp,btch=2"], ["--beside", "'btch' is none of", "did you mean 'batch'"]),
         ([*RUN, "--beside", "zoo:digits-mpl"], ["zoo:digits-mpl"]),
-        ([*RUN, "--beside", "zoo:digits-mlp", "--trace", "1"], ["--trace is for one network"]),
         ([*RUN, "--baseline-set", "compute.rows=4"], ["--baseline-set needs --baseline"]),
         ([*RUN, "--batch", "0"], ["--batch"]),
         ([*RUN, "--batch", "two"], ["--batch"]),
