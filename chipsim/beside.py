@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from chipsim.errors import InputError, nearest
 from chipsim.simulation.units.arrivals import parse_arrivals
 
-_KEYS = ("data", "batch", "arrivals", "drain", "replicas", "shape")
-_SEPARATOR = re.compile(r",(?=\s*[A-Za-z_]+\s*(?:=|,|$))")
+_KEYS = ("data", "batch", "arrivals", "drain", "replicas", "shape", "save-programming", "load-programming")
+_SEPARATOR = re.compile(r",(?=\s*[A-Za-z_-]+\s*(?:=|,|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Beside:
     drain: bool = False
     replicas: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
+    save_programming: str | None = None
+    load_programming: str | None = None
 
 
 def parse_beside(text: str) -> Beside:
@@ -31,8 +33,9 @@ def parse_beside(text: str) -> Beside:
     Parameters
     ----------
     text : str
-        Keys are ``data``, ``batch``, ``arrivals``, ``replicas`` and ``shape``, both of which may be repeated, and
-        ``drain``, which has no value. A comma within a value is one that no ``word=`` follows.
+        Keys are ``data``, ``batch``, ``arrivals``, ``replicas`` and ``shape``, both of which may be repeated,
+        ``save-programming`` and ``load-programming``, and ``drain``, which has no value. A comma within a value is one
+        that no ``word=`` follows.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def parse_beside(text: str) -> Beside:
     --------
     >>> parse_beside("zoo:digits-mlp,data=zoo:digits,batch=4,arrivals=poisson 1000/s")
     Beside(model='zoo:digits-mlp', data='zoo:digits', batch=4, arrivals='poisson 1000/s', drain=False, replicas=(), \
-shapes=())
+shapes=(), save_programming=None, load_programming=None)
     """
     model, *parts = (part.strip() for part in _SEPARATOR.split(text))
     if not model or "=" in model.partition(",")[0]:
@@ -65,6 +68,7 @@ shapes=())
     return Beside(
         model, given.get("data", [None])[0], _batch(text, given), arrivals, "drain" in given,
         tuple(given.get("replicas", ())), tuple(given.get("shape", ())),
+        given.get("save-programming", [None])[0], given.get("load-programming", [None])[0],
     )  # fmt: skip
 
 

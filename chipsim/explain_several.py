@@ -168,7 +168,7 @@ def _works(data: Mapping[str, Any], folder: Path) -> list[Workload]:
         if asked["arrivals"] is not None:
             rate = parse_arrivals(asked["arrivals"])
             times = rate.times_ps(asked["inputs"], asked["batch"], seed, network=number)
-        how = {**settings, "data": asked["data"], "load_programming": None}
+        how = {**settings, "data": asked["data"], "load_programming": asked.get("load_programming")}
         counts = counts_again(plan, how, seed, hashes["data"][number], asked["inputs"], folder)
         works.append(
             Workload(

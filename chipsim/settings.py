@@ -53,11 +53,6 @@ class Settings:
         if self.arrivals is not None:
             parse_arrivals(self.arrivals)
         for text in self.beside:
-            parse_beside(text)
-        if self.beside:
-            self._check_beside()
-
-    def _check_beside(self) -> None:
-        """Say what is only for one network."""
-        if self.load_programming is not None:
-            raise InputError("--load-programming is for one network: leave it out, or leave out --beside")
+            other = parse_beside(text)
+            if self.timing_only and (other.save_programming or other.load_programming):
+                raise InputError(f"--timing-only computes no values: leave programmings out of --beside {text!r}")

@@ -126,10 +126,9 @@ def simulate(
     if settings.timing_only and save_programming is not None:
         raise InputError("--timing-only computes no values: leave out --save-programming")
     if settings.beside:
-        if save_programming is not None:
-            raise InputError("--beside keeps no programmings: leave out --save-programming")
         return simulate_several(
-            settings, threads=threads, chunk=chunk, progress=progress, stop=stop, at_time=at_time
+            settings, threads=threads, chunk=chunk, progress=progress, save_programming=save_programming, stop=stop,
+            at_time=at_time,
         )  # fmt: skip
     with staged(save_programming) as place:  # programmings are kept only beside a result
         return checked(

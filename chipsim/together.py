@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from chipsim.against import Against, run_baseline, von_neumann
 from chipsim.architecture.chip import Chip, build_chip
-from chipsim.architecture.spec import VonNeumannSpec
+from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.beside import Beside, parse_beside
 from chipsim.errors import InputError
 from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
 from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.stored import stored_age_and_count
 from chipsim.extremes import checked
+from chipsim.files import staged
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, load_data
@@ -30,6 +35,7 @@ from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.stopping import Stop
 from chipsim.together_summary import Member, together_data
 from chipsim.together_tables import together_tables
+from chipsim.units import age_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,11 @@ class _Network:
     arrivals_ps: list[int] | None
 
     @property
+    def load(self) -> Path | None:
+        """Where its programmings come from, if not drawn anew."""
+        return None if self.asked.load_programming is None else Path(self.asked.load_programming)
+
+    @property
     def work(self) -> Workload:
         """For the timing plane."""
         return Workload(
@@ -53,15 +64,15 @@ class _Network:
 
 
 def simulate_several(
-    settings: Settings, *, threads: int, chunk: int | None, progress: Progress, stop: Stop | None = None,
-    at_time: Callable[[int], None] | None = None,
+    settings: Settings, *, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None = None,
+    stop: Stop | None = None, at_time: Callable[[int], None] | None = None,
 ) -> Result:  # fmt: skip
     """Run the networks of ``settings.model`` and ``settings.beside`` on one chip at once.
 
     Parameters
     ----------
     settings : Settings
-    threads, chunk, progress, stop, at_time
+    threads, chunk, progress, save_programming, stop, at_time
         As for `chipsim.simulate.simulate`.
 
     Returns
@@ -69,27 +80,59 @@ def simulate_several(
     Result
         With ``networks``, one entry for each, instead of ``accuracy``; see ``docs/several.md``.
     """
-    return checked(lambda: _simulate(settings, threads, chunk, progress, stop or Stop(), at_time), settings)
+    first = Beside(
+        settings.model, settings.data, settings.batch, settings.arrivals, settings.drain, settings.replicas,
+        settings.shapes, None if save_programming is None else str(save_programming), settings.load_programming,
+    )  # fmt: skip
+    asked = [first, *map(parse_beside, settings.beside)]
+    with ExitStack() as files:  # programmings are kept only beside a result
+        places = [files.enter_context(staged(path)) for path in _different(asked)]
+        return checked(
+            lambda: _simulate(settings, asked, places, threads, chunk, progress, stop or Stop(), at_time), settings
+        )
+
+
+def _different(asked: Sequence[Beside]) -> list[Path | None]:
+    """Where programmings are written, of each network to a file of its own."""
+    paths = [None if item.save_programming is None else Path(item.save_programming) for item in asked]
+    seen = Counter(path.resolve() for path in paths if path is not None)
+    for path in paths:
+        if path is not None and seen[path.resolve()] > 1:
+            raise InputError(f"save-programming {path}: two networks cannot write to one file; give each its own")
+    return paths
+
+
+def _one_age(settings: Settings, asked: Sequence[Beside], spec: InMemorySpec) -> tuple[Settings, float]:
+    """The age of the cells and the number of programmings, which those that come from files must agree on."""
+    loaded = [item.load_programming for item in asked if item.load_programming is not None]
+    found, age_s = age_of(replace(settings, load_programming=loaded[0] if loaded else None), spec)
+    for name in loaded[1:]:
+        stored_s, count = stored_age_and_count(Path(name))
+        if (stored_s, count) != (age_s, found.programmings):
+            raise InputError(
+                f"{name} holds {count} programmings of age {age_text(stored_s)}, {loaded[0]} {found.programmings} of "
+                f"age {age_text(age_s)}; all networks are on one chip: give files that agree"
+            )
+    return found, age_s
 
 
 def _simulate(
-    settings: Settings, threads: int, chunk: int | None, progress: Progress, stop: Stop,
-    at_time: Callable[[int], None] | None,
+    settings: Settings, asked: Sequence[Beside], places: Sequence[Path | None], threads: int, chunk: int | None,
+    progress: Progress, stop: Stop, at_time: Callable[[int], None] | None,
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec, other = chip_spec(settings), von_neumann(settings)
     if spec.mapping.reload:
         raise InputError("mapping.reload does not go with --beside: the tiles between rounds are one network's")
-    settings, age_s = age_of(settings, spec)
+    settings, age_s = _one_age(settings, asked, spec)
     chip, networks = build_chip(spec), list[_Network]()
-    first = Beside(
-        settings.model, settings.data, settings.batch, settings.arrivals, settings.drain, settings.replicas,
-        settings.shapes,
-    )  # fmt: skip
-    for asked in (first, *map(parse_beside, settings.beside)):
-        networks.append(_read(asked, settings, chip, networks))
+    for each in asked:
+        networks.append(_read(each, settings, chip, networks))
     if not settings.timing_only:
-        networks = [_computed(item, settings, age_s, threads, chunk, progress, stop) for item in networks]
+        networks = [
+            _computed(item, settings, age_s, threads, chunk, progress, stop, place)
+            for item, place in zip(networks, places, strict=True)
+        ]
     works = [item.work for item in networks]
     total = sum(work.inputs for work in works)
     progress("timing", 0, total)
@@ -129,12 +172,13 @@ def _read(asked: Beside, settings: Settings, chip: Chip, before: list[_Network])
 
 
 def _computed(
-    item: _Network, settings: Settings, age_s: float, threads: int, chunk: int | None, progress: Progress, stop: Stop
-) -> _Network:
+    item: _Network, settings: Settings, age_s: float, threads: int, chunk: int | None, progress: Progress, stop: Stop,
+    save: Path | None,
+) -> _Network:  # fmt: skip
     values = compute_values(
         item.plan, item.split, settings.seed, age_s, settings.programmings,
         progress=lambda text: progress(f"{item.plan.network.name}: {text}", 0, 1), threads=threads, chunk=chunk,
-        precision=settings.precision, stop=stop,
+        precision=settings.precision, save=save, load=item.load, stop=stop,
     )  # fmt: skip
     return replace(item, values=values)
 
@@ -166,7 +210,7 @@ def _member(
     if values is not None and outcome.inputs < len(item.split.x):
         activity = activity_of_first(
             outcome.inputs, plan, item.split, settings.seed, age_s, threads=threads, chunk=chunk,
-            precision=settings.precision, load=None,
+            precision=settings.precision, load=item.load,
         )  # fmt: skip
         values = of_first_inputs(values, activity)
     if values is not None:

@@ -112,6 +112,7 @@ def together_data(
         "input_hashes": {
             "models": [member.plan.network.sha256 for member in members],
             "data": [member.dataset.sha256 for member in members],
+            "programmings": [None if m.values is None else m.values.programming_sha256 for m in members],
             "architecture": spec_hash(spec),
             "baseline": None if other is None else spec_hash(other),
             "fault_map": None if settings.timing_only else fault_map_sha256(spec.tile.crossbar.faults.map),
@@ -215,6 +216,7 @@ def _asked(member: Member) -> dict[str, Any]:
         "arrivals": asked.arrivals,
         "replicas": list(asked.replicas),
         "shapes": list(asked.shapes),
+        "load_programming": asked.load_programming,
     }
 
 

@@ -196,6 +196,43 @@ def test_a_trace_has_every_span_of_each_network_and_changes_nothing(few: Path) -
     assert traced.data["networks"] == plain.data["networks"]
 
 
+def test_programmings_of_each_network_are_kept_and_taken_again(few: Path, tmp_path: Path) -> None:
+    how = {"data": few, "age": "1 day", "programmings": 2, "seed": 3}
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    kept = chipsim.run(
+        "hermes64", "zoo:digits-cnn", save_programming=first, **how,
+        beside=[f"zoo:digits-mlp,data={few},save-programming={second}"],
+    )  # fmt: skip
+    taken = chipsim.run(
+        "hermes64", "zoo:digits-cnn", data=few, seed=4, load_programming=first,
+        beside=[f"zoo:digits-mlp,data={few},load-programming={second}"],
+    )  # fmt: skip
+    for one, other in zip(kept.data["networks"], taken.data["networks"], strict=True):
+        assert one["accuracy"] == other["accuracy"]
+        assert one["dynamic_energy_j"] == other["dynamic_energy_j"]
+    assert kept.data["input_hashes"]["programmings"] == [None, None]
+    assert all(taken.data["input_hashes"]["programmings"])
+    assert taken.data["settings"]["age_s"] == 86400
+    assert taken.data["settings"]["programmings"] == 2
+    alone = chipsim.run("hermes64", "zoo:digits-cnn", save_programming=tmp_path / "alone.npz", **how)
+    assert (tmp_path / "alone.npz").read_bytes() == first.read_bytes()
+    assert alone.data["accuracy"] == kept.data["networks"][0]["accuracy"]
+
+
+def test_programmings_that_do_not_go_together_are_refused(few: Path, tmp_path: Path) -> None:
+    paths = tmp_path / "first.npz", tmp_path / "second.npz"
+    for number, path in enumerate(paths):
+        chipsim.run("hermes64", ("zoo:digits-cnn", "zoo:digits-mlp")[number], data=few, programmings=1 + number,
+                    save_programming=path)  # fmt: skip
+    with pytest.raises(InputError, match=r"second.npz holds 2 programmings of age .*give files that agree"):
+        chipsim.run("hermes64", "zoo:digits-cnn", data=few, load_programming=paths[0],
+                    beside=[f"zoo:digits-mlp,data={few},load-programming={paths[1]}"])  # fmt: skip
+    with pytest.raises(InputError, match="two networks cannot write to one file"):
+        chipsim.run("hermes64", "zoo:digits-cnn", data=few, save_programming=tmp_path / "x.npz",
+                    beside=[f"zoo:digits-mlp,save-programming={tmp_path}/x.npz"])  # fmt: skip
+    assert not (tmp_path / "x.npz").exists()
+
+
 def test_an_interrupt_gives_the_inputs_that_were_admitted(few: Path) -> None:
     stop = Stop()
     with stop.patiently():
@@ -235,8 +272,8 @@ def test_commas_in_paths_are_no_separators() -> None:
 
 def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
     beside = {"beside": ["zoo:digits-mlp"], "timing_only": True}
-    with pytest.raises(InputError, match="--load-programming is for one network"):
-        chipsim.run("hermes64", "zoo:digits-cnn", beside=["zoo:digits-mlp"], load_programming=tmp_path / "p.npz")
+    with pytest.raises(InputError, match="computes no values: leave programmings out"):
+        chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, beside=["zoo:digits-mlp,save-programming=p.npz"])
     with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles are those of zoo:digits-cnn"):
         chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=["grid.shape=[2,4]"])
     for shape in ("[2,4]", "[1,4]"):  # the second network does not fit, or even the first
