@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import networkx as nx
+
 from chipsim.architecture.chip import router_name
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.architecture.spec import Adc, Dac, InMemorySpec, Section, Tile
@@ -12,7 +14,7 @@ from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.durations import bytes_of, column_bits
 from chipsim.simulation.core.ledger import Action, Ledger
-from chipsim.simulation.links.packets import Flow
+from chipsim.simulation.links.packets import Flow, LinkServer
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.neuron import NeuronServer
 from chipsim.units import PS_PER_S
@@ -160,26 +162,40 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
         kind: [_per_byte(name, buffer, buffer.energy_per_byte, "tile_buffer") for name in ("write", "read")]
         for kind, buffer in buffers.items()
     }
+    wires: dict[tuple[float, str], Action] = {}
+    for (server, layer, flow_kind), amount in _bytes_over_links(flows, graph).items():
+        source, target = server.edge
+        edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
+        kind = edge["kind"]
+        if kind == "link":
+            cost = edge["wire_j_per_byte"], edge["wire_source"]
+            wire = wires.setdefault(cost, Action("transfer", "byte", *cost, "link_hop"))
+            ledger.add(server.name, "link", wire, layer, amount)
+            ledger.add(source, "router", switch, layer, amount)
+        elif kind == "host":
+            ledger.add(server.name, "host", host, layer, amount)
+        elif flow_kind == "back":  # it goes to registers, as over a bus
+            continue
+        elif ends_at == "tile":
+            ledger.add("buffer" + target[len("tile") :], "tile buffer", write, layer, amount)
+        elif ends_at in both and flow_kind != "sums":
+            for action in both[ends_at]:
+                ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, layer, amount)
+
+
+def _bytes_over_links(flows: Sequence[Flow], graph: nx.DiGraph[str]) -> dict[tuple[LinkServer, str, str], int]:
+    """Bytes over each link, by layer and by whether they are partial sums or come back from the global memory."""
+    found: dict[tuple[LinkServer, str, str], int] = {}
     for flow in flows:
-        comes_back = flow.source == GLOBAL_MEMORY  # it goes to registers, as over a bus
-        sums = graph.nodes[flow.source]["kind"] == "tile" or any(hop.streams for hop in flow.hops)
-        for server in (link for hop in flow.hops for link in (hop.link, *hop.followers)):
-            amount, (source, target) = flow.packets * flow.bytes, server.edge
-            edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
-            kind = edge["kind"]
-            if kind == "link":
-                wire = Action("transfer", "byte", edge["wire_j_per_byte"], edge["wire_source"], "link_hop")
-                ledger.add(server.name, "link", wire, flow.layer, amount)
-                ledger.add(source, "router", switch, flow.layer, amount)
-            elif kind == "host":
-                ledger.add(server.name, "host", host, flow.layer, amount)
-            elif comes_back:
-                continue
-            elif ends_at == "tile":
-                ledger.add("buffer" + target[len("tile") :], "tile buffer", write, flow.layer, amount)
-            elif ends_at in both and not sums:
-                for action in both[ends_at]:
-                    ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, flow.layer, amount)
+        kind = "sums" if graph.nodes[flow.source]["kind"] == "tile" or any(hop.streams for hop in flow.hops) else ""
+        if flow.source == GLOBAL_MEMORY:
+            kind = "back"
+        amount = flow.packets * flow.bytes
+        for hop in flow.hops:
+            for link in (hop.link, *hop.followers):
+                key = link, flow.layer, kind
+                found[key] = found.get(key, 0) + amount
+    return found
 
 
 def _count_spilling(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> None:

@@ -324,5 +324,5 @@ def _buffer_peak(plan: Plan, use: BufferUse) -> BufferPeak:
     edge = use.edge
     positions = plan.network.layers[edge.producer].positions
     own = use.replica.positions(len(edge.oldest))
-    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest[own.start :: own.step].tolist(), positions)
+    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest[own.start :: own.step], positions)
     return BufferPeak(edge.producer, edge.consumer, use.component, peak)

@@ -112,6 +112,7 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
     block_rank = 0
     sums = machine.spec.neuron_unit.partial_sums
     chained, reduced = sums == "chain", sums == "routers"
+    known: dict[tuple[int, int, int], Callable[[Taps], Ranges]] = {}  # blocks beside each other read the same rows
     for part in plan.slices:
         tree = tree_of(machine, part) if reduced and not preloaded else None
         operands = len(part.blocks) if tree is None else tree.at_unit
@@ -123,7 +124,8 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             tile.replica = placed.replica
             tiles.append(tile)
             # asked by every slice that sends
-            reads = cache(partial(matrix.channels_read, placed.block, plan.layer.window.grid))
+            rows = placed.matrix, placed.block.first_row, placed.block.rows
+            reads = known.setdefault(rows, cache(partial(matrix.channels_read, placed.block, plan.layer.window.grid)))
             for operand in range(len(plan.layer.inputs)):  # behind the state of the step before, the first one (T96)
                 machine.targets[plan.layer.name, operand].append(
                     Target(placed.tile, tile.gate, reads, machine.spec.tile.buffer, tile, replica=placed.replica)

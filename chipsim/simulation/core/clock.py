@@ -104,19 +104,21 @@ class Clock(simpy.Environment):
     def _run_some(self, most: int) -> None:
         """Process at most so many events."""
         queue, count = self._queue, self.events
-        last = count + most
         try:
-            while queue and count < last:
+            for count in range(count + 1, count + most + 1):  # noqa: B007, B020 - where it stands is noted at the end
                 self._now, _, _, event = heappop(queue)  # type: ignore[assignment]
-                count += 1
                 callbacks: Any = event.callbacks
                 if callbacks.__class__ is tuple:  # a moment's: it cannot fail, and nobody asks whether it is over
                     callbacks[0](event)
-                    continue
+                    if queue:
+                        continue
+                    break
                 event.callbacks = None  # type: ignore[assignment]
                 for callback in callbacks:
                     callback(event)
                 if not event._ok and not hasattr(event, "_defused"):
                     raise event._value
+                if not queue:
+                    break
         finally:
             self.events = count

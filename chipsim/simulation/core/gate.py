@@ -190,14 +190,19 @@ class Arrivals:
 
     def first(self, producer_positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions that arrived, and when the first packet of each did; an input has ``producer_positions``."""
-        found = [(np.array(self.positions, np.int64), np.array(self.times, np.int64))]
-        for order, noted in self._ways:
-            input, turn = np.divmod(np.arange(len(noted)), max(1, len(order)))
-            found.append((input * producer_positions + order[turn], np.array(noted, np.int64)))
-        count = max((int(positions.max()) + 1 for positions, _ in found if len(positions)), default=0)
+        found: list[tuple[NDArray[np.int64], array[int]]] = [
+            (np.arange(len(noted)) // len(order) * producer_positions + np.resize(order, len(noted)), noted)
+            for order, noted in self._ways
+            if noted
+        ]
+        if self.positions:
+            found.append((np.array(self.positions), self.times))
+        if len(found) == 1 and not self.positions:
+            return found[0][0], np.array(found[0][1])
+        count = max((int(positions.max()) + 1 for positions, _ in found), default=0)
         earliest = np.full(count, NEVER)
         for positions, times in found:
-            np.minimum.at(earliest, positions, times)
+            np.minimum.at(earliest, positions, np.asarray(times))
         arrived = np.flatnonzero(earliest < NEVER)
         return arrived, earliest[arrived]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from chipsim.network.edges import HOST, Edge
 from chipsim.simulation.core.gate import NEVER, Arrivals
@@ -13,29 +14,30 @@ from chipsim.simulation.core.gate import NEVER, Arrivals
 def least_capacities(edges: Sequence[Edge], positions: dict[str, int]) -> list[int]:
     """Peak occupancy of each edge when every layer computes a position only when a consumer asks for it.
 
-    Parameters
-    ----------
-    edges : sequence of Edge
-        All edges of a network, `HOST` as the consumer of its outputs.
-    positions : dict of str to int
-        Output positions of every layer.
+        Parameters
+        ----------
+        edges : sequence of Edge
+            All edges of a network, `HOST` as the consumer of its outputs.
+        positions : dict of str to int
+            Output positions of every layer.
 
-    Returns
-    -------
-    list of int, length len(edges)
-        Positions of the edge's producer.
+        Returns
+        -------
+        list of int, length len(edges)
+            Positions of the edge's producer.
 
-    Examples
-    --------
-    A fork whose longer branch needs three positions before it gives its first.
+        Examples
+        --------
+        A fork whose longer branch needs three positions before it gives its first.
 
-    >>> import numpy as np
-    >>> steps = np.arange(8)
-    >>> three = np.minimum(steps + 3, 8)
-    >>> fork = [Edge("in", "slow", 0, three, steps), Edge("in", "join", 0, steps + 1, steps),
-    ...         Edge("slow", "join", 1, steps + 1, steps), Edge("join", HOST, 0, steps + 1, steps)]
-    >>> least_capacities(fork, {"in": 8, "slow": 8, "join": 8})
-    [3, 3, 1, 1]
+        >>> import numpy as np
+    from numpy.typing import ArrayLike
+        >>> steps = np.arange(8)
+        >>> three = np.minimum(steps + 3, 8)
+        >>> fork = [Edge("in", "slow", 0, three, steps), Edge("in", "join", 0, steps + 1, steps),
+        ...         Edge("slow", "join", 1, steps + 1, steps), Edge("join", HOST, 0, steps + 1, steps)]
+        >>> least_capacities(fork, {"in": 8, "slow": 8, "join": 8})
+        [3, 3, 1, 1]
     """
     return _Demand(edges, positions).run()
 
@@ -102,7 +104,7 @@ class _Demand:
                 self._peak[edge] = held
 
 
-def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: Sequence[int], producer_positions: int) -> int:
+def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: ArrayLike, producer_positions: int) -> int:
     """Greatest number of producer positions that a buffer held at once.
 
     Parameters
@@ -111,19 +113,20 @@ def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: Sequence
         Of packets; a position counts from its first one on.
     releases : sequence of int
         When the consumer freed what none of its later positions needs, per consumer position, ps.
-    oldest : sequence of int
+    oldest : array_like of int
         Of the edge, for one input.
     producer_positions : int
         Per input.
     """
+    first_needed = np.asarray(oldest)
     positions, arrived = arrivals.first(producer_positions)
     if not len(positions) or not releases:
         return len(positions)
     before, last = np.divmod(positions, producer_positions)
-    done = before * len(oldest) + np.searchsorted(np.asarray(oldest), last + 1, side="left")
+    done = before * len(first_needed) + np.searchsorted(first_needed, last + 1, side="left")
     freed_at = np.array(releases, np.int64)
     freed = np.where(done <= len(freed_at), freed_at[np.minimum(done, len(freed_at)) - 1], NEVER)
-    arrived.sort()
-    freed.sort()
+    arrived.sort(kind="stable")  # nearly sorted: this kind is quick then
+    freed.sort(kind="stable")
     held = np.arange(1, len(arrived) + 1) - np.searchsorted(freed, arrived, side="right")  # what is freed goes first
     return int(held.max())
