@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from chipsim.mapping.plan import Replica
 
+INPUT = 1 << 32
+"""More than any number of positions."""
+
 
 class Span(NamedTuple):
     """Something that a component did, in picoseconds; of a transfer also which of the chip's flows it belongs to."""
@@ -54,6 +57,29 @@ class InTurn:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         first, every = self.replica.number, self.replica.of
         return product(range(self.inputs), range(first, first + every * self.positions, every))
+
+
+@dataclass(slots=True)
+class AsSent:
+    """(input, position) of packets, in the order in which they were sent.
+
+    Attributes
+    ----------
+    numbers : array of int
+        Each as input x `INPUT` + position: numbers, not tuples, as a trace has hundreds of thousands.
+
+    Examples
+    --------
+    >>> sent = AsSent()
+    >>> sent.numbers.extend([0 * INPUT + 7, 1 * INPUT + 2])
+    >>> list(sent)
+    [(0, 7), (1, 2)]
+    """
+
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return (divmod(number, INPUT) for number in self.numbers)
 
 
 @dataclass(slots=True)

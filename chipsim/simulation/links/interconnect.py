@@ -20,7 +20,7 @@ from chipsim.architecture.chip import Chip, Edge
 from chipsim.errors import SpecError
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.core.origin import Origin, State
-from chipsim.simulation.core.timeline import SpanColumn
+from chipsim.simulation.core.timeline import INPUT, SpanColumn
 from chipsim.simulation.links.arbitration import RoundRobin
 from chipsim.simulation.links.folding import fold
 from chipsim.simulation.links.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
@@ -123,7 +123,7 @@ class Interconnect:
             end = self._wait_for_tail(first, input, end, tail)
         link.free = end
         if input < self.traced_inputs:
-            flow.order.append((input, position))
+            flow.order.numbers.append(input * INPUT + position)
             if first.note is not None:
                 first.note(start)
         if self._stores:  # it is whole only when its tail is there
@@ -161,7 +161,7 @@ class Interconnect:
         end = link.free = start + hop.serialisation
         flow.packets += 1
         if input < self.traced_inputs:
-            flow.order.append((input, position))
+            flow.order.numbers.append(input * INPUT + position)
             if hop.note is not None:
                 hop.note(start)
         for delay, arrive in hop.sinks:
@@ -182,7 +182,7 @@ class Interconnect:
         hop.link.free = int(ends[-1])
         flow.packets += len(positions)
         if input < self.traced_inputs and hop.column is not None:
-            flow.order += [(input, position) for position in positions.tolist()]
+            flow.order.numbers.frombytes((input * INPUT + positions).tobytes())
             hop.column.starts.frombytes(starts.tobytes())
         for delay, sink in hop.bulk:
             sink.arrive_all(input, positions, ends + delay)
@@ -205,7 +205,7 @@ class Interconnect:
         packet.hop, packet.head, packet.tail = flow.first, head, tail
         flow.packets += 1
         if input < self.traced_inputs:
-            flow.order.append((input, position))
+            flow.order.numbers.append(input * INPUT + position)
         return packet
 
     def _leave(self, packet: Packet) -> None:

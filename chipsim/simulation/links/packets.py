@@ -16,7 +16,7 @@ from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.clock import Moment
 from chipsim.simulation.core.gate import EdgeSink
 from chipsim.simulation.core.origin import Origin, State
-from chipsim.simulation.core.timeline import SpanColumn
+from chipsim.simulation.core.timeline import AsSent, SpanColumn
 
 
 class Sink(Protocol):
@@ -178,8 +178,8 @@ class Flow:
         and the second hop.
     packets : int
         Sent so far.
-    order : list of (input, position)
-        Packets sent, where spans are kept.
+    order : AsSent
+        Packets, where spans are kept.
     """
 
     __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree", "way")
@@ -190,7 +190,7 @@ class Flow:
         self.hops: list[Hop] = []
         self.first = cast("Hop", None)
         self.way: tuple[Hop, LinkServer, int, int, int, Hop] | None = None
-        self.order: list[tuple[int, int]] = []
+        self.order = AsSent()
 
     def begin(self) -> None:
         """Look up how packets begin their way, once the tree is folded."""
