@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from chipsim.errors import InputError, ModelError
 from chipsim.network.binding import held_inputs, modern
 from chipsim.onnx_backend import Backend
+from chipsim.prepared_model import PreparedModel
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "onnx_backend.md").read_text(encoding="utf-8")
@@ -56,6 +57,14 @@ def test_outputs_are_those_of_onnx_and_the_page_says_what_ran_where(
     name: str, script: ModuleType, cases: dict[str, Any]
 ) -> None:
     assert script.run(cases[name]).line == LINES[name]
+    if cases[name].category == "node":
+        assert set(script.Recording.latest.held) <= weights_of(script.Recording.latest)
+
+
+def weights_of(prepared: PreparedModel) -> set[str]:
+    """The second input of a node test's operator, of a recurrent one the second and third."""
+    (node,) = prepared._model.graph.node
+    return set(node.input[1 : 3 if node.op_type in ("RNN", "LSTM", "GRU") else 2])
 
 
 def test_the_page_lists_every_test_and_excludes_none_without_a_reason(cases: dict[str, Any]) -> None:
