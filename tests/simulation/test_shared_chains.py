@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -53,6 +54,17 @@ def placed(net: Network, changes: dict[str, Any], tiles: int, copies: int = 1) -
     assume(plan is not None)
     assert plan is not None
     return replace(plan, gate_units=gate_units(plan.network, plan.layers))
+
+
+def packed(nets: Iterable[Network], changes: dict[str, Any]) -> list[Plan]:
+    """Networks side by side on a chip, the blocks of each on as few tiles as possible."""
+    built, plans = chip(changes), list[Plan]()
+    for net in nets:
+        try:
+            plans.append(place_beside(plans, built, lambda free, net=net: map_best_fit(net, free, Options(), 0)))
+        except CapacityError:
+            assume(False)
+    return plans
 
 
 def agree(plan: Plan, inputs: int, *, least: bool = False, **options: Any) -> ChipOutcome:
@@ -140,11 +152,5 @@ def test_two_engines_agree_where_line_buffers_spill(net, changes, tile, spilling
 )  # fmt: skip
 def test_two_engines_agree_where_several_networks_are_packed(nets, changes, chains, streams):
     """T90: best-fit packs the tiles of each network, and their chains meet on links."""
-    built, plans = chip({**changes, **chains}), list[Plan]()
-    for net in nets:
-        try:
-            plans.append(place_beside(plans, built, lambda free, net=net: map_best_fit(net, free, Options(), 0)))
-        except CapacityError:
-            assume(False)
-    works = workloads(plans, streams)
+    works = workloads(packed(nets, {**changes, **chains}), streams)
     compare_all(simulate_together(works), second_engines(works, int(changes["host.max_inputs_in_flight"])))

@@ -16,7 +16,8 @@ from small_machines import NS, conv, dense, plan, source
 from test_critical_path import check
 from test_periodic import same
 from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
-from test_shared_chains import CHAINS, RANDOM, TILES, placed
+from test_several_networks import STREAMS, workloads
+from test_shared_chains import CHAINS, RANDOM, TILES, packed, placed
 from test_shared_tiles_causes import traced
 from test_shared_tiles_engines import SHARING, together
 from test_shared_tiles_rules import FAST, interval
@@ -26,6 +27,7 @@ from test_spilling import CAPACITY, SPILLING
 from chipsim.mapping.plan import Plan
 from chipsim.planning.estimate import estimate
 from chipsim.simulation.engine import simulate_chip
+from chipsim.simulation.explaining.traced_run import trace_together
 
 CHAIN = {"neuron_unit.partial_sums": "chain", "neuron_unit.hop_latency": "10 ns", "grid.shape": "[1, 4]"}
 FEW = settings(max_examples=80, suppress_health_check=RANDOM)
@@ -143,3 +145,14 @@ def test_paths_fill_the_latency(net, changes, tile, chains, switching, tiles, in
         run = traced(built, inputs)
     if run is not None:
         check(run)
+
+
+@settings(max_examples=25, suppress_health_check=RANDOM)
+@given(
+    st.tuples(networks(4), st.one_of(networks(3), sequences(layers=2))), LOOPS, CHAINS,
+    st.lists(STREAMS, min_size=2, max_size=2),
+)  # fmt: skip
+def test_paths_fill_the_latency_of_several_networks(nets, changes, chains, streams) -> None:
+    works = workloads(packed(nets, {**changes, **chains}), streams)
+    for asked in range(2):
+        check(trace_together(works, ["one", "other"], asked))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chipsim.simulation.core.durations import neuron_latency_ps
 from chipsim.simulation.core.timeline import Span
-from chipsim.simulation.explaining.connections import Link
+from chipsim.simulation.explaining.facts import Link
 from chipsim.simulation.explaining.terms import INPUT, LINK, SPACE, Term, arrived, until
 from chipsim.simulation.explaining.traced_run import Leg, TracedRun
 from chipsim.units import to_ps
