@@ -15,6 +15,7 @@ from chipsim.errors import ConsistencyError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
 from chipsim.simulation.building.machine import BufferUse, Machine
+from chipsim.simulation.building.taking_apart import take_apart
 from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.core.gate import Gate
@@ -128,7 +129,9 @@ def simulate_chip(
         run.execute(at_time)
         events = run.machine.clock.events + (0 if alone is None else alone.events)
         cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
-        return outcome_of(run, alone, cost, count_actions(run.machine, max(run.sink.done)))
+        outcome = outcome_of(run, alone, cost, count_actions(run.machine, max(run.sink.done)))
+        take_apart([run.machine])
+        return outcome
 
 
 @contextmanager
@@ -174,7 +177,9 @@ def simulate_alone(
     machine = build_machine(plan, stream.window, preloaded=preloaded, counts=counts)
     run = Run(machine, stream, 0, None, exact_all=True)
     run.execute(None)
-    return Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
+    alone = Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
+    take_apart([machine])
+    return alone
 
 
 class Run:

@@ -12,6 +12,7 @@ from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_static, count_work
 from chipsim.simulation.building.machine import Machine
+from chipsim.simulation.building.taking_apart import take_apart
 from chipsim.simulation.building.wiring import build_machines
 from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.engine import Alone, ChipOutcome, Run, no_cycle_search, outcome_of, simulate_alone
@@ -118,7 +119,9 @@ def simulate_together(
         machines[0].interconnect.account()
     events = machines[0].clock.events + sum(first.events for first in alone)
     cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
-    return _together(runs, alone, cost)
+    outcome = _together(runs, alone, cost)
+    take_apart(machines)
+    return outcome
 
 
 def _trace_links(runs: Sequence[Run], count: int) -> None:

@@ -95,7 +95,7 @@ class SpanColumn:
     lasts_ps : int or None
         How long each one lasts, but for ``longer``: by how much more some do, by their number.
     shift_ps : int
-        Later than these times.
+        Later than these times, and ``later``: by how much more some are, by their number.
 
     Examples
     --------
@@ -114,24 +114,30 @@ class SpanColumn:
     flow: int = -1
     lasts_ps: int | None = None
     longer: dict[int, int] = field(default_factory=dict)
+    later: dict[int, int] = field(default_factory=dict)
 
     def spans(self) -> Iterator[Span]:
         """One by one."""
-        component, activity, layer, shift, flow = self.component, self.activity, self.layer, self.shift_ps, self.flow
-        for (input, position), start, end in zip(self.order, self.starts, self._ends(), strict=False):
-            yield Span(component, activity, layer, input, position, start + shift, end + shift, flow)
+        component, activity, layer, flow = self.component, self.activity, self.layer, self.flow
+        starts = self._moved(self.starts, self.shift_ps, self.later)
+        if self.lasts_ps is None:
+            ends = self._moved(self.ends, self.shift_ps, {})
+        else:
+            ends = self._moved(starts, self.lasts_ps, self.longer)
+        for (input, position), start, end in zip(self.order, starts, ends, strict=False):
+            yield Span(component, activity, layer, input, position, start, end, flow)
 
     def lengthen(self, more_ps: int) -> None:
         """The next span lasts longer than others."""
         self.longer[len(self.starts)] = more_ps
 
-    def _ends(self) -> Iterable[int]:
-        if self.lasts_ps is None:
-            return self.ends
-        ends = [start + self.lasts_ps for start in self.starts]
-        for number, more in self.longer.items():
-            ends[number] += more
-        return ends
+    @staticmethod
+    def _moved(times: Iterable[int], by_ps: int, more: dict[int, int]) -> list[int]:
+        """Times that are so much later, some of them by more."""
+        moved = [time + by_ps for time in times]
+        for number, more_ps in more.items():
+            moved[number] += more_ps
+        return moved
 
 
 @dataclass(slots=True)

@@ -120,7 +120,7 @@ class SharedBlock(TileServer):
         if not mvm.number % self.gate.positions and self.on_start is not None:
             self.on_start(mvm.input, start)
         if mvm.number < self._traced_mvms and self._trace is not None:
-            self._trace.load(start, end)
+            self._trace.load(mvm.number, start, end)
         if self.releases is not None:
             self.releases.append(end)
             for wake in self.on_release:
@@ -133,16 +133,16 @@ class SharedBlock(TileServer):
         if mvm.number >= self._traced_mvms or self._trace is None:
             return
         if not mvm.planes[0][1]:
-            self._trace.integrate(mvm.start, mvm.end)
+            self._trace.integrate(mvm.number, mvm.start, mvm.end)
             return
-        self._trace.integrate(mvm.start, mvm.sampled)
+        self._trace.integrate(mvm.number, mvm.start, mvm.sampled)
         self._trace.convert(mvm.converted_from, mvm.end)
 
     def drained(self, mvm: Mvm, start: int, end: int) -> None:
         """An MVM's sums leave the tile between two times."""
         self.drains += 1
         if mvm.number < self._traced_mvms and self._trace is not None:
-            self._trace.drain(start, end)
+            self._trace.drain(mvm.number, start, end)
         if self.unit is not None:
             self.unit.take(end)
         elif self.done_gate is not None:

@@ -138,7 +138,7 @@ class TileServer:
         if not self._position and self.on_start is not None:
             self.on_start(m // self.gate.positions, start)
         if m < self._traced_mvms and self._trace is not None:
-            self._trace.load(start, end)
+            self._trace.load(m, start, end)
         self._position += 1
         self._index = index + 1
         if self._position == self._positions:
@@ -179,7 +179,7 @@ class TileServer:
         self._integrate_end[slot] = sampled
         self.integrates = m + 1
         if m < self._traced_mvms and self._trace is not None:
-            self._trace.integrate(start, sampled)
+            self._trace.integrate(m, start, sampled)
             if self._convert_ps:
                 self._trace.convert(end - self._convert_ps - self._handover_ps, end)
 
@@ -200,7 +200,7 @@ class TileServer:
         end = self._drain_end[slot] = self._drain_free = start + self._drain_ps
         self.drains = m + 1
         if m < self._traced_mvms and self._trace is not None:
-            self._trace.drain(start, end)
+            self._trace.drain(m, start, end)
         self._hand_over(m, end)
         return True
 

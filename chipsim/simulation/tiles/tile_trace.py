@@ -34,12 +34,12 @@ class TileTrace:
         for column in (self._load, self._integrate, self._convert, self._drain):
             keep(column)
 
-    def load(self, start: int, end: int) -> None:
-        """Of the next MVM, in ps."""
+    def load(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
+        """Of the MVM of this number, the next one, in ps."""
         self._load.starts.append(start)
         self._load.ends.append(end)
 
-    def integrate(self, start: int, end: int) -> None:
+    def integrate(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
         """Until the last plane is sampled, or of the whole MVM where that is one phase."""
         self._integrate.starts.append(start)
         self._integrate.ends.append(end)
@@ -49,23 +49,28 @@ class TileTrace:
         self._convert.starts.append(start)
         self._convert.ends.append(end)
 
-    def drain(self, start: int, end: int) -> None:
+    def drain(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
         """Of the next MVM that has a place at its neuron unit."""
         self._drain.starts.append(start)
         self._drain.ends.append(end)
 
 
 class SteadyTrace(TileTrace):
-    """The same of a tile whose phases always last equally long: only starts are noted.
+    """The same of a tile whose phases always last equally long: starts of loads, and what came later than right after.
 
     Parameters
     ----------
     name, layer, order, keep
         See `TileTrace`.
     load_ps, integrate_ps, drain_ps : int
+
+    Attributes
+    ----------
+    whole : callable (start)
+        Notes the next MVM, whose phases follow each other without a wait.
     """
 
-    __slots__ = ("_drained", "_drains", "_integrated", "_integrates", "_loads")
+    __slots__ = ("whole",)
 
     def __init__(
         self, name: str, layer: str, order: InTurn, keep: Callable[[SpanColumn], None], load_ps: int, integrate_ps: int,
@@ -73,24 +78,24 @@ class SteadyTrace(TileTrace):
     ) -> None:  # fmt: skip
         super().__init__(name, layer, order, keep, converts=False)
         self._load.lasts_ps, self._integrate.lasts_ps, self._drain.lasts_ps = load_ps, integrate_ps, drain_ps
-        self._loads, self._integrates = self._load.starts.append, self._integrate.starts.append
-        self._drains = self._drain.starts.append
-        self._integrated, self._drained = load_ps, load_ps + integrate_ps
+        self._integrate.shift_ps, self._drain.shift_ps = load_ps, load_ps + integrate_ps
+        self._integrate.starts = self._drain.starts = self._load.starts
+        self.whole: Callable[[int], None] = self._load.starts.append
 
-    def load(self, start: int, end: int) -> None:  # noqa: ARG002
-        """Of the next MVM, in ps."""
-        self._loads(start)
+    def load(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
+        """Of the MVM of this number, the next one, in ps."""
+        self.whole(start)
 
-    def integrate(self, start: int, end: int) -> None:  # noqa: ARG002
+    def integrate(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
         """Of the whole MVM."""
-        self._integrates(start)
+        self._note(self._integrate, number, start)
 
-    def drain(self, start: int, end: int) -> None:  # noqa: ARG002
-        """Of the next MVM that has a place at its neuron unit."""
-        self._drains(start)
+    def drain(self, number: int, start: int, end: int) -> None:  # noqa: ARG002
+        """Of an MVM that has a place at its neuron unit."""
+        self._note(self._drain, number, start)
 
-    def whole(self, start: int) -> None:
-        """Of the next MVM, whose phases follow each other without a wait."""
-        self._loads(start)
-        self._integrates(start + self._integrated)
-        self._drains(start + self._drained)
+    @staticmethod
+    def _note(column: SpanColumn, number: int, start: int) -> None:
+        waited = start - column.starts[number] - column.shift_ps
+        if waited:
+            column.later[number] = waited
