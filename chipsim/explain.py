@@ -20,7 +20,8 @@ from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.result import SCHEMA_VERSION
-from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.what_if import Stream, what_if
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.units import from_ps

@@ -19,7 +19,8 @@ from chipsim.network.dataset import fit_data, load_data, synthetic_data
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS
-from chipsim.simulation.explaining.traced_run import TracedRun, trace_together
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.tracing import trace_together
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.together import Together, Workload, simulate_together
 from chipsim.simulation.units.arrivals import parse_arrivals

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from chipsim.against import arrivals_data, baseline_numbers
 from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
-from chipsim.baseline.machine import best_batch, simulate_baseline
 from chipsim.execution.accuracy import Split, ValuesOutcome
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_data, plan_sha256
@@ -22,8 +22,6 @@ from chipsim.simulation.compensating import compensation_joules, reference_cost
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.loading import Loading
 from chipsim.simulation.outcome import Outcome, headline
-from chipsim.simulation.units.arrivals import parse_arrivals
-from chipsim.simulation.waiting import arrival_numbers
 from chipsim.units import from_ps, human
 from chipsim.versions import software_versions
 
@@ -200,36 +198,6 @@ def _baseline_numbers(found: Findings) -> dict[str, Any] | None:
     return baseline_numbers(spec, outcome, network.macs, found.settings.arrivals, found.best_batch)
 
 
-def baseline_numbers(
-    spec: VonNeumannSpec, outcome: Outcome, macs: int, arrivals: str | None, best_batch: dict[str, Any] | None
-) -> dict[str, Any]:
-    """Under ``baseline`` in ``result.json``.
-
-    Parameters
-    ----------
-    spec : VonNeumannSpec
-    outcome : Outcome
-    macs : int
-        Of the network, per input.
-    arrivals : str or None
-        Rate at which inputs came.
-    best_batch : dict or None
-    """
-    return headline(outcome, macs) | {
-        "technology": spec.technology,
-        "precision": baseline_precision(spec),
-        "loading_s": outcome.loading_s,
-        "loading_j": outcome.loading_j,
-        "arrivals": arrivals_data(arrivals, outcome),
-        "best_batch": best_batch,
-    }
-
-
-def arrivals_data(arrivals: str | None, outcome: Outcome) -> dict[str, Any] | None:
-    """How inputs that come at a rate fare; None where all are there from the beginning."""
-    return None if arrivals is None else arrival_numbers(outcome, parse_arrivals(arrivals).rate_per_s)
-
-
 def accuracy_data(values: ValuesOutcome | None) -> dict[str, float | None]:
     """Under ``accuracy`` in ``result.json``."""
     names = ("reference", "ideal", "quantised", "noisy", "noisy_std", "noisy_min", "noisy_uncompensated")
@@ -302,16 +270,3 @@ def chip_precision(spec: InMemorySpec) -> str:
     """Widths of weights, inputs and outputs, in words."""
     tile = spec.tile
     return f"{tile.crossbar.device_name} cells, {tile.dac.bits}-bit in, {tile.adc.bits}-bit out"
-
-
-def baseline_precision(spec: VonNeumannSpec) -> str:
-    """Widths of weights and activations, in words."""
-    return f"{spec.precision.weight_bits}-bit weights, {spec.precision.activation_bits}-bit activations"
-
-
-def at_best_batch(spec: VonNeumannSpec, network: Network, inputs: int) -> dict[str, Any]:
-    """The baseline with the batch that gives it the highest throughput, four batches of it."""
-    batch = best_batch(spec, network, inputs)
-    numbers = headline(simulate_baseline(spec, network, 4 * batch, batch), network.macs)
-    kept = ("latency_p50_s", "throughput_inputs_per_s", "energy_per_input_j")
-    return {"batch": batch, **{key: numbers[key] for key in kept}}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chipsim.against import Against
+from chipsim.against import Against, arrivals_data, baseline_numbers, baseline_precision
 from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
 from chipsim.architecture.spec import VonNeumannSpec
@@ -21,14 +21,7 @@ from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.together import Together
-from chipsim.summary import (
-    accuracy_data,
-    arrivals_data,
-    baseline_numbers,
-    baseline_precision,
-    chip_precision,
-    network_data,
-)
+from chipsim.summary import accuracy_data, chip_precision, network_data
 from chipsim.units import PS_PER_S, human
 from chipsim.versions import software_versions
 

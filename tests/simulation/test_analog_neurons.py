@@ -25,7 +25,7 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.network.layers import Activation, InputLayer, Matrix, MatrixLayer, Window
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.tracing import trace_run
 
 ANALOG = {
     "neuron_unit.activation": "analog", "tile.dac.encoding": "pulse-width", "neuron_unit.tiles_per_unit": 1,

@@ -20,7 +20,8 @@ from chipsim.errors import ConsistencyError
 from chipsim.simulation.explaining.causes import binding
 from chipsim.simulation.explaining.critical_path import Cycle, critical_path, steady_cycle
 from chipsim.simulation.explaining.terms import INPUT, REGISTER, SPACE
-from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.waits import kind_of, waits
 
 RANDOM = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

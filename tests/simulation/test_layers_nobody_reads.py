@@ -18,7 +18,7 @@ from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.tracing import trace_run
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 TWO_ROW_BLOCKS = {

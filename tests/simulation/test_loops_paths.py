@@ -19,7 +19,7 @@ from test_shared_tiles_engines import SHARING, together
 
 from chipsim.mapping.placement import gate_units
 from chipsim.simulation.explaining.critical_path import critical_path, steady_cycle
-from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.tracing import trace_run
 
 RANDOM = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 SUMS = st.sampled_from([{}, CHAIN])

@@ -17,7 +17,8 @@ from chipsim.network.graph import Network
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.causes import terms
 from chipsim.simulation.explaining.terms import OWN_SERVER
-from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.tracing import trace_run
 
 CLUSTERS = "[{topology: crossbar, shape: [2, 2]}, {topology: mesh, shape: [2, 2], link: {bandwidth: 250 MB/s}}]"
 EVERY: dict[str, dict[str, Any]] = {

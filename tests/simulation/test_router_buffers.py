@@ -26,7 +26,7 @@ from chipsim.network.graph import Network
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.terms import SPACE
-from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.waits import waits
 from chipsim.simulation.links.buffered import BufferedInterconnect, interconnect_for
 from chipsim.simulation.synthetic_traffic import Injection, carry

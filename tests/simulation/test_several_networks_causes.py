@@ -17,7 +17,7 @@ from test_spilling import ROUTERS, SPILLING
 from chipsim.network.graph import Network
 from chipsim.simulation.explaining.critical_path import critical_path, steady_cycle
 from chipsim.simulation.explaining.terms import LINK
-from chipsim.simulation.explaining.traced_run import trace_run, trace_together
+from chipsim.simulation.explaining.tracing import trace_run, trace_together
 from chipsim.simulation.explaining.waits import waits
 from chipsim.simulation.together import simulate_together
 

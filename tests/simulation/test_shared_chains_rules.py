@@ -27,7 +27,7 @@ from test_spilling import CAPACITY, SPILLING
 from chipsim.mapping.plan import Plan
 from chipsim.planning.estimate import estimate
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.explaining.traced_run import trace_together
+from chipsim.simulation.explaining.tracing import trace_together
 
 CHAIN = {"neuron_unit.partial_sums": "chain", "neuron_unit.hop_latency": "10 ns", "grid.shape": "[1, 4]"}
 FEW = settings(max_examples=80, suppress_health_check=RANDOM)

@@ -12,7 +12,8 @@ from test_second_engine import BOUNDED, CHIPS, least_buffers, networks
 from test_shared_tiles_engines import SHARING, together
 
 from chipsim.errors import MappingError
-from chipsim.simulation.explaining.traced_run import TracedRun, trace_run
+from chipsim.simulation.explaining.traced_run import TracedRun
+from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.waits import waits
 
 RANDOM = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -17,7 +17,7 @@ from test_spilling import CAPACITY, ROUTERS, SPILLING
 from chipsim.network.graph import Network
 from chipsim.simulation.explaining.critical_path import critical_path
 from chipsim.simulation.explaining.terms import FAR, INPUT, MEMORY
-from chipsim.simulation.explaining.traced_run import trace_run
+from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.waits import waits
 from chipsim.simulation.explaining.what_if import Stream, what_if
 

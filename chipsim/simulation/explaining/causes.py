@@ -5,7 +5,7 @@ from __future__ import annotations
 from chipsim.architecture.chip import component_of
 from chipsim.errors import ConsistencyError
 from chipsim.simulation.core.timeline import Span
-from chipsim.simulation.explaining.connections import HOST
+from chipsim.simulation.explaining.facts import HOST
 from chipsim.simulation.explaining.far_causes import brought, read_terms, source_term, write_terms
 from chipsim.simulation.explaining.packet_terms import busy_terms, transfer
 from chipsim.simulation.explaining.shared_causes import convert_terms, drain_terms, integrate_terms, load_terms

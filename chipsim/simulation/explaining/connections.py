@@ -1,18 +1,17 @@
-"""`Connections`: who feeds whom on a chip, read off a machine that is built and never run."""
+"""`connections`, `connections_of`: who feeds whom on a chip, read off machines that are built and never run."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.wiring import build_machine, build_machines
 from chipsim.simulation.core.durations import mvm_phases
-from chipsim.simulation.core.gate import Credit, EdgeSink, Gate
-from chipsim.simulation.explaining.facts import ChainFacts, Link, TileFacts
-from chipsim.simulation.explaining.far_facts import FarFacts, far_facts
+from chipsim.simulation.core.gate import EdgeSink, Gate
+from chipsim.simulation.explaining.facts import HOST, ChainFacts, Connections, Link, Server, TileFacts
+from chipsim.simulation.explaining.far_facts import far_facts
 from chipsim.simulation.links.link_queue import RoomyHop
 from chipsim.simulation.links.packets import Branch, Flow
 from chipsim.simulation.memories.far_sink import FarSink
@@ -25,63 +24,6 @@ from chipsim.simulation.units.neuron import NeuronServer
 from chipsim.simulation.units.shared_chain import SharedChainUnit
 from chipsim.simulation.units.shared_neuron import SharedNeuronServer
 from chipsim.units import duration_ps, to_ps
-
-HOST = "host"
-Server = tuple[str, str]
-"""A component, and the layer that it works for."""
-
-
-@dataclass(slots=True)
-class Connections:
-    """Who feeds whom.
-
-    Attributes
-    ----------
-    plan : Plan
-    links : list of dict of str to Link
-        Of each flow, in the order of their numbers: its tree, by name of the link.
-    flows : list of Flow
-    senders : list of str
-        The server that each flow's packets come from.
-    units : dict of str to str
-        Shared neuron unit of each slice, or block of a chain, on one, by its name.
-    gates : dict of Server to int
-        What a server waits for is counted at this gate.
-    admitted : set of int
-        Gates whose first position waits for the admission of the input.
-    outputs : dict of str to dict of int to int
-        For each network, by what stands before its layers' names: gates of its outputs at the host, and their
-        positions; those of `unread` too.
-    gated : set of str
-        Layers of gates.
-    unread : dict of int to Server
-        Gates that the host watches because nobody reads what a server makes (T93).
-    own : dict of Server to (int, int)
-        How many positions of an input a server computes, and every which one.
-    credits : dict of Server to list of (Credit, Server)
-        Buffers that it sends to: each says by its number which position the consumer must have done (none: 0).
-    tiles : dict of str to TileFacts
-    chain : dict of Server to ChainFacts
-        Neuron units that hand partial sums on.
-    far : FarFacts
-        Who uses the memory that buffers spill to.
-    """
-
-    plan: Plan
-    far: FarFacts
-    links: list[dict[str, Link]] = field(default_factory=list)
-    flows: list[Flow] = field(default_factory=list)
-    senders: list[str] = field(default_factory=list)
-    units: dict[str, str] = field(default_factory=dict)
-    gates: dict[Server, int] = field(default_factory=dict)
-    admitted: set[int] = field(default_factory=set)
-    outputs: dict[str, dict[int, int]] = field(default_factory=dict)
-    gated: set[str] = field(default_factory=set)
-    unread: dict[int, Server] = field(default_factory=dict)
-    own: dict[Server, tuple[int, int]] = field(default_factory=dict)
-    credits: dict[Server, list[tuple[Credit, Server]]] = field(default_factory=dict)
-    tiles: dict[str, TileFacts] = field(default_factory=dict)
-    chain: dict[Server, ChainFacts] = field(default_factory=dict)
 
 
 def connections(plan: Plan, inputs: int, counts: Mapping[str, ConversionCounts] | None = None) -> Connections:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chipsim.simulation.core.timeline import Span
-from chipsim.simulation.explaining.connections import Connections
+from chipsim.simulation.explaining.facts import Connections
 
 Transfers = Mapping[tuple[str, int, int, int], Span]
 """Spans by link, flow, input and position."""

@@ -9,7 +9,7 @@ from chipsim.architecture.chip import component_of
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.causes import latest_of, terms
-from chipsim.simulation.explaining.connections import HOST
+from chipsim.simulation.explaining.facts import HOST
 from chipsim.simulation.explaining.terms import CAUSES, OWN_SERVER
 from chipsim.simulation.explaining.traced_run import TracedRun
 
