@@ -14,6 +14,7 @@ from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.link_queue import LinkQueue, RoomyHop, RoomyPacket
 from chipsim.simulation.links.packets import Branch, Flow, Sink, StreamSink
 from chipsim.simulation.links.rooms import Room, Stay
+from chipsim.units import duration_ps
 
 
 class BufferedInterconnect(Interconnect):
@@ -100,7 +101,7 @@ class BufferedInterconnect(Interconnect):
     ) -> RoomyHop:
         """Make the hop of a branch and of all behind it."""
         edge = branch.link.edge
-        hop = RoomyHop(branch, self._serialisation(flow.bytes, branch.link.rate))
+        hop = RoomyHop(branch, duration_ps(flow.bytes, branch.link.rate))
         flow.hops.append(hop)
         hop.queue, hop.channel, hop.size = self._queues[edge], channels[edge], flow.bytes
         hop.room = self._room(flow, edge, hop.channel) if branch.children else None

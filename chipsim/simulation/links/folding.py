@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.gate import EdgeSink
 from chipsim.simulation.links.packets import Branch, Flow, Hop, LinkServer
+from chipsim.units import duration_ps
 
 Coming = dict[tuple[Edge, str], deque[Any]]
 """Packets that are to ask for a link, by the link and what they come over."""
 
 
 def fold(
-    flows: Sequence[Flow], links: Mapping[Edge, LinkServer], serialisation: Callable[[int, float], int], *,
-    stores: bool, by_age: bool,
+    flows: Sequence[Flow], links: Mapping[Edge, LinkServer], *, stores: bool, by_age: bool
 ) -> Coming:  # fmt: skip
     """Fold the trees of all flows: only when all are laid is it known where packets meet.
 
@@ -24,8 +24,6 @@ def fold(
     ----------
     flows : sequence of Flow
     links : mapping of Edge to LinkServer
-    serialisation : callable (bytes, rate)
-        Of a packet, in ps.
     stores : bool
         Routers store packets before they pass them on.
     by_age : bool
@@ -33,7 +31,7 @@ def fold(
     """
     for link in links.values():
         link.leader = _leader(link, links, stores)
-    folding = _Folding(serialisation, stores, by_age)
+    folding = _Folding(stores, by_age)
     for flow in flows:
         folding.add(flow, flow.tree, None, 0)
         for hop in flow.hops:
@@ -59,8 +57,8 @@ def _leader(link: LinkServer, links: Mapping[Edge, LinkServer], stores: bool) ->
 class _Folding:
     """Adds branches to flows' hops."""
 
-    def __init__(self, serialisation: Callable[[int, float], int], stores: bool, by_age: bool) -> None:
-        self._serialisation, self._stores, self._by_age = serialisation, stores, by_age
+    def __init__(self, stores: bool, by_age: bool) -> None:
+        self._stores, self._by_age = stores, by_age
         self.coming: Coming = {}
 
     def add(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
@@ -86,7 +84,7 @@ class _Folding:
             self.add(flow, child, hop, delay + child.link.delay)
 
     def _hop(self, flow: Flow, branch: Branch) -> Hop:
-        hop = Hop(branch, self._serialisation(flow.bytes, branch.link.rate))
+        hop = Hop(branch, duration_ps(flow.bytes, branch.link.rate))
         flow.hops.append(hop)
         if hop.merges and self._by_age:
             hop.coming = self.coming.setdefault((branch.link.edge, branch.port), deque())

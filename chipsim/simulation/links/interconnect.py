@@ -7,7 +7,7 @@ which stays short and quick however many packets wait. The next one enters it wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappush
 from itertools import islice
@@ -17,17 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.architecture.chip import Chip, Edge
-from chipsim.errors import SpecError
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import INPUT, SpanColumn
 from chipsim.simulation.links.arbitration import RoundRobin
 from chipsim.simulation.links.folding import fold
-from chipsim.simulation.links.packets import Branch, Flow, Hop, LinkServer, Packet, Sink, StreamSink
-from chipsim.units import duration_ps, to_ps
+from chipsim.simulation.links.laid_flows import LaidFlows
+from chipsim.simulation.links.packets import Flow, Hop, Packet
 
 
-class Interconnect:
+class Interconnect(LaidFlows):
     """The links of a chip and everything that travels over them.
 
     Parameters
@@ -39,10 +38,9 @@ class Interconnect:
     """
 
     def __init__(self, chip: Chip, clock: Clock, input_key: int, position_key: int) -> None:
-        self.chip, self.clock = chip, clock
+        super().__init__(chip)
+        self.clock = clock
         self.input_key, self.position_key = input_key, position_key
-        self.links: dict[Edge, LinkServer] = {}
-        self.flows: list[Flow] = []
         self.traced_inputs = 0
         router = chip.spec.router
         self._stores = router.switching == "store-and-forward"
@@ -50,47 +48,10 @@ class Interconnect:
         self._on_packet: Any = (self._in_turns.ask if self._in_turns else self._pass,)
         self._queue, self._numbers = clock.queue, clock.numbers
         self._coming: dict[tuple[Edge, str], deque[Any]] = {}
-        self._durations: dict[tuple[int, float], int] = {}
-
-    def add_flow(
-        self, source: str, layer: str, size: int, key: int, targets: Iterable[tuple[str, Sink | StreamSink]],
-        way: Sequence[Edge] | None = None,
-    ) -> Flow:  # fmt: skip
-        """Lay the tree of a new flow.
-
-        Parameters
-        ----------
-        source : str
-            Sending component.
-        layer : str
-        size : int
-            Bytes of a packet before it is filled up to whole flits.
-        key : int
-        targets : iterable of (component, sink)
-        way : sequence of Edge, optional
-            To the only target, where it is not the topology's.
-        """
-        laid: dict[Edge, Branch] = {}
-        for target, sink in targets:
-            before: Branch | None = None
-            for edge in way or self.chip.path(source, target):
-                branch = laid.get(edge)
-                if branch is None:
-                    branch = laid[edge] = Branch(self._link(edge), source if before is None else before.link.edge[0])
-                    branch.link.feeders.add(source if before is None else before.link.edge)
-                    if before is not None:
-                        before.children += (branch,)
-                before = branch
-            assert before is not None
-            before.sinks += (sink,)
-        flit = self.chip.spec.link.flit_bytes
-        flow = Flow(source, layer, -(-size // flit) * flit, 1 + key, next(iter(laid.values())))
-        self.flows.append(flow)
-        return flow
 
     def close(self) -> None:
         """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
-        self._coming = fold(self.flows, self.links, self._serialisation, stores=self._stores, by_age=not self._in_turns)
+        self._coming = fold(self.flows, self.links, stores=self._stores, by_age=not self._in_turns)
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
@@ -223,34 +184,6 @@ class Interconnect:
             for head, key, _, packet in islice(coming, 1, None)  # the first one is pending in the clock
         ]
         return origin.after([link.free for link in self.links.values()]), turns, tuple(behind)
-
-    def account(self) -> None:
-        """Add up packets, bytes and busy time per link; call at the end."""
-        for flow in self.flows:
-            for hop in flow.hops:
-                for link in (hop.link, *hop.followers):
-                    link.packets += flow.packets
-                    link.bytes += flow.packets * flow.bytes
-                    link.busy += flow.packets * hop.serialisation + hop.waited
-
-    def _link(self, edge: Edge) -> LinkServer:
-        link = self.links.get(edge)
-        if link is None:
-            data = self.chip.graph.get_edge_data(*edge)
-            if data is None:
-                raise SpecError(
-                    f"topology {self.chip.spec.grid.topology} has a route over {'->'.join(edge)}, which is none of its "
-                    f"links; check_topology of chipsim.architecture.topologies.conformance says where it goes wrong"
-                )
-            link = LinkServer(edge, data["bandwidth_bytes_per_s"], to_ps(data["latency_s"]), to_ps(data["delay_s"]))
-            self.links[edge] = link
-        return link
-
-    def _serialisation(self, size: int, rate: float) -> int:
-        known = self._durations.get((size, rate))
-        if known is None:
-            known = self._durations[size, rate] = duration_ps(size, rate)
-        return known
 
     def _pass(self, packet: Packet) -> None:  # noqa: C901 - the inner loop: each call less counts
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
