@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from itertools import count, product
 from typing import Any
 
@@ -29,6 +30,12 @@ INFINITE = 10**9
 PHASES = "enter", "load", "integrate", "convert", "drain"
 Planes = list[tuple[int, int]]
 """How long each plane of one MVM integrates and is converted, ps."""
+
+
+@cache
+def transfer_ps(size: int, bytes_per_s: float) -> int:
+    """T1: how long so many bytes take."""
+    return math.ceil(Fraction(size * 10**12) / exact(bytes_per_s))
 
 
 @dataclass
@@ -54,10 +61,16 @@ class Reader:
     done: int = 0
     held: set[int] = field(default_factory=set)
     peak: int = 0
+    measured: tuple[int, int] = (0, 0)
+    whole: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def ready(self, input: int, position: int) -> bool:
-        first, wanted = input * self.per_input, self.need[self.own[position]]
-        return all(self.arrived[g] == self.expected[g % self.per_input] for g in range(first, first + wanted))
+        """Whether all that is needed is there; how much of each input was found to be is kept."""
+        first, wanted, whole = input * self.per_input, self.need[self.own[position]], self.whole[input]
+        while whole < wanted and self.arrived[first + whole] == self.expected[whole]:
+            whole += 1
+        self.whole[input] = whole
+        return whole >= wanted
 
     def has_space(self, g: int) -> bool:
         """T20: the consumer has got to where oldest > g - capacity."""
@@ -72,8 +85,12 @@ class Reader:
         self.held.add(g)
 
     def measure(self) -> None:
-        self.held = {g for g in self.held if g >= self.got_to()}
+        if self.measured == (self.done, len(self.held)):
+            return  # nothing has come or gone since
+        reached = self.got_to()
+        self.held = {g for g in self.held if g >= reached}
         self.peak = max(self.peak, len(self.held))
+        self.measured = self.done, len(self.held)
 
 
 @dataclass
@@ -229,6 +246,7 @@ class SecondEngine:
         self._heap: list[tuple[int, int, Key, int, Callable[[], None]]] = []
         self._number = count()
         self.rank = {name: index for index, name in enumerate(plan.network.layers)}
+        self.positions = {layer.name: layer.positions for layer in plan.network.layers.values()}
         self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
         self.units: dict[str, Queue] = defaultdict(Queue)
         self.analog = self.spec.neuron_unit.activation == "analog"
@@ -575,10 +593,10 @@ class SecondEngine:
         started = True
         while started:
             started = any([self._finish(), *(self._start_host(host) for host in self.hosts)])
-            started |= any(self._start_tile(tile) for tile in self.tiles)
-            started |= any(self._start_neuron(neuron) for neuron in self.neurons)
-            started |= any(self._start_step(step) for step in self.chain)
-            started |= any(self._ask(digital) for digital in self.digital)
+            started |= any([self._start_tile(tile) for tile in self.tiles])
+            started |= any([self._start_neuron(neuron) for neuron in self.neurons])
+            started |= any([self._start_step(step) for step in self.chain])
+            started |= any([self._ask(digital) for digital in self.digital])
 
     def _admit(self) -> None:
         while len(self.released) < self.inputs:
@@ -608,7 +626,7 @@ class SecondEngine:
 
     def _start_host(self, host: Emitter) -> bool:
         """T95: every input layer is sent by itself."""
-        sent, positions = self.sent[host.layer], self.plan.network.layers[host.layer].positions
+        sent, positions = self.sent[host.layer], self.positions[host.layer]
         if sent // positions >= len(self.released) or not host.has_space(sent):
             return False
         self._emit(host, sent)
@@ -616,7 +634,7 @@ class SecondEngine:
         return True
 
     def _emit(self, emitter: Emitter, g: int) -> None:
-        positions = self.plan.network.layers[emitter.layer].positions
+        positions = self.positions[emitter.layer]
         emitter.emitted += 1
         input, position = divmod(g, positions)
         for block, (size, readers) in enumerate(self._packets[id(emitter), position]):
@@ -658,7 +676,7 @@ class SecondEngine:
             link, data = self.links[edge], self.plan.chip.graph.edges[edge]
             behind = _Place(edge, channels[edge], size, len(tree[edge])) if tree[edge] else None
             start = max(self.now, link.free)
-            end = max(start + math.ceil(Fraction(size * 10**12) / exact(data["bandwidth_bytes_per_s"])), tail)
+            end = max(start + transfer_ps(size, data["bandwidth_bytes_per_s"]), tail)
             link.free, link.busy = end, link.busy + end - start
             link.packets, link.bytes = link.packets + 1, link.bytes + size
             if self.bounded_rooms:
@@ -759,12 +777,11 @@ class SecondEngine:
         banks, started, ended, phases = self.spec.tile.register_banks, tile.started, tile.ended, tile.phases
         before, any_started = len(tile.own), False
         m = started["load"]
-        input, position = divmod(m, before)
         if (
-            input < len(self.released)
-            and m == ended["load"]
+            m == ended["load"]
+            and m < len(self.released) * before
             and m - ended["integrate"] < banks
-            and tile.ready(input, position)
+            and tile.ready(*divmod(m, before))
         ):
             any_started = self._begin(tile, "load", phases.load_ps)
         any_started |= self._convert_plane(tile) | self._integrate_plane(tile)
@@ -897,7 +914,7 @@ class SecondEngine:
             return self.shared.ask_unit(neuron)
         m = neuron.started
         input, turn = divmod(m, len(neuron.emitter.own))
-        g = input * neuron.layer.positions + neuron.emitter.own[turn]
+        g = input * self.positions[neuron.layer.name] + neuron.emitter.own[turn]
         if m > neuron.ended or neuron.sums[m] < neuron.operands or not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
@@ -913,7 +930,7 @@ class SecondEngine:
 
     def _ask(self, digital: Digital) -> bool:
         m = digital.asked
-        input, position = divmod(m, digital.layer.positions)
+        input, position = divmod(m, self.positions[digital.layer.name])
         if input >= len(self.released) or not all(r.ready(input, position) for r in digital.readers):
             return False
         if digital.fetching or not digital.emitter.has_space(m):
