@@ -593,10 +593,10 @@ class SecondEngine:
         started = True
         while started:
             started = any([self._finish(), *(self._start_host(host) for host in self.hosts)])
-            started |= any([self._start_tile(tile) for tile in self.tiles])
-            started |= any([self._start_neuron(neuron) for neuron in self.neurons])
-            started |= any([self._start_step(step) for step in self.chain])
-            started |= any([self._ask(digital) for digital in self.digital])
+            started |= sum(self._start_tile(tile) for tile in self.tiles) > 0
+            started |= sum(self._start_neuron(neuron) for neuron in self.neurons) > 0
+            started |= sum(self._start_step(step) for step in self.chain) > 0
+            started |= sum(self._ask(digital) for digital in self.digital) > 0
 
     def _admit(self) -> None:
         while len(self.released) < self.inputs:
