@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, ViewLayer, Window, packed
 from chipsim.network.operators.elementwise import NORMALISATION_OPERATIONS, activation_of
 from chipsim.network.walks import is_turned
 
@@ -188,7 +188,7 @@ def _on_map(layer: MatrixLayer, source: AnyLayer) -> MatrixLayer:
         inputs=(source.name,),
         input_shape=(channels, *size),
         window=Window(tuple(size), ones, (0,) * (2 * len(size)), ones, ones),
-        matrices=(replace(matrix, weights=np.ascontiguousarray(rows)),),
+        matrices=(replace(matrix, weights=packed(rows)),),
     )
 
 

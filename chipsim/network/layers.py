@@ -21,6 +21,17 @@ Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "sigmoid", "tanh", "clip"]
 
 
+def packed(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights as matrices hold them: contiguous, but for one value throughout, which takes no memory of its own.
+
+    Examples
+    --------
+    >>> packed(np.broadcast_to(np.float32(1), (2, 3)).T).strides
+    (0, 0)
+    """
+    return weights if not any(weights.strides) else np.ascontiguousarray(weights)
+
+
 def positions_of(shape: Shape, axes: int = 2) -> int:
     """Number of positions where the last ``axes`` axes are positions: H*W of (C, H, W), 1 of (N,)."""
     return math.prod(shape[max(1, len(shape) - axes) :])

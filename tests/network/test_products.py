@@ -73,3 +73,16 @@ def test_what_is_not_float32_stays_where_it_was() -> None:
     network = read_onnx(model_bytes(nodes, ("N", 3, 4), {"w": normal(3, 4, 2).astype(np.float64)}), "net")
     (product,) = [layer for layer in network.layers.values() if getattr(layer, "operator", "") == "MatMul"]
     assert isinstance(product, DigitalLayer)
+
+
+def test_weights_of_one_value_throughout_take_no_memory():
+    """As in models that are published without theirs; the dense layer reads a map, whose order is another."""
+    nodes = [
+        node("ConstantOfShape", "k", "w0"), node("ConstantOfShape", "m", "w1"), node("Conv", "x w0", "a"),
+        node("Flatten", "a", "f"), node("Gemm", "f w1", "y", transB=1),
+    ]  # fmt: skip
+    sizes = {"k": np.array([4, 2, 3, 3]), "m": np.array([5, 64])}
+    net = read_onnx(model_bytes(nodes, ("N", 2, 6, 6), sizes), "constant")
+    first, second = net.matrix_layers
+    assert (first.matrices[0].weights.shape, second.matrices[0].weights.shape) == ((18, 4), (64, 5))
+    assert not any(stride for layer in (first, second) for stride in layer.matrices[0].weights.strides)

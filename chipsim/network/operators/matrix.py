@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import Matrix, MatrixLayer, Shape, Window
+from chipsim.network.layers import Matrix, MatrixLayer, Shape, Window, packed
 from chipsim.network.operators.geometry import map_of, transposed_window_of, window_of
 from chipsim.network.operators.node import Node
 
@@ -47,7 +47,7 @@ def _from_the_left(node: Node) -> MatrixLayer:
     if weights.dtype != np.float32:
         node.unsupported(f"whose weights are {weights.dtype}; convert the model to float32")
     columns, rows = weights.shape
-    matrix = Matrix(node.name, np.ascontiguousarray(weights.T), np.zeros(columns, np.float32))
+    matrix = Matrix(node.name, packed(weights.T), np.zeros(columns, np.float32))
     size = node.input_shape[1]
     return MatrixLayer(node.name, node.inputs, (columns, size), (rows, 1, size), Window(), (matrix,))
 
@@ -95,7 +95,7 @@ def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Weig
         Matrix(
             name=node.name if len(blocks) == 1 else f"{node.name}/{group}",
             # rows in the order (kernel, channel)
-            weights=np.ascontiguousarray(np.moveaxis(block, (0, 1), (-2, -1)).reshape(-1, outputs)),
+            weights=packed(np.moveaxis(block, (0, 1), (-2, -1)).reshape(-1, outputs)),
             bias=np.array(offsets[group * outputs : (group + 1) * outputs], np.float32),
             first_input_channel=group * channels,
             first_output_channel=group * outputs,
@@ -132,7 +132,7 @@ def _dense(node: Node, weights: Weights, bias: Weights) -> MatrixLayer:
     if node.input_shape[-1] != rows:
         node.wrong(f"weights with {rows} rows do not fit the input {node.input_shape}")
     bias = np.broadcast_to(bias, columns).astype(np.float32)
-    matrix = Matrix(node.name, np.ascontiguousarray(weights), bias)
+    matrix = Matrix(node.name, packed(weights), bias)
     tokens = math.prod(node.input_shape[:-1])
     return MatrixLayer(
         node.name, node.inputs, node.output_shape, (rows, 1, tokens), Window(), (matrix,),
