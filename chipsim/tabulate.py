@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.execution.accuracy import ValuesOutcome
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
@@ -128,20 +129,23 @@ def _units(plan: Plan, machine: str, outcome: Outcome) -> Records:
                 layers[unit].append(name)
     for name, unit in (*plan.digital_units.items(), *plan.gate_units.items()):
         layers[unit].append(name)
-    found = []
+    served = (row.layer for row in outcome.ledger.rows() if row.component == GLOBAL_MEMORY and row.layer)
+    layers |= {GLOBAL_MEMORY: found} if (found := list(dict.fromkeys(served))) else {}
+    rows = []
     for unit, busy in outcome.timeline.busy_ps.items():
         on_chip = machine == "chip"
         if on_chip and unit not in layers:
             continue  # tiles and links have tables of their own
-        x, y = plan.chip.position(unit) if on_chip else (None, None)
-        kind = plan.chip.graph.nodes[unit]["kind"] if on_chip else unit
-        found.append(
+        somewhere = on_chip and unit in plan.chip.graph  # a memory may have a bus of its own
+        x, y = plan.chip.position(unit) if somewhere else (None, None)
+        kind = "memory" if unit == GLOBAL_MEMORY else plan.chip.graph.nodes[unit]["kind"] if on_chip else unit
+        rows.append(
             {
                 "machine": machine, "unit": unit, "kind": kind, "layers": " ".join(layers[unit]) if on_chip else "",
                 "x": x, "y": y, "busy_s": from_ps(busy), "utilisation": busy / outcome.makespan_ps,
             }
         )  # fmt: skip
-    return found
+    return rows
 
 
 def _links(plan: Plan, chip: ChipOutcome) -> Records:

@@ -166,8 +166,6 @@ def _together(runs: Sequence[Run], alone: Sequence[Alone], cost: SimulatorCost) 
     busy: Counter[str] = Counter()
     for machine in machines:
         busy.update(busy_for(machine))
-    if machines[0].memory is not None and machines[0].memory.busy:
-        busy[GLOBAL_MEMORY] = machines[0].memory.busy
     return Together(
         networks=networks, static=static, busy_ps=dict(busy), links=_links(machines[0].interconnect), cost=cost
     )
@@ -182,6 +180,8 @@ def busy_for(machine: Machine) -> dict[str, int]:
         busy[neuron.name] += neuron.busy
     for layer in machine.digital:
         busy[layer.unit.name] += layer.busy
+    for traffic in (*machine.far_writers, *machine.far_readers):
+        busy[GLOBAL_MEMORY] += traffic.held
     for name, *_, held in _links_of(machine):
         busy[name] += held
     return dict(busy)

@@ -46,6 +46,8 @@ class FarTraffic:
         Over which the memory is asked, where it sits on the interconnect.
     number : int
         Its number in spans.
+    held : int
+        For how long these accesses held the memory's port, ps.
     """
 
     activity = "access"
@@ -57,6 +59,7 @@ class FarTraffic:
         self._interconnect = interconnect
         self.flow: Flow | None = None
         self.number = -1
+        self.held = 0
         self.column: SpanColumn | None = None
         self._traced_inputs = 0
         self._order: list[tuple[int, int]] = []
@@ -91,6 +94,7 @@ class FarTraffic:
     def _access(self, input: int, position: int, size: int) -> int:
         """Take the port, now; returns when the data is there."""
         start, end = self.memory.access(size)
+        self.held += end - start
         if input < self._traced_inputs and self.column is not None:
             self._order.append((input, position))
             self.column.starts.append(start)

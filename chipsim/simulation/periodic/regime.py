@@ -202,6 +202,7 @@ def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
         yield neuron.places, "done"
     yield from ((writer, "written") for writer in machine.far_writers)
     yield from ((reader, "fetched") for reader in machine.far_readers)
+    yield from ((traffic, "held") for traffic in (*machine.far_writers, *machine.far_readers))
     if machine.memory is not None:
         yield machine.memory, "busy"
     for layer in (*machine.digital, *machine.reductions):
