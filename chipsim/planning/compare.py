@@ -13,11 +13,15 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.planning.estimate import Estimate, estimate
-from chipsim.simulation.engine import simulate_chip
+from chipsim.planning.pace import Pace, steady_pace
+from chipsim.simulation.engine import simulate_alone, simulate_chip
 from chipsim.simulation.outcome import headline
 
 MOST_INPUTS, FEWEST_INPUTS, MVMS = 16, 8, 200_000
 """That each mapping is simulated with, and MVMs above which it makes do with the fewest (assumptions)."""
+
+ROUNDS, FEWEST_ROUNDS, ROUNDS_MVMS, ROUNDS_INPUTS = 5, 3, 5_000_000, 256
+"""Rounds of the inputs in flight, MVMs above which the fewest must do, and the most inputs for their sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,19 @@ class Compared:
     ----------
     plan : Plan
     estimated : Estimate
+    pace : Pace
     numbers : dict
-        Of the simulation, as `chipsim.simulation.outcome.headline` gives them.
+        Of the simulation, as `chipsim.simulation.outcome.headline` gives them, at that pace.
     """
 
     plan: Plan
     estimated: Estimate
+    pace: Pace
     numbers: dict[str, Any]
 
     @property
     def throughput_inputs_per_s(self) -> float:
-        """Simulated."""
+        """Of a long stream."""
         rate: float = self.numbers["throughput_inputs_per_s"]
         return rate
 
@@ -64,9 +70,20 @@ def compared(plan: Plan, inputs: int | None = None) -> Compared:
     inputs : int, optional
         In the stream, at least 4.
     """
-    enough = MOST_INPUTS if plan.tile_mvms * MOST_INPUTS <= MVMS else FEWEST_INPUTS
-    outcome = simulate_chip(plan, inputs or enough)
-    return Compared(plan, estimate(plan), headline(outcome, plan.network.macs))
+    outcome = simulate_chip(plan, inputs or enough_inputs(plan))
+    estimated = estimate(plan)
+    pace = steady_pace(outcome, estimated)
+    return Compared(plan, estimated, pace, headline(outcome, plan.network.macs, pace.interval_ps))
+
+
+def enough_inputs(plan: Plan) -> int:
+    """How many inputs show the pace of a stream: some rounds of those in flight, and more of small plans."""
+    inputs = MOST_INPUTS if plan.tile_mvms * MOST_INPUTS <= MVMS else FEWEST_INPUTS
+    flight = plan.chip.spec.host.max_inputs_in_flight
+    if flight == "auto":
+        flight = simulate_alone(plan, None).in_flight
+    rounds = ROUNDS if plan.tile_mvms * ROUNDS * flight <= ROUNDS_MVMS else FEWEST_ROUNDS
+    return max(inputs, min(rounds * flight, ROUNDS_INPUTS))
 
 
 def compare(

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 _RATE = plain("inputs/s")
 
-COMPARED_HOW = "Simulated with a few inputs, times only: energy that depends on values is not included."
+COMPARED_HOW = (
+    "Times only: energy that depends on values is not included. Throughput is that of a long stream: exact with a "
+    "period, after which the state comes back; else the mean over whole rounds of the inputs in flight, or what the "
+    "busiest part by the estimate allows where that is less."
+)
 """What stands below the table."""
+
+
+_BASIS = {"period": "period of {outputs:,}", "mean": "mean of {outputs:,}", "limit": "limit by the estimate"}
 
 
 def comparison_table(found: Mapping[str, Compared]) -> Table:
@@ -48,6 +55,8 @@ def _cells(each: Compared) -> dict[str, str]:
         "tiles": f"{plan.tiles_used:,}",
         "blocks": f"{len(plan.stored_blocks):,}",
         "throughput": _RATE(each.throughput_inputs_per_s),
+        "known from": _BASIS[each.pace.basis].format(outputs=each.pace.outputs),
+        "inputs simulated": f"{each.pace.inputs:,}",
         "estimate": _RATE(estimated.throughput_inputs_per_s),
         "estimate's error": f"{estimated.error(each.throughput_inputs_per_s):+.1%}",
         "limit by the estimate": estimated.limit.replace("->", " -> "),
@@ -65,6 +74,8 @@ def comparison_numbers(found: Mapping[str, Compared]) -> list[dict[str, Any]]:
             "tiles_used": each.plan.tiles_used,
             "blocks": len(each.plan.stored_blocks),
             "throughput_inputs_per_s": each.throughput_inputs_per_s,
+            "throughput_basis": each.pace.basis,
+            "inputs_simulated": each.pace.inputs,
             "latency_first_input_s": each.latency_s,
             "hop_bytes_per_input": each.estimated.hop_bytes,
             "energy_per_input_j": each.energy_per_input_j,

@@ -96,7 +96,7 @@ def steady_interval_ps(done_ps: list[int], batch: int = 1) -> float | None:
     return (ordered[-1] - start) / (count - before)
 
 
-def headline(outcome: Outcome, macs: int) -> dict[str, object]:
+def headline(outcome: Outcome, macs: int, interval_ps: float | None = None) -> dict[str, object]:
     """The numbers that a run is quoted by, SI units in the names.
 
     Parameters
@@ -104,10 +104,13 @@ def headline(outcome: Outcome, macs: int) -> dict[str, object]:
     outcome : Outcome
     macs : int
         Useful multiply-accumulates of the network per input.
+    interval_ps : float, optional
+        Between outputs in the steady stream, where it is known better than from the outputs.
     """
     inputs, seconds = outcome.inputs, outcome.makespan_ps / PS_PER_S
     latencies = np.array(outcome.done_ps, dtype=np.int64) - np.array(outcome.released_ps, dtype=np.int64)
-    interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
+    if interval_ps is None:
+        interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
     throughput = None if interval_ps is None or interval_ps == 0 else PS_PER_S / interval_ps
     joules = outcome.ledger.total_joules()
     rate = throughput if throughput is not None else inputs / seconds
