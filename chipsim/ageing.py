@@ -13,9 +13,9 @@ from chipsim.architecture.loader import load_spec, spec_hash
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.device.model import DeviceModel
 from chipsim.errors import InputError, SpecError, nearest
-from chipsim.execution.accuracy import Split, split_data
 from chipsim.execution.ageing import AgedScore, AgeingOutcome, compute_ageing
 from chipsim.execution.calibration import device_of
+from chipsim.execution.split import Split, split_data
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.loops import loops

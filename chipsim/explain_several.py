@@ -11,8 +11,8 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec, spec_hash
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import InputError, nearest
-from chipsim.execution.accuracy import split_data
 from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.split import split_data
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import fit_data, load_data, synthetic_data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from chipsim.execution.accuracy import ValuesOutcome
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.settings import Settings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import ConsistencyError
-from chipsim.execution.accuracy import ValuesOutcome
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.partition import Block
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import conversions, cycle_action, most_cycles

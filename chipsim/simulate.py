@@ -9,8 +9,9 @@ from chipsim.against import run_baseline, von_neumann
 from chipsim.architecture.chip import build_chip
 from chipsim.crossbar.precision import Precision
 from chipsim.errors import InputError
-from chipsim.execution.accuracy import compute_values, split_data
+from chipsim.execution.accuracy import compute_values
 from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.split import split_data
 from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.network.dataset import load_data

@@ -9,7 +9,8 @@ from chipsim.against import arrivals_data, baseline_numbers
 from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
-from chipsim.execution.accuracy import Split, ValuesOutcome
+from chipsim.execution.split import Split
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_data, plan_sha256
 from chipsim.network.dataset import Dataset

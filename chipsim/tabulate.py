@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
-from chipsim.execution.accuracy import ValuesOutcome
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.result import Records

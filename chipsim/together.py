@@ -13,9 +13,11 @@ from chipsim.architecture.chip import Chip, build_chip
 from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.beside import Beside, parse_beside
 from chipsim.errors import InputError
-from chipsim.execution.accuracy import Split, ValuesOutcome, compute_values, split_data
+from chipsim.execution.accuracy import compute_values
 from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.split import Split, split_data
 from chipsim.execution.stored import stored_age_and_count
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.mapping.beside import place_beside

@@ -12,7 +12,8 @@ from chipsim.architecture.fault_map import fault_map_sha256
 from chipsim.architecture.loader import spec_hash
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.beside import Beside
-from chipsim.execution.accuracy import Split, ValuesOutcome
+from chipsim.execution.split import Split
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset
 from chipsim.partial import partial_data

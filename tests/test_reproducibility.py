@@ -16,9 +16,10 @@ import pytest
 import chipsim
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
-from chipsim.execution.accuracy import compute_values, split_data
+from chipsim.execution.accuracy import compute_values
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import Fidelity, program_network
+from chipsim.execution.split import split_data
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import Dataset, fit_data, load_data
 from chipsim.network.zoo import load_network

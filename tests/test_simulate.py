@@ -12,9 +12,9 @@ from chipsim import simulate as simulate_module
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec, preset_folder
 from chipsim.errors import CapacityError, ConsistencyError, DataError, InputError, SpecError, UnitError
-from chipsim.execution.accuracy import split_data
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import REFERENCE_READS, Fidelity, program_network
+from chipsim.execution.split import split_data
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import fit_data, load_data
 from chipsim.network.zoo import load_network

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from chipsim.architecture.compensation_spec import Compensation, CompensationKind
 from chipsim.crossbar.array import Array, ProgrammedBlock
 from chipsim.crossbar.sliced_block import SlicedArray, SlicedBlock
-from chipsim.execution.accuracy import Progress, Split, check_values, scorer, signal_to_noise_db
+from chipsim.execution.accuracy import Progress
 from chipsim.execution.affine import Moments
 from chipsim.execution.affine_refit import ideal_moments, refit
 from chipsim.execution.block_run import BlockRun, BlockSite
@@ -31,6 +31,8 @@ from chipsim.execution.functional import (
     program_network,
     run_sites,
 )
+from chipsim.execution.scores import check_values, scorer, signal_to_noise_db
+from chipsim.execution.split import Split
 from chipsim.mapping.plan import Plan
 from chipsim.network.reference import compared_layers, run_reference
 from chipsim.units import human

@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chipsim.crossbar.precision import Precision
-from chipsim.execution.accuracy import Split, ValuesOutcome, noisy_fidelity, note_activity
+from chipsim.execution.accuracy import noisy_fidelity
 from chipsim.execution.affine_refit import refitter
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import program_network
+from chipsim.execution.split import Split
 from chipsim.execution.stored import ProgrammingFile
+from chipsim.execution.values_outcome import ValuesOutcome, note_activity
 from chipsim.mapping.plan import Plan
 
 

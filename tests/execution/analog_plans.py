@@ -11,9 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
-from chipsim.execution.accuracy import Split, split_data
 from chipsim.execution.calibration import Ranges, calibrate
 from chipsim.execution.functional import AnalogNetwork, Fidelity, program_network
+from chipsim.execution.split import Split, split_data
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import fit_data, load_data

@@ -11,9 +11,9 @@ from analog_plans import Bench, plan_of
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from chipsim.execution.accuracy import split_data
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import IDEAL
+from chipsim.execution.split import split_data
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network
 from chipsim.network.onnx_reader import read_onnx

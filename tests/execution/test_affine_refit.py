@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from analog_plans import Bench, convolution, plan_of, zoo_bench
 
-from chipsim.execution.accuracy import Split
 from chipsim.execution.affine import Affine, Moments
 from chipsim.execution.affine_refit import ideal_moments, refit
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import IDEAL, Fidelity
+from chipsim.execution.split import Split
 from chipsim.units import parse_age
 
 YEAR_S = parse_age("1 year")

@@ -8,8 +8,9 @@ from analog_plans import zoo_bench
 
 from chipsim.architecture.compensation_spec import COMPENSATIONS, Compensation
 from chipsim.errors import DeviceRangeError
-from chipsim.execution.accuracy import compute_values, signal_to_noise_db
+from chipsim.execution.accuracy import compute_values
 from chipsim.execution.ageing import compute_ageing
+from chipsim.execution.scores import signal_to_noise_db
 from chipsim.units import parse_age
 
 HOUR_S, YEAR_S = parse_age("1 hour"), parse_age("1 year")

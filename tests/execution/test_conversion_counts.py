@@ -9,10 +9,10 @@ from analog_plans import Bench, dense_network, plan_of
 import chipsim
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
-from chipsim.execution.accuracy import Split, split_data
 from chipsim.execution.affine_refit import ideal_moments, refit
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import QUANTISED, Fidelity, program_network
+from chipsim.execution.split import Split, split_data
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import fit_data, load_data
 from chipsim.network.zoo import load_network

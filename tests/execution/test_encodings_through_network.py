@@ -7,9 +7,9 @@ import pytest
 from analog_plans import Bench, dense_network, plan_of, zoo_bench
 
 import chipsim
-from chipsim.execution.accuracy import Split
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import IDEAL, QUANTISED, REFERENCE_READS, Fidelity
+from chipsim.execution.split import Split
 from chipsim.streams import stream
 
 NAME = "zoo:digits-mlp"

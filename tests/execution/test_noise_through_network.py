@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from analog_plans import Bench, convolution, dense_network, plan_of
 
-from chipsim.execution.accuracy import Split
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import Fidelity
+from chipsim.execution.split import Split
 
 MVMS, SIGMAS = 20_000, 5.0
 NOISY = Fidelity(converters=False, devices=True, age_s=3600.0)

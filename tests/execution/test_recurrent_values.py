@@ -13,10 +13,10 @@ import chipsim.execution.functional as functional
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.errors import InputError
-from chipsim.execution.accuracy import split_data
 from chipsim.execution.affine_refit import ideal_moments
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import QUANTISED, AnalogNetwork, Fidelity, program_network
+from chipsim.execution.split import split_data
 from chipsim.mapping.placement import place
 from chipsim.network.dataset import Dataset
 from chipsim.network.graph import Network

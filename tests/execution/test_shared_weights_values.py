@@ -11,12 +11,12 @@ from sequence_models import assert_equals_onnxruntime, bench_of, model, network_
 
 from chipsim.architecture.compensation_spec import Compensation
 from chipsim.crossbar.sliced_block import SlicedArray
-from chipsim.execution.accuracy import ValuesOutcome, note_activity
 from chipsim.execution.ageing import compute_ageing
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.fitting import fitting
 from chipsim.execution.functional import IDEAL, QUANTISED, AnalogNetwork, Fidelity, program_network
 from chipsim.execution.stored import ProgrammingFile, ProgrammingWriter
+from chipsim.execution.values_outcome import ValuesOutcome, note_activity
 from chipsim.network.graph import Network
 from chipsim.network.weight_sharing import without_sharing
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from chipsim.execution.accuracy import signal_to_noise_db, split_data
+from chipsim.execution.scores import signal_to_noise_db
+from chipsim.execution.split import split_data
 from chipsim.network.dataset import Dataset
 
 

@@ -9,9 +9,9 @@ from analog_plans import Bench, dense_network, plan_of, zoo_bench
 import chipsim
 from chipsim.crossbar.wires import WireResistance, effective_pair
 from chipsim.errors import SpecError
-from chipsim.execution.accuracy import Split
 from chipsim.execution.calibration import calibrate
 from chipsim.execution.functional import IDEAL, QUANTISED, Fidelity
+from chipsim.execution.split import Split
 from chipsim.streams import stream
 
 NOISY = Fidelity(converters=True, devices=True)
