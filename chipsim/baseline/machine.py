@@ -22,15 +22,9 @@ _TRIAL_BATCHES, _SETTLED = 4, 2
 
 
 def simulate_baseline(
-    spec: VonNeumannSpec,
-    network: Network,
-    inputs: int,
-    batch: int = 1,
-    *,
-    drain: bool = False,
-    arrivals_ps: Sequence[int] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Outcome:
+    spec: VonNeumannSpec, network: Network, inputs: int, batch: int = 1, *, drain: bool = False,
+    arrivals_ps: Sequence[int] | None = None, progress: Callable[[int], None] | None = None,
+) -> Outcome:  # fmt: skip
     """Run ``inputs`` inputs of a network, ``batch`` at a time.
 
     Parameters
@@ -66,7 +60,6 @@ def simulate_baseline(
     engine = BaselineEngine(spec, programs, limit, progress, arrivals_ps)
     engine.run()
     busy = _busy_ps(engine)
-    makespan = max(engine.done_ps)
     loading = loading_of(spec, network, min(batch, inputs))
     return Outcome(
         name=spec.name,
@@ -77,7 +70,7 @@ def simulate_baseline(
         ledger=count_actions(spec, engine),
         timeline=Timeline(stages=engine.stages, busy_ps=busy),
         peak_tops=2 * spec.compute.macs_per_cycle * spec.compute.frequency / 1e12,
-        utilisation_mean=busy["compute"] / makespan,
+        utilisation_mean=busy["compute"] / max(engine.done_ps),
         cost=SimulatorCost(engine.clock.events, time.process_time() - cpu, time.perf_counter() - wall),
         loading_s=loading.seconds,
         loading_j=loading.joules,

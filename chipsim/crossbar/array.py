@@ -228,26 +228,28 @@ def program_block(
     >>> bool(np.allclose(block.at_age(0.0, stream(1, "slow")).weights, weights))
     True
     """
+    states = [device.program(targets, rng) for targets in _targets(weights, scale, device, devices, single)]
+    broken = faults if faults is not None and faults.any else None
+    writes = None
+    if verify is not None:
+        states, writes = write_cells(states, device, broken, verify)
+    minus = None if single else states[1]
+    return ProgrammedBlock(states[0], minus, np.array(scale, dtype=np.float64), device, broken, writes)
+
+
+def _targets(
+    weights: Weights, scale: NDArray[np.floating[Any]], device: DeviceModel, devices: int, single: bool
+) -> list[Floats]:
+    """What the cells are to hold, in siemens: G+ and G-, or single cells; the same for each of several per polarity."""
     plus, minus = conductance_pair(weights, scale, device.g_min_siemens, device.g_max_siemens)
     if devices < 1:
         raise SpecError(f"devices per polarity ({devices!r}) must be at least 1")
     if single and (minus > device.g_min_siemens).any():
         raise InputError("single cells cannot hold negative weights")
-    if devices > 1:
-        plus, minus = (np.broadcast_to(target, (devices, *target.shape)) for target in (plus, minus))
-    states = [device.program(targets, rng) for targets in ((plus,) if single else (plus, minus))]
-    broken = faults if faults is not None and faults.any else None
-    writes = None
-    if verify is not None:
-        states, writes = write_cells(states, device, broken, verify)
-    return ProgrammedBlock(
-        plus=states[0],
-        minus=None if single else states[1],
-        column_scale=np.array(scale, dtype=np.float64),
-        device=device,
-        faults=broken,
-        writes=writes,
-    )
+    targets: list[Floats] = [plus] if single else [plus, minus]
+    if devices == 1:
+        return targets
+    return [np.broadcast_to(target, (devices, *target.shape)) for target in targets]
 
 
 def _mean(conductance: Floats) -> Floats:

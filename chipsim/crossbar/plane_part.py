@@ -13,9 +13,10 @@ from chipsim.crossbar.array import Array
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import OutputConverter
 from chipsim.crossbar.input_planes import InputEncoding
-from chipsim.crossbar.precision import exact_grid, exact_limit
+from chipsim.crossbar.output_steps import in_output_steps
+from chipsim.crossbar.precision import exact_limit
 from chipsim.crossbar.shared_noise import shared_noise
-from chipsim.crossbar.wires_approximate import BitLineDrop, bit_line_drop
+from chipsim.crossbar.wires_approximate import BitLineDrop
 
 Floats = NDArray[np.floating[Any]]
 
@@ -59,30 +60,16 @@ class Part:
         """Put one slice before its converters; ``factor`` is what one of its levels counts."""
         limit = None if converter.bits is None else 2**converter.bits - 1 if unsigned else converter.limit
         step = 1.0 if limit is None else converter.range / limit
-        type_ = array.difference.dtype.type
-        gain: Any = type_(largest_level / step)
-        if errors is not None:
-            gain = gain * errors.gain.astype(type_)
         reach = None if limit is None else limit * sum(abs(weight) for weight in encoding.plane_weights)
-        matrix, variance, highest = array.difference, array.fast_variance, np.inf if limit is None else float(limit)
-        if exact:
-            largest = exact_limit(None if encoding.bits is None else encoding.largest_digit, matrix.dtype)
-            matrix = exact_grid(matrix, largest)
-            variance = None if variance is None else exact_grid(variance, largest**2)
-        else:
-            matrix = matrix * gain
-            variance = None if variance is None else variance * gain**2
+        digit = encoding.largest_digit
+        largest = exact_limit(None if encoding.bits is None else digit, array.difference.dtype) if exact else None
+        highest = np.inf if limit is None else float(limit)
         return cls(
-            matrix=matrix,
-            variance=variance,
             factor=factor * step,
             lowest=0.0 if unsigned and limit is not None else -highest,
             highest=highest,
             sums=np.float32 if reach is not None and reach < 2**24 else np.float64,
-            offset=errors.offset.astype(type_) if errors is not None and errors.offset.any() else None,
-            noise=0.0 if errors is None else errors.noise,
-            gain=np.broadcast_to(gain, matrix.shape[1:]) if exact else None,
-            drop=bit_line_drop(array.difference, matrix, array.segment_ratio, float(encoding.largest_digit)),
+            **in_output_steps(array, largest_level / step, errors, float(digit), largest),
         )
 
     @property

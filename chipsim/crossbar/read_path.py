@@ -21,10 +21,11 @@ from chipsim.crossbar.array import Array
 from chipsim.crossbar.conversion_cycles import CodeTally
 from chipsim.crossbar.converter_errors import ConverterErrors
 from chipsim.crossbar.converters import InputConverter, OutputConverter, check_finite
-from chipsim.crossbar.precision import exact_grid, exact_limit
+from chipsim.crossbar.output_steps import in_output_steps
+from chipsim.crossbar.precision import exact_limit
 from chipsim.crossbar.product import Product
 from chipsim.crossbar.slots import Bench, calls
-from chipsim.crossbar.wires_approximate import BitLineDrop, bit_line_drop
+from chipsim.crossbar.wires_approximate import BitLineDrop
 from chipsim.errors import InputError, SpecError
 
 Floats = NDArray[np.floating[Any]]
@@ -116,30 +117,15 @@ class ReadPath:
         """
         if slots < 1:
             raise SpecError(f"slots ({slots!r}) must be at least 1")
-        type_ = array.difference.dtype.type
-        gain: Any = type_(input_converter.step / output_converter.step)
-        if errors is not None:
-            gain = gain * errors.gain.astype(type_)
-        matrix, variance = array.difference, array.fast_variance
-        if exact:
-            largest = exact_limit(input_converter.limit, matrix.dtype)
-            matrix = exact_grid(matrix, largest)
-            variance = None if variance is None else exact_grid(variance, largest**2)
-        else:
-            matrix = matrix * gain
-            variance = None if variance is None else variance * gain**2
+        largest = exact_limit(input_converter.limit, array.difference.dtype) if exact else None
+        steps = input_converter.step / output_converter.step
         return cls(
             input_converter,
             output_converter,
             slots,
-            matrix=matrix,
-            variance=variance,
-            scale=(output_converter.step * array.output_scale).astype(type_),
-            offset=errors.offset.astype(type_) if errors is not None and errors.offset.any() else None,
-            noise=0.0 if errors is None else errors.noise,
+            scale=(output_converter.step * array.output_scale).astype(array.difference.dtype),
             fresh_per_pulse=fresh_per_pulse,
-            gain=np.broadcast_to(gain, matrix.shape[1:]) if exact else None,
-            drop=bit_line_drop(array.difference, matrix, array.segment_ratio, input_converter.full_drive),
+            **in_output_steps(array, steps, errors, input_converter.full_drive, largest),
         )
 
     @property
