@@ -81,7 +81,10 @@ class Interconnect(LaidFlows):
         end = start + serialisation
         flow.packets += 1
         if tail > end:
-            end = self._wait_for_tail(first, input, end, tail)
+            first.waited += tail - end
+            if first.column is not None and input < self.traced_inputs:
+                first.column.lengthen(tail - end)
+            end = tail
         link.free = end
         if input < self.traced_inputs:
             flow.order.numbers.append(input * INPUT + position)
@@ -103,13 +106,6 @@ class Interconnect(LaidFlows):
         heappush(self._queue, entry)
         if coming is not None:
             coming.append(entry)
-
-    def _wait_for_tail(self, hop: Hop, input: int, end: int, tail: int) -> int:
-        """A packet's last value is made only after it could have left a link: that is held until then."""
-        hop.waited += tail - end
-        if input < self.traced_inputs and hop.column is not None:
-            hop.column.lengthen(tail - end)
-        return tail
 
     def _send_far(self, flow: Flow, input: int, position: int, time: int, tail: int) -> None:
         """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
@@ -199,8 +195,11 @@ class Interconnect(LaidFlows):
             if head > start:
                 start = head
             end = start + hop.serialisation
-            if tail > end:
-                end = self._wait_for_tail(hop, packet.input, end, tail)
+            if tail > end:  # its last value is made only after it could have left: the link is held until then
+                hop.waited += tail - end
+                if hop.column is not None and packet.input < self.traced_inputs:
+                    hop.column.lengthen(tail - end)
+                end = tail
             link.free = end
             if hop.stops:
                 if hop.note is not None and packet.input < self.traced_inputs:

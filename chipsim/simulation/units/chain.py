@@ -119,7 +119,7 @@ class ChainUnit(Actor):
         if self._active:
             return
         self._active = True
-        places, before, after, tile = self.places, self.before, self.after, self._tile
+        places, before, after, outlet, tile = self.places, self.before, self.after, self.outlet, self._tile
         slots, service = places.count, self.service
         while True:
             m = places.done
@@ -138,7 +138,7 @@ class ChainUnit(Actor):
                 room = there.ends[m % there.count]
                 if room > start:
                     start = room
-            elif self._bounded:
+            elif outlet is not None and outlet.credits:
                 space = self._room(m, self._input, self._position)
                 if space is None:
                     break
@@ -161,11 +161,6 @@ class ChainUnit(Actor):
             if before is not None and before.waits_for_room:
                 before.advance()
         self._active = False
-
-    @property
-    def _bounded(self) -> bool:
-        """Whether a buffer behind it may have no space for what comes out."""
-        return self.outlet is not None and bool(self.outlet.credits)
 
     def _wait_for_tail(self, input: int, end: int, slot: int) -> int:
         """The sums of the unit before end only after its own work could have."""
@@ -233,4 +228,9 @@ class LoneUnit(ChainUnit):
             if self.on_end is not None:
                 self.on_end(input, end)
         replica = self.replica
-        outlet.dispatch(input, replica.number + position * replica.of, end + self._latency)
+        of_layer = replica.number + position * replica.of
+        if outlet.guarded:  # `Outlet.dispatch`, without the call
+            for flow in outlet.flows[of_layer]:
+                self._send(flow, input, of_layer, end + self._latency)
+        else:
+            outlet.dispatch(input, of_layer, end + self._latency)
