@@ -10,9 +10,10 @@ from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.partition import Block
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import conversions, cycle_action, most_cycles
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.compensating import reference_cost
 from chipsim.simulation.core.ledger import Action
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 
 
 def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: int) -> None:

@@ -19,8 +19,8 @@ from chipsim.planning.rounds_chip import RoundsChip
 from chipsim.planning.writing import Reloading
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.compensating import compensation_joules, reference_cost
-from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.loading import Loading
 from chipsim.simulation.outcome import Outcome, headline
 from chipsim.units import from_ps, human

@@ -10,7 +10,7 @@ from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer
 from chipsim.result import Records
-from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.outcome import Outcome
 from chipsim.units import from_ps
 

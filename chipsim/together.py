@@ -31,7 +31,8 @@ from chipsim.planning.choose import make_plan
 from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
 from chipsim.result import Result
 from chipsim.settings import Settings
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.together import Workload, simulate_together
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.stopping import Stop

@@ -19,7 +19,7 @@ from chipsim.network.dataset import Dataset
 from chipsim.partial import partial_data
 from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
-from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.together import Together
 from chipsim.summary import accuracy_data, chip_precision, network_data

@@ -12,6 +12,21 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from chipsim.cli.options import (
+    Architecture,
+    Arrivals,
+    Chips,
+    Data,
+    Mapping,
+    Model,
+    OthersBeside,
+    Overrides,
+    Reload,
+    Replicas,
+    Seed,
+    Shapes,
+)
+
 Abort = typer.Abort
 Work = Callable[[], int | None]
 UsageError: Any = typer.BadParameter.__base__  # from click or from typer's own copy of it, as typer's version has it
@@ -20,29 +35,6 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False,
     help="Simulate analog in-memory-computing chips: accuracy, time and energy of a neural network from one run.",
 )  # fmt: skip
-
-Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="Architecture: a name or a YAML file.")]
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="Network: zoo:digits-cnn, onnx:resnet50 or an ONNX file.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field, e.g. grid.shape=[24,24].")
-]
-Replicas = Annotated[
-    list[str] | None,
-    typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit."),
-]
-Mapping = Annotated[
-    str | None,
-    typer.Option(metavar="NAME|FILE", help="How blocks go to tiles: in-order, balanced, ... or a file of map --out."),
-]
-Chips = Annotated[int, typer.Option(metavar="N", help="Copies of the chip, joined by links.", min=1)]
-Reload = Annotated[
-    bool, typer.Option("--reload", help="Write tiles again, round after round, if the network does not fit.")
-]
-Shapes = Annotated[
-    list[str] | None,
-    typer.Option("--shape", metavar="NAME=1x3x224x224", help="Shape of the input, where the model leaves sizes open."),
-]
-Seed = Annotated[int, typer.Option(help="Of every random draw.", min=0)]
 
 
 def _show_version(value: bool) -> None:
@@ -67,10 +59,7 @@ def options(
 def run(
     architecture: Architecture,
     model: Model,
-    data: Annotated[
-        str | None,
-        typer.Option(help="zoo:digits, zoo:vowels or an .npz file with x, and optionally y and x_calibration."),
-    ] = None,
+    data: Data = None,
     baseline: Annotated[str | None, typer.Option(metavar="ARCH", help="A von Neumann machine to compare with.")] = None,
     batch: Annotated[int, typer.Option(help="Inputs that the host hands over together.", min=1)] = 1,
     seed: Seed = 0,
@@ -100,17 +89,8 @@ def run(
     chips: Chips = 1,
     reload: Reload = False,
     shape: Shapes = None,
-    arrivals: Annotated[
-        str | None,
-        typer.Option(metavar="RATE", help='Inputs come at a rate: "1000/s" or "poisson 1000/s"; else all at once.'),
-    ] = None,
-    beside: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODEL[,KEY=V..]",
-            help="Another network on the chip at the same time, e.g. zoo:digits-mlp,data=zoo:digits,batch=4.",
-        ),
-    ] = None,
+    arrivals: Arrivals = None,
+    beside: OthersBeside = None,
     threads: Annotated[int, typer.Option(help="Blocks computed side by side; changes no result.", min=1)] = 2,
     chunk: Annotated[
         int | None, typer.Option(help="Inputs computed together: less takes less memory; changes no result.", min=1)
@@ -234,10 +214,7 @@ def device(
 def age(
     architecture: Architecture,
     model: Model,
-    data: Annotated[
-        str | None,
-        typer.Option(help="zoo:digits, zoo:vowels or an .npz file with x, and optionally y and x_calibration."),
-    ] = None,
+    data: Data = None,
     ages: Annotated[
         str | None, typer.Option(help='Since age zero of the cells, e.g. "1 hour,1 year"; 20 s to a year if not given.')
     ] = None,

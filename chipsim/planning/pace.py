@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chipsim.planning.estimate import Estimate
-from chipsim.simulation.engine import ChipOutcome
+from chipsim.simulation.chip_outcome import ChipOutcome
 
 Basis = Literal["period", "mean", "limit"]
 

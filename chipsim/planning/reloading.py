@@ -15,10 +15,11 @@ from chipsim.mapping.plan import Plan
 from chipsim.planning.rounds import Rounds
 from chipsim.planning.rounds_chip import in_round
 from chipsim.planning.writing import Reloading, end_of, load_before, load_of
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.jump import Simulated
 from chipsim.simulation.core.ledger import Action, Ledger
 from chipsim.simulation.core.timeline import StageSpan, Timeline
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import Writes
 from chipsim.simulation.outcome import SimulatorCost
 from chipsim.units import PS_PER_S

@@ -5,73 +5,23 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chipsim.architecture.memory_spec import GLOBAL_MEMORY
-from chipsim.errors import ConsistencyError, DeadlockError
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.accounting import count_actions
-from chipsim.simulation.building.machine import BufferUse, Machine
+from chipsim.simulation.building.machine import BufferUse
 from chipsim.simulation.building.taking_apart import take_apart
 from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.chip_outcome import BufferPeak, ChipOutcome
 from chipsim.simulation.core.durations import peak_interval_ps
-from chipsim.simulation.core.gate import Gate
-from chipsim.simulation.core.jump import Simulated
 from chipsim.simulation.core.ledger import Ledger
-from chipsim.simulation.core.timeline import Timeline
-from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.buffers import peak_occupancy
-from chipsim.simulation.memories.far_traffic import FarTraffic
-from chipsim.simulation.outcome import Outcome, SimulatorCost
-from chipsim.simulation.periodic.regime import PeriodicRegime
-from chipsim.simulation.tiles.stages import STAGE_INPUTS, StageNotes
-from chipsim.simulation.tiles.tile import TileServer
+from chipsim.simulation.outcome import SimulatorCost
+from chipsim.simulation.run import Run, busy_ps_of
 from chipsim.simulation.tiles.varying import ConversionCounts
-from chipsim.simulation.units.chain import ChainUnit
-from chipsim.simulation.units.digital import DigitalLayerServer
-from chipsim.simulation.units.gate_layer import GateLayerServer
-from chipsim.simulation.units.host import HostSink, Stream
-from chipsim.simulation.units.neuron import NeuronServer
-
-Traced = TileServer | NeuronServer | ChainUnit | Reduction | DigitalLayerServer | FarTraffic
-
-
-@dataclass(frozen=True, slots=True)
-class BufferPeak:
-    """Greatest number of positions that a buffer held."""
-
-    producer: str
-    consumer: str
-    component: str
-    positions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChipOutcome(Outcome):
-    """What simulating a chip gives, beside what every machine gives.
-
-    Attributes
-    ----------
-    tile_mvms : dict of str to int
-        MVMs per block, over all inputs, by `PlacedBlock.name`; a block alone on a tile has the tile's.
-    block_busy_ps : dict of str to int
-        For how long array or converters worked on each block's.
-    links : list of (name, source, target, packets, bytes, busy_ps)
-    buffer_peaks : list of BufferPeak
-    max_inputs_in_flight : int
-    simulated : Simulated
-        How much of the stream was simulated; the rest follows from it exactly.
-    """
-
-    tile_mvms: dict[str, int]
-    block_busy_ps: dict[str, int]
-    links: list[tuple[str, str, str, int, int, int]]
-    buffer_peaks: list[BufferPeak]
-    max_inputs_in_flight: int
-    simulated: Simulated
+from chipsim.simulation.units.host import Stream
 
 
 def simulate_chip(
@@ -177,121 +127,9 @@ def simulate_alone(
     machine = build_machine(plan, stream.window, preloaded=preloaded, counts=counts)
     run = Run(machine, stream, 0, None, exact_all=True)
     run.execute(None)
-    alone = Alone(run.sink.done[0], max(_busy(run.machine).values()), run.machine.clock.events)
+    alone = Alone(run.sink.done[0], max(busy_ps_of(run.machine).values()), run.machine.clock.events)
     take_apart([machine])
     return alone
-
-
-class Run:
-    """One execution of a machine: `execute`, or where several share a clock, `start`, the clock, `finish`."""
-
-    def __init__(
-        self, machine: Machine, stream: Stream, trace_inputs: int, progress: Callable[[int], None] | None, *,
-        exact_all: bool, traces_links: bool = True,
-    ) -> None:  # fmt: skip
-        self.machine, self.stream = machine, stream
-        admitted = [_admission_of(gate) for gate in machine.gates if gate.admitted]
-        self.sink = HostSink(machine.hosts, stream, admitted, self._on_done)
-        for gate in machine.host_gates:
-            self.sink.add(gate)
-        kept = max(STAGE_INPUTS, trace_inputs)
-        self.regime = PeriodicRegime(machine, self.sink, stream, kept, exact_all=exact_all)
-        self._progress = progress
-        self.timeline = Timeline()
-        self._stages = StageNotes()
-        self._watch(trace_inputs)
-        if trace_inputs and traces_links:
-            machine.interconnect.trace_inputs(trace_inputs, self.timeline.columns.append)
-
-    def execute(self, at_time: Callable[[int], None] | None) -> None:
-        """Run to the end; see `simulate_chip`."""
-        self.start()
-        self.machine.clock.run_all(None if at_time is None else lambda time: at_time(time + self.regime.skipped_ps))
-        self.finish()
-        self.machine.interconnect.account()
-        self.timeline.busy_ps = _busy(self.machine)
-
-    def start(self) -> None:
-        """Admit the first inputs."""
-        self.sink.start()
-
-    def finish(self) -> None:
-        """Check that all is done, and put in what was left out; call when nothing is to happen any more."""
-        if len(self.sink.done) < self.sink.inputs:
-            raise DeadlockError(_who_waits(self.machine, len(self.sink.done), self.sink.inputs))
-        self.simulated = self.regime.complete()
-        _check_nothing_is_left(self.machine, len(self.sink.done))
-        self.timeline.stages = self._stages.spans()
-
-    def _on_done(self, inputs: int) -> None:
-        self.regime.note()
-        if self._progress is not None:
-            self._progress(inputs + self.regime.skipped)
-
-    def _watch(self, trace_inputs: int) -> None:
-        machine = self.machine
-        starters: list[TileServer | DigitalLayerServer] = [*machine.tiles, *machine.digital]
-        enders: list[NeuronServer | ChainUnit | DigitalLayerServer] = [*machine.neurons, *machine.digital]
-        for starter in starters:
-            starter.on_start = self._stages.starter(starter.layer)
-        for ender in enders:
-            ender.on_end = self._stages.ender(ender.layer)
-        if trace_inputs:
-            for traced in _traced(machine):
-                traced.trace_inputs(trace_inputs, self.timeline.columns.append)
-
-
-def _admission_of(gate: Gate) -> Callable[[int, int], None]:
-    """A gate that expects nothing for its first position is told of each admission instead."""
-    return lambda input, time: gate.receive(input, 0, time)
-
-
-def _traced(machine: Machine) -> list[Traced]:
-    units = *machine.neurons, *machine.reductions, *machine.digital
-    return [*machine.tiles, *units, *machine.far_writers, *machine.far_readers]
-
-
-def _busy(machine: Machine) -> dict[str, int]:
-    busy: defaultdict[str, int] = defaultdict(int)  # arrays with several blocks, neuron units with several slices
-    for placed, tile in zip(machine.plan.blocks, machine.tiles, strict=True):
-        busy[placed.array] += tile.busy
-    for neuron in machine.neurons:
-        busy[neuron.name] += neuron.busy
-    for layer in machine.digital:
-        if isinstance(layer, GateLayerServer):
-            busy[layer.unit.name] += layer.busy
-    if machine.memory is not None and machine.spills:
-        busy[GLOBAL_MEMORY] = machine.memory.busy
-    return (
-        dict(busy)
-        | {unit.name: unit.busy for unit in machine.units.values()}
-        | {adder.name: adder.busy for adder in machine.adders.values()}
-        | {link.name: link.busy for link in machine.interconnect.links.values() if link.busy}
-    )
-
-
-def _who_waits(machine: Machine, done: int, inputs: int) -> str:
-    progress = [
-        *((tile.layer, tile.name, tile.drains, tile.gate) for tile in machine.tiles),
-        *((neuron.layer, neuron.name, neuron.done, neuron.gate) for neuron in machine.neurons),
-        *((layer.layer, layer.unit.name, layer.done, layer.gate) for layer in machine.digital),
-    ]
-    waiting = [
-        f"{layer} on {name} waits at position {count}"
-        for layer, name, count, gate in progress
-        if count < inputs * gate.positions
-    ]
-    shown = "; ".join(waiting[:6]) + (f"; and {len(waiting) - 6} more" if len(waiting) > 6 else "")
-    return f"nothing can go on after {done} of {inputs} inputs: {shown}"
-
-
-def _check_nothing_is_left(machine: Machine, inputs: int) -> None:
-    for tile in machine.tiles:
-        if tile.drains != inputs * tile.gate.positions:
-            raise ConsistencyError(
-                f"layer {tile.layer} on {tile.name} has done {tile.drains} of {inputs * tile.gate.positions} MVMs; "
-                f"please report this"
-            )
 
 
 def outcome_of(run: Run, alone: Alone | None, cost: SimulatorCost, ledger: Ledger) -> ChipOutcome:

@@ -14,10 +14,12 @@ from chipsim.simulation.accounting import count_static, count_work
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.taking_apart import take_apart
 from chipsim.simulation.building.wiring import build_machines
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.ledger import Ledger
-from chipsim.simulation.engine import Alone, ChipOutcome, Run, no_cycle_search, outcome_of, simulate_alone
+from chipsim.simulation.engine import Alone, no_cycle_search, outcome_of, simulate_alone
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.outcome import SimulatorCost
+from chipsim.simulation.run import Run
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.host import Stream
 

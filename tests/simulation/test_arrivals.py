@@ -17,7 +17,8 @@ from test_streams_of_inputs import chain, closed_form
 
 from chipsim.errors import InputError
 from chipsim.network.graph import Network
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.simulation.waiting import FEWEST_BATCHES, arrival_numbers, is_saturated, waiting

@@ -11,8 +11,9 @@ from small_machines import add, conv, dense, global_pool, plan, pool, relu, sour
 
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.building.wiring import build_machine
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.durations import bytes_of
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 
 ENERGIES = {
     "tile.mvm_energy": "3 nJ", "tile.buffer.energy_per_byte": "2 pJ/B", "tile.static_power": "1 mW",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from small_machines import NS, add, plan, relu, source
 
 from chipsim.network.layers import DigitalLayer
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 
 Services = list[tuple[str, int, int, int]]
 SLOW = {"grid.shape": "[1, 1]", "digital_unit.rate": "100 Mop/s"}

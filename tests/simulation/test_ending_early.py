@@ -14,8 +14,9 @@ from test_second_engine import CHIPS, networks, small_enough
 from test_streams_of_inputs import chain, closed_form
 
 from chipsim.network.graph import Network
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core import clock as clock_module
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.units.arrivals import parse_arrivals
 
 SIZES = [8, 4, 4]

@@ -12,8 +12,9 @@ from small_machines import NS, dense, plan, source, spec
 from chipsim.architecture.spec import Adc, Dac
 from chipsim.cli.check import costs_not_given
 from chipsim.errors import SpecError
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.durations import mvm_phases, peak_interval_ps
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 
 CYCLES = {"tile.mvm_latency": None, "tile.adc.cycle_time": "2 ns", "tile.dac.bits": 8, "tile.adc.bits": 6}
 COUNTER = {"tile.mvm_latency": None, "tile.dac.bits": 8, "tile.adc.kind": "counter", "tile.adc.bits": 6}

@@ -21,7 +21,8 @@ from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.tiles.stages import STAGE_INPUTS
 from chipsim.simulation.units.arrivals import parse_arrivals
 

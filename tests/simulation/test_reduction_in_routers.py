@@ -24,7 +24,8 @@ from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.simulation.building.reduction_tree import reduction_tree
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.tracing import trace_run
 
 SOME = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

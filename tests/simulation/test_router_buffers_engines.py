@@ -19,7 +19,8 @@ from chipsim.errors import CapacityError
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
 from chipsim.simulation.building.wiring import build_machine
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 
 MODEST = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

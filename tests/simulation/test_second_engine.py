@@ -23,8 +23,9 @@ from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer
 from chipsim.simulation.building import credits as credits_module
 from chipsim.simulation.building.machine import Machine, Target
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.durations import bytes_of
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.memories.buffers import least_capacities
 
 

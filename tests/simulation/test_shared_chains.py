@@ -32,7 +32,8 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
 from chipsim.simulation.building.wiring import build_machine
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.together import simulate_together
 
 RANDOM = [HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -16,7 +16,8 @@ from chipsim.errors import CapacityError
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 
 SHARING = st.fixed_dictionaries(
     {

@@ -18,8 +18,9 @@ from test_varying_engines import BASE, INPUTS, random_lengths
 
 from chipsim.errors import SpecError
 from chipsim.mapping.plan import Plan
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.durations import peak_interval_ps
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 
 FAST = {
     "link.bandwidth": "1 TB/s", "link.latency": "0 ns", "router.delay": "1 ps", "host.bandwidth": "1 TB/s",

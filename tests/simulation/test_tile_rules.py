@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_machines import NS, conv, dense, plan, source, spec
 
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.durations import digital_service_ps, mvm_phases, neuron_service_ps, peak_interval_ps
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.engine import simulate_chip
 
 CONVERTING = {"tile.mvm_latency": None, "tile.adc.conversion_time": "5 ns", "tile.dac.bits": 8}
 FAST = {"link.bandwidth": "1 TB/s", "host.bandwidth": "1 TB/s", "neuron_unit.rate": "1 Top/s"}

@@ -12,7 +12,8 @@ from small_machines import chip
 from test_second_engine import BOUNDED, CHIPS, compare, least_buffers, networks, small_enough
 
 from chipsim.network.graph import Network
-from chipsim.simulation.engine import ChipOutcome, simulate_chip
+from chipsim.simulation.chip_outcome import ChipOutcome
+from chipsim.simulation.engine import simulate_chip
 
 SIDE = 4
 LADDER = [[i, i + 1] for i in range(15)] + [[0, 8], [3, 12], [5, 15]]

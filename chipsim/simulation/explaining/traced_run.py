@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from chipsim.architecture.chip import component_of
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.mapping.plan import Plan
+from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.core.timeline import Span
-from chipsim.simulation.engine import ChipOutcome
 from chipsim.simulation.explaining.facts import Connections, Server
 from chipsim.simulation.explaining.shared_turns import SharedTurns
 from chipsim.simulation.units.host import Stream

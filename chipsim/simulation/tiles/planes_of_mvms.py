@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.simulation.core.durations import mvm_phases, overlaps
-from chipsim.simulation.tiles.shared_array import Planes
+from chipsim.simulation.tiles.mvm import Planes
 from chipsim.simulation.tiles.varying import ConversionCounts, plane_lengths
 
 

@@ -10,7 +10,8 @@ from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.memories.far_reader import FarReader
-from chipsim.simulation.tiles.shared_array import Mvm, Planes, SharedArray, fold
+from chipsim.simulation.tiles.mvm import Mvm, Planes, fold
+from chipsim.simulation.tiles.shared_array import SharedArray
 from chipsim.simulation.tiles.tile import TileServer
 
 
