@@ -1,11 +1,15 @@
-"""A run that was ended early: `partial_data` says what is missing, `of_first_inputs` fits its values to its times."""
+"""A run that was ended early: `partial_data` says what is missing, `of_timed_inputs` fits its values to its times."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from chipsim.execution.first_inputs import activity_of_first
+from chipsim.execution.split import Split
 from chipsim.execution.values_outcome import ValuesOutcome
+from chipsim.mapping.plan import Plan
 from chipsim.settings import Settings
 
 
@@ -39,6 +43,30 @@ def partial_data(
         "programmings": programmings,
         "programmings_asked": None if values is None else settings.programmings,
     }
+
+
+def of_timed_inputs(
+    values: ValuesOutcome, inputs: int, plan: Plan, split: Split, settings: Settings, age_s: float, *,
+    threads: int, chunk: int | None, load: Path | None,
+) -> ValuesOutcome:  # fmt: skip
+    """Values of a run of which only the first inputs were timed, after an interrupt; as they are of a whole one.
+
+    Parameters
+    ----------
+    values : ValuesOutcome
+        Of all inputs.
+    inputs : int
+        How many were timed.
+    plan, split, settings, age_s, threads, chunk, load
+        What `values` was computed with.
+    """
+    if inputs == len(split.x):
+        return values
+    first = activity_of_first(
+        inputs, plan, split, settings.seed, age_s, threads=threads, chunk=chunk, precision=settings.precision,
+        load=load,
+    )  # fmt: skip
+    return of_first_inputs(values, first)
 
 
 def of_first_inputs(values: ValuesOutcome, first: ValuesOutcome) -> ValuesOutcome:

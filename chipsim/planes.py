@@ -16,6 +16,27 @@ from chipsim.simulation.core.ledger import Action
 from chipsim.simulation.engine import simulate_chip
 
 
+def settle(plan: Plan, chip: ChipOutcome, values: ValuesOutcome) -> ChipOutcome | None:
+    """Compare both planes, and add to the chip's energy what depends on values.
+
+    Returns
+    -------
+    ChipOutcome or None
+        Of the calibration inputs that affine factors are fitted with, where there are any; they are paid for, too.
+
+    Raises
+    ------
+    ConsistencyError
+        If an MVM was scheduled and not computed, or the other way round.
+    """
+    check_counts(plan, chip, values, chip.inputs)
+    pay_for_values(plan, chip, values)
+    refit = simulate_refit(plan, values)
+    if refit is not None:
+        pay_for_refit(chip, refit)
+    return refit
+
+
 def check_counts(plan: Plan, chip: ChipOutcome, values: ValuesOutcome, inputs: int) -> None:
     """Every MVM that was scheduled is one that was computed (rule T26)."""
     for layer in plan.layers.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import InputError, SpecError
 from chipsim.execution.calibration import device_of
 from chipsim.execution.stored import stored_age_and_count
-from chipsim.network.dataset import Dataset, fit_data, synthetic_data
+from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
+from chipsim.network.unused_arrays import note_unused
+from chipsim.network.zoo import load_network
 from chipsim.planning.choose import with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.units import age_text, parse_age
@@ -43,8 +45,12 @@ def age_of(settings: Settings, spec: InMemorySpec) -> tuple[Settings, float]:
     return settings, age_s
 
 
-def dataset_of(settings: Settings, network: Network, data: Dataset | None) -> Dataset:
-    """The data of a network, made up where none are given."""
-    if data is None:
-        return synthetic_data(network, SYNTHETIC_INPUTS, settings.seed)
-    return fit_data(data, network)
+def network_and_data(
+    settings: Settings, model: str, data: str | None, shapes: Sequence[str]
+) -> tuple[Network, Dataset]:  # fmt: skip
+    """A network and its data, made up where none are given; the data binds sizes that shapes leave open."""
+    given = None if data is None else load_data(data)
+    known = None if given is None else given.shapes
+    network = load_network(model, seed=settings.seed, shapes=shapes, data_shape=known)
+    dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if given is None else fit_data(given, network)
+    return note_unused(network, given), dataset

@@ -16,7 +16,51 @@ SYNTHETIC_INPUTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was asked for; see `run` for the meaning of each."""
+    """What a run was asked for.
+
+    Attributes
+    ----------
+    architecture : str
+        Of kind in-memory, by name (``"hermes64"``) or path.
+    model : str
+        ``"zoo:digits-mlp"``, ``"onnx:resnet50"`` or the path of an ONNX file.
+    data : str, optional
+        ``"zoo:digits"`` or an .npz file with ``x`` (or an array per input of the network, by name), and optionally
+        ``y`` and ``x_calibration``; without it a few seeded standard-normal inputs.
+    baseline : str, optional
+        An architecture of kind von-neumann.
+    batch : int
+        Inputs that the host hands over together, on both machines; never changes values.
+    seed : int
+        Of every random draw.
+    age : str, optional
+        Of the devices, such as ``"1 day"``; the earliest that the model knows if not given.
+    programmings : int
+        Independent programmings for the noisy accuracy.
+    overrides, baseline_overrides : sequence of str
+        ``"path.to.field=value"``.
+    drain : bool
+        Finish each batch before the next.
+    timing_only : bool
+        Times, energy and traffic only: no values.
+    trace : int
+        Keep every span of so many first inputs.
+    precision : {"float32", "float64", "exact"}
+        Of the products on the tiles; exact ones are the same bytes on every processor for the same cells.
+    load_programming : str, optional
+        A file to take programmings from, instead of drawing them.
+    arrivals : str, optional
+        Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
+    replicas : sequence of str
+        ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit.
+    shapes : sequence of str
+        ``"input=1x3x224x224"``: sizes that the model leaves open; the data binds them if not given.
+    mapping : str, optional
+        Name of a strategy, such as ``"in-order"``, or a file that holds a mapping (`chipsim map --out` writes one);
+        what the architecture says if not given.
+    beside : sequence of str
+        Further networks on the chip at the same time, ``"zoo:digits-mlp,data=zoo:digits,batch=4"``; see `parse_beside`.
+    """
 
     architecture: str
     model: str

@@ -14,7 +14,6 @@ from chipsim.architecture.spec import InMemorySpec, VonNeumannSpec
 from chipsim.beside import Beside, parse_beside
 from chipsim.errors import InputError
 from chipsim.execution.accuracy import compute_values
-from chipsim.execution.first_inputs import activity_of_first
 from chipsim.execution.split import Split, split_data
 from chipsim.execution.stored import stored_age_and_count
 from chipsim.execution.values_outcome import ValuesOutcome
@@ -22,13 +21,11 @@ from chipsim.extremes import checked
 from chipsim.files import staged
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
-from chipsim.network.dataset import Dataset, load_data
-from chipsim.network.unused_arrays import note_unused
-from chipsim.network.zoo import load_network
-from chipsim.partial import of_first_inputs
-from chipsim.planes import check_counts, pay_for_refit, pay_for_values, simulate_refit
+from chipsim.network.dataset import Dataset
+from chipsim.partial import of_timed_inputs
+from chipsim.planes import settle
 from chipsim.planning.choose import make_plan
-from chipsim.prepare import Progress, age_of, chip_spec, dataset_of
+from chipsim.prepare import Progress, age_of, chip_spec, network_and_data
 from chipsim.result import Result
 from chipsim.settings import Settings
 from chipsim.simulation.chip_outcome import ChipOutcome
@@ -159,11 +156,7 @@ def _simulate(
 
 
 def _read(asked: Beside, settings: Settings, chip: Chip, before: list[_Network]) -> _Network:
-    data = None if asked.data is None else load_data(asked.data)
-    network = load_network(
-        asked.model, seed=settings.seed, shapes=asked.shapes, data_shape=None if data is None else data.shapes
-    )
-    dataset, network = dataset_of(settings, network, data), note_unused(network, data)
+    network, dataset = network_and_data(settings, asked.model, asked.data, asked.shapes)
     plan = place_beside(
         [item.plan for item in before], chip, lambda free: make_plan(network, free, asked.replicas, settings.seed)
     )
@@ -210,16 +203,9 @@ def _member(
 ) -> Member:  # fmt: skip
     """Put times and values of one network together, and add to its energy what depends on values."""
     values, plan = item.values, item.plan
-    if values is not None and outcome.inputs < len(item.split.x):
-        activity = activity_of_first(
-            outcome.inputs, plan, item.split, settings.seed, age_s, threads=threads, chunk=chunk,
-            precision=settings.precision, load=item.load,
-        )  # fmt: skip
-        values = of_first_inputs(values, activity)
     if values is not None:
-        check_counts(plan, outcome, values, outcome.inputs)
-        pay_for_values(plan, outcome, values)
-        refit = simulate_refit(plan, values)
-        if refit is not None:
-            pay_for_refit(outcome, refit)
+        values = of_timed_inputs(
+            values, outcome.inputs, plan, item.split, settings, age_s, threads=threads, chunk=chunk, load=item.load
+        )
+        settle(plan, outcome, values)
     return Member(item.asked, item.dataset, item.split, plan, values, outcome, alone)
