@@ -21,7 +21,7 @@ _ACCURACIES = ("reference", "ideal", "quantised", "noisy")
 _NUMBERS: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("Tiles used", "tiles_used", lambda value: "-" if value is None else f"{value:,}"),
     ("Inputs in flight", "max_inputs_in_flight", lambda value: "-" if value is None else f"{value:,}"),
-    ("Latency, first input", "latency_first_input_s", scaled("s")),
+    ("Latency, one input alone", "latency_first_input_s", scaled("s")),
     ("Latency, median", "latency_p50_s", scaled("s")),
     ("Latency, 99 % below", "latency_p99_s", scaled("s")),
     ("Throughput", "throughput_inputs_per_s", plain("inputs/s")),
