@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import chipsim
-from chipsim.errors import DataError
+from chipsim.errors import ChipsimError, DataError
 
 STEPS, DECODED, HIDDEN = 6, 4, 16
 
@@ -94,3 +94,20 @@ def test_rounds_on_a_small_chip_give_the_same_values(pair: tuple[str, dict[str, 
         "hermes64", model, data=str(tmp_path / "pair.npz"), overrides=fields, programmings=1, batch=8
     )  # fmt: skip
     assert result.data["accuracy"]["ideal"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("lengths", np.full(64, 2.5), "'lengths' holds 2.5; .* in whole numbers"),
+        ("lengths", np.full(64, "3"), "'lengths' does not hold numbers"),
+        ("x", np.full((64, STEPS, 5), 3e38, np.float32), "layer encoder/input: calibration values: .* scale inputs"),
+    ],
+)
+def test_data_that_no_sequence_has(
+    pair: tuple[str, dict[str, NDArray[Any]]], tmp_path: Path, name: str, values: NDArray[Any], message: str
+) -> None:
+    model, data = pair
+    np.savez(tmp_path / "pair.npz", **data | {name: values})
+    with pytest.raises(ChipsimError, match=message):
+        chipsim.run("hermes64", model, data=str(tmp_path / "pair.npz"), programmings=1)

@@ -17,6 +17,7 @@ from chipsim.crossbar.percentile import StreamedPercentile
 from chipsim.crossbar.slots import calls
 from chipsim.device import get_device
 from chipsim.device.model import DeviceModel
+from chipsim.errors import InputError
 from chipsim.execution.analog_outputs import is_analog, output_ranges
 from chipsim.execution.block_path import slots_of, weight_slices
 from chipsim.execution.forward import MatrixFunctions, Values, forward, matrix_input
@@ -171,6 +172,7 @@ def _with_common(plan: Plan, found: dict[str, Ranges]) -> dict[str, Ranges]:
     return common
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def exact_layer(plan: LayerPlan, values: Values, chunk: int) -> Values:
     """A matrix layer in plain float32, shape (n, *layer.output_shape), ``chunk`` inputs at a time."""
     layer = plan.layer
@@ -187,6 +189,7 @@ def exact_layer(plan: LayerPlan, values: Values, chunk: int) -> Values:
     return outputs
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def exact_step(plan: LayerPlan, values: Values) -> Values:
     """One step of a matrix in a loop in plain float32, shape (n, sequences, channels), all inputs at a time."""
     layer = plan.layer
@@ -244,6 +247,14 @@ def _calls(vectors: Values, first_input: int, layer: MatrixLayer) -> Iterator[tu
 
 
 def _layer_ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec, chunk: int) -> Ranges:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is refused by the percentiles
+            return _ranges(plan, values, device, spec, chunk)
+    except InputError as error:
+        raise InputError(f"layer {plan.layer.name}: {error}; scale inputs or weights down") from error
+
+
+def _ranges(plan: LayerPlan, values: Values, device: DeviceModel, spec: InMemorySpec, chunk: int) -> Ranges:
     full_scale = 1.0 if spec.tile.dac.range == "per-vector" else _input_range(values, spec, chunk)
     dac = InputConverter(spec.tile.dac.bits, full_scale)
     outputs: dict[BlockKey, tuple[float, ...]] = {}

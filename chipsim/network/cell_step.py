@@ -14,6 +14,9 @@ from chipsim.network.cell_operands import CellOperands
 
 Values = NDArray[np.float32]
 
+BEYOND_FLOAT32 = np.errstate(over="ignore", invalid="ignore")
+"""What float32 cannot hold becomes infinite, as in ONNX Runtime: gates take it to their ends."""
+
 
 @dataclass(slots=True)
 class CellState:
@@ -42,6 +45,7 @@ class CellState:
             rules, operands, np.broadcast_to(operands.initial, shape), np.broadcast_to(operands.initial_cell, shape)
         )
 
+    @BEYOND_FLOAT32
     def reset(self, sums: Values, recurrent: Values) -> Values:
         """What a GRU's candidate matrix reads: the state times the reset gate.
 
@@ -53,6 +57,7 @@ class CellState:
         gate = self._gate(self._with_bias(sums, recurrent), 1)
         return gate * self.hidden
 
+    @BEYOND_FLOAT32
     def step(self, sums: Values, recurrent: Values, candidate: Values | None, time: int) -> Values:
         """Go on to the next state.
 

@@ -147,6 +147,8 @@ def _check_names(dataset: Dataset, network: Network) -> None:
         )
     if missing:
         has = ", ".join(repr(name) for name in dataset.named if not name.endswith(CALIBRATION)) or "none"
+        if missing[0] in dataset.arrays:
+            raise DataError(f"{dataset.name}: {missing[0]!r} does not hold numbers; save it as an array of numbers")
         mend = f"save them with numpy.savez(path, {', '.join(f'{name}=...' for name in wanted)})"
         raise DataError(
             f"{dataset.name}: has no array {missing[0]!r}; {network.name} has the inputs "

@@ -160,8 +160,12 @@ def _tensor(value: NDArray[Any], name: str) -> TensorProto:
 def _operands(layer: DigitalLayer, names: Sequence[str]) -> Iterator[str]:
     """Names at the operator's operand positions; an omitted optional operand is the empty string."""
     remaining = iter(names)
-    for position in range(max([len(names) + len(layer.constants) - 1, *layer.constants]) + 1):
-        yield f"constant{position}" if position in layer.constants else next(remaining, "")
+    count = len(names) + len(layer.constants) + len(layer.omitted)
+    for position in range(max([count - 1, *layer.constants]) + 1):
+        if position in layer.constants:
+            yield f"constant{position}"
+        else:
+            yield "" if position in layer.omitted else next(remaining, "")
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:

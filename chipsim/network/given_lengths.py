@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from chipsim.errors import DataError
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, ViewLayer
+from chipsim.network.operators.recurrent_operands import RECURRENT
 from chipsim.streams import stream
 
 Values = NDArray[np.float32]
+LENGTHS = 4  # position of this operand in ONNX
 
 
 def length_inputs(network: Network) -> dict[str, int]:
@@ -30,15 +32,20 @@ def length_inputs(network: Network) -> dict[str, int]:
     found: dict[str, int] = {}
     for layer in network.layers.values():
         if isinstance(layer, GateLayer) and layer.part == "state" and "lengths" in layer.given:
-            source = _source(network, layer.operands["lengths"])
-            if isinstance(source, InputLayer):
-                steps = layer.positions // layer.rules.sequences
-                found[source.name] = min(steps, found.get(source.name, steps))
+            given, steps = layer.operands["lengths"], layer.positions // layer.rules.sequences
+        elif isinstance(layer, DigitalLayer) and layer.operator in RECURRENT and LENGTHS in layer.positions_given:
+            given = layer.inputs[layer.positions_given.index(LENGTHS)]
+            steps = _steps(layer)
+        else:
+            continue
+        source = _source(network, given)
+        if isinstance(source, InputLayer):
+            found[source.name] = min(steps, found.get(source.name, steps))
     return found
 
 
 def check_lengths(network: Network, arrays: Mapping[str, Values], name: str) -> None:
-    """Refuse data in which a sequence is longer than there are steps.
+    """Refuse data in which a sequence is longer than there are steps, or not of whole steps.
 
     Parameters
     ----------
@@ -54,10 +61,11 @@ def check_lengths(network: Network, arrays: Mapping[str, Values], name: str) -> 
     """
     for key, steps in length_inputs(network).items():
         values = arrays.get(key, np.zeros(0, np.float32))
-        wrong = values[~((values >= 0) & (values <= steps))]
+        wrong = values[~((values >= 0) & (values <= steps) & (values == np.rint(values)))]
         if wrong.size:
             raise DataError(
-                f"{name}: {key!r} holds {wrong[0]:g}; lengths of sequences go from 0 to the {steps} steps that exist"
+                f"{name}: {key!r} holds {wrong[0]:g}; lengths of sequences go from 0 to the {steps} steps that exist, "
+                "in whole numbers"
             )
 
 
@@ -80,6 +88,12 @@ def draw_lengths(network: Network, x: Values, seed: int, purpose: str) -> None:
             drawn = stream(seed, purpose, name).integers(1, steps + 1, given[name].shape)
             given[name] = drawn.astype(np.float32)
         x[:] = network.join_inputs(given)
+
+
+def _steps(layer: DigitalLayer) -> int:
+    """Of the longest sequence of a recurrent operator as it stands."""
+    assert layer.operands is not None
+    return layer.operands[0][1 if layer.attributes.get("layout", 0) else 0]
 
 
 def _source(network: Network, name: str) -> AnyLayer:

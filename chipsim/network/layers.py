@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -199,6 +200,8 @@ class DigitalLayer(Layer):
         ONNX attributes as plain Python values.
     constants : mapping of int to ndarray
         Operand position in the ONNX node -> constant value; the other operands are ``inputs`` in order.
+    omitted : tuple of int
+        Positions at which the node leaves an optional operand out.
     pattern : {"elementwise", "window", "barrier"}
         How output positions depend on input positions: p on p; p on a window; any on all.
     window : Window or None
@@ -236,6 +239,14 @@ class DigitalLayer(Layer):
     outputs: int = 1
     macs: int = 0
     reason: str = ""
+    omitted: tuple[int, ...] = ()
+
+    @property
+    def positions_given(self) -> tuple[int, ...]:
+        """Operand positions of ``inputs``."""
+        elsewhere = {*self.constants, *self.omitted}
+        free = (position for position in count() if position not in elsewhere)
+        return tuple(position for position, _ in zip(free, self.inputs, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

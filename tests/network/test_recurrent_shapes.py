@@ -65,3 +65,13 @@ def test_peepholes_of_another_size() -> None:
 def test_lengths_that_no_sequence_has(lengths: list[int]) -> None:
     with pytest.raises(ModelError, match=r"sequence_lens is \[.*from 0 to its 6 steps"):
         read("GRU", {"l": np.array(lengths, np.int32)})
+
+
+@pytest.mark.parametrize(("name", "operand"), [("h", "initial_h"), ("c", "initial_c")])
+def test_a_first_state_of_another_size(name: str, operand: str) -> None:
+    rows = 4 * HIDDEN
+    weights = {"w": normal(1, rows, INPUTS), "r": normal(1, rows, HIDDEN), name: normal(1, 1, HIDDEN - 1)}
+    operands = "x w r - - h" if name == "h" else "x w r - - - c"
+    model = model_bytes([node("LSTM", operands, "y", hidden_size=HIDDEN)], (STEPS, 1, INPUTS), weights)
+    with pytest.raises(ModelError, match=rf"node 'y' \(LSTM\): {operand} has the shape \(1, 1, 4\), whose last axis"):
+        read_onnx(model, "net")

@@ -99,9 +99,10 @@ class Node:
     def digital(self, pattern: Any, element_operations: int, **changes: Any) -> DigitalLayer:
         """The node as it stands, on a digital unit."""
         fields: dict[str, Any] = {"attributes": self.attributes, "constants": self.constants} | changes
+        omitted = tuple(position for position, name in enumerate(self.proto.input) if not name)
         return DigitalLayer(
             self.name, self.inputs, self.output_shape, self.operator,
-            pattern=pattern, element_operations=element_operations, opset=self.opset, **fields,
+            pattern=pattern, element_operations=element_operations, opset=self.opset, omitted=omitted, **fields,
         )  # fmt: skip
 
     def unsupported(self, what: str) -> NoReturn:

@@ -9,6 +9,7 @@ from chipsim.network.cell import SUMS
 from chipsim.network.operators.node import Node
 
 NAMES = {1: "W", 2: "R", 3: "B", 7: "P"}
+STATES = {5: "initial_h", 6: "initial_c"}
 
 
 def check_recurrent(node: Node, directions: int, steps: int, inputs: int) -> int:
@@ -47,6 +48,13 @@ def check_recurrent(node: Node, directions: int, steps: int, inputs: int) -> int
             node.wrong(
                 f"{NAMES[position]} has the shape {node.shape(position)}, which must be {shape} for {directions} "
                 f"direction(s), hidden_size {hidden} and inputs of {inputs} values; export it again"
+            )
+    for position, name in STATES.items():
+        present = position in node.positions or position in node.constants
+        if present and (position == 5 or node.operator == "LSTM") and node.shape(position)[-1:] != (hidden,):
+            node.wrong(
+                f"{name} has the shape {node.shape(position)}, whose last axis must be hidden_size, {hidden}; "
+                "export it again"
             )
     if not rows * inputs:
         node.wrong(f"hidden_size {hidden} and inputs of {inputs} values must be 1 or more; export it again")
