@@ -61,7 +61,6 @@ def _in_words(item: Any) -> str:
         "int_type": "must be a whole number",
         "bool_type": "must be true or false",
         "string_type": "must be text, in quotes where it looks like something else",
-        "string_too_short": "must not be empty",
         "invalid_key": "a field's name must be text; put values with commas in quotes",
         "model_type": "must be a section with fields of its own",
         "literal_error": "must be {expected}",
@@ -87,7 +86,7 @@ def _is_union_tag(part: str | int) -> bool:
 
 def _nearest_literal(item: Any) -> str:
     expected = str(item.get("ctx", {}).get("expected", ""))
-    return nearest(str(item["input"]), [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")])
+    return expected and nearest(str(item["input"]), [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")])
 
 
 def _fields_at(source: YamlSource, path: tuple[str | int, ...]) -> set[str]:

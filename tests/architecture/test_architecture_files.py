@@ -304,3 +304,8 @@ def test_the_json_schema_accepts_the_presets_and_no_unknown_or_bare_field(name: 
 def test_every_quantity_in_the_schema_has_an_example_with_a_unit() -> None:
     text = json.dumps(json_schema())
     assert text.count('"pattern"') == text.count('"examples"') > 30
+
+
+def test_text_that_looks_like_something_else_and_text_that_is_empty() -> None:
+    assert "must be text, in quotes where it looks" in "\n".join(refused(SMALL.replace("name: small", "name: 12")))
+    assert "did you mean" not in "\n".join(refused(SMALL.replace("name: small", "name: ''")))
