@@ -86,7 +86,8 @@ def _is_union_tag(part: str | int) -> bool:
 
 def _nearest_literal(item: Any) -> str:
     expected = str(item.get("ctx", {}).get("expected", ""))
-    return expected and nearest(str(item["input"]), [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")])
+    names = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+    return nearest(str(item["input"]), names) if expected else ""
 
 
 def _fields_at(source: YamlSource, path: tuple[str | int, ...]) -> set[str]:

@@ -307,5 +307,5 @@ def test_every_quantity_in_the_schema_has_an_example_with_a_unit() -> None:
 
 
 def test_text_that_looks_like_something_else_and_text_that_is_empty() -> None:
-    assert "must be text, in quotes where it looks" in "\n".join(refused(SMALL.replace("name: small", "name: 12")))
-    assert "did you mean" not in "\n".join(refused(SMALL.replace("name: small", "name: ''")))
+    assert "must be text, in quotes where it looks" in refused(SMALL.replace("name: small", "name: 12"))
+    assert "did you mean" not in refused(SMALL.replace("name: small", "name: ''"))
