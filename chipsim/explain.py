@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chipsim.architecture.chip import build_chip
-from chipsim.architecture.loader import load_spec, spec_hash
-from chipsim.architecture.spec import InMemorySpec
+from chipsim.architecture.loader import spec_hash
 from chipsim.errors import InputError
-from chipsim.explain_several import Asked, check_hash, counts_again, find_network, trace_several
+from chipsim.explain_several import Asked, check_hash, chip_of, counts_again, find_network, trace_several
+from chipsim.explained_result import read_result
 from chipsim.explanation import Explanation, explanation
-from chipsim.files import no_pipe
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
-from chipsim.result import SCHEMA_VERSION
 from chipsim.simulation.explaining.traced_run import TracedRun
 from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.what_if import Stream, what_if
@@ -33,22 +30,6 @@ WHAT_IF_MVMS = 50_000
 """Tile-MVMs that a what-if run is allowed before it makes do with fewer inputs: about a second."""
 MOST_FASTER = 1e6
 """More, or as much slower, is no question about a component (assumption)."""
-_NEEDED = {
-    "settings": (
-        "age_s", "architecture", "arrivals", "batch", "data", "drain", "inputs", "load_programming", "model",
-        "precision", "replicas", "set", "timing_only",
-    ),
-    "input_hashes": ("architecture", "data", "model"),
-    "chip": ("latency_first_input_s", "max_inputs_in_flight", "name"),
-    "network": ("name",),
-    "seed": (),
-}  # fmt: skip
-_NEEDED_OF_SEVERAL = {
-    "settings": ("age_s", "architecture", "precision", "set", "timing_only"),
-    "input_hashes": ("architecture", "data", "models"),
-    "chip": ("name",),
-    "seed": (),
-}  # fmt: skip
 Progress = Callable[[str, int, int], None]
 
 
@@ -99,7 +80,7 @@ def explain(question: Question, progress: Progress) -> Explanation:
             f"--faster {question.faster:g} must be a number greater than zero, from {1 / MOST_FASTER:g} to "
             f"{MOST_FASTER:g}, such as 2"
         )
-    data = _read(question.folder)
+    data = read_result(question.folder)
     if "networks" in data:
         return _explain_one_of(data, question, progress)
     if question.network is not None:
@@ -149,37 +130,10 @@ def _explain_one_of(data: dict[str, Any], question: Question, progress: Progress
     return explanation(of_one, run, question.input, question.faster, 0, None, last=last)
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "result.json"
-    try:
-        data = json.loads(no_pipe(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); give the folder that chipsim run --out wrote"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}); run again with chipsim run --out {folder}") from None
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{path} has schema_version {version!r}; this chipsim explains results of version {SCHEMA_VERSION}: "
-            "run again"
-        )
-    if data.get("partial"):
-        raise InputError(f"{path} is of a run that was interrupted; run it to its end and explain that")
-    for group, names in (_NEEDED_OF_SEVERAL if "networks" in data else _NEEDED).items():
-        for name in ("", *names):
-            if group not in data or (name and name not in data[group]):
-                missing = f"{group}.{name}" if name else group
-                raise InputError(f"{path} has no {missing!r}; run again with chipsim run --out {folder}")
-    return data  # type: ignore[no-any-return]
-
-
 def _plan(data: dict[str, Any], folder: Path) -> Plan:
     """Architecture and network of the result, as they were."""
     settings, hashes = data["settings"], data["input_hashes"]
-    spec = load_spec(settings["architecture"], settings["set"])
-    assert isinstance(spec, InMemorySpec)  # the run had one
+    spec = chip_of(settings)
     if spec.mapping.reload and data["chip"].get("reloading") is not None:
         raise InputError("explain follows one run, not the rounds of mapping.reload: explain a network that fits")
     spec = with_strategy(spec, settings.get("mapping"))

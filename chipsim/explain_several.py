@@ -102,6 +102,25 @@ def trace_several(data: Mapping[str, Any], asked: Asked, folder: Path) -> tuple[
     return run, _last_exact(works, whole, counts, asked.network)
 
 
+def chip_of(settings: Mapping[str, Any]) -> InMemorySpec:
+    """The chip of a run.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the run: ``architecture`` and ``set``.
+
+    Raises
+    ------
+    InputError
+        If it is another kind of machine by now.
+    """
+    spec = load_spec(settings["architecture"], settings["set"])
+    if not isinstance(spec, InMemorySpec):
+        raise InputError(f"{settings['architecture']} is of kind {spec.kind}, and no longer that of the run: run again")
+    return spec
+
+
 def check_hash(what: str, name: str, found: str, expected: str, folder: Path) -> None:
     """Refuse what has changed since a run.
 
@@ -151,8 +170,7 @@ def counts_again(
 def _works(data: Mapping[str, Any], folder: Path) -> list[Workload]:
     """Networks and their streams, as they were."""
     settings, hashes, seed = data["settings"], data["input_hashes"], data["seed"]
-    spec = load_spec(settings["architecture"], settings["set"])
-    assert isinstance(spec, InMemorySpec)  # the run had one
+    spec = chip_of(settings)
     spec = with_strategy(spec, settings.get("mapping"))
     check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     chip, works = build_chip(spec), list[Workload]()

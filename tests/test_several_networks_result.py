@@ -332,3 +332,25 @@ def test_questions_about_networks_that_are_none(few: Path, tmp_path: Path) -> No
     chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True).save(tmp_path)
     with pytest.raises(InputError, match="has one network; leave it out"):
         explained(tmp_path, network="zoo:digits-cnn")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.update(networks=None), "networks should be a valid list, not None"),
+        (lambda data: data.update(networks=[]), "networks List should have at least 1 item"),
+        (lambda data: data["networks"][0].pop("settings"), "has no 'networks.0.settings'"),
+        (lambda data: data["networks"][1]["settings"].update(batch=0), "networks.1.settings.batch should be greater"),
+        (lambda data: data["networks"][1]["network"].update(input_shape=None), "networks.1.network.input_shape"),
+        (lambda data: data["input_hashes"].update(models=["a"]), "models and data of 2 networks each"),
+        (lambda data: data["settings"].update(architecture="edge_npu"), "edge_npu is of kind von-neumann"),
+    ],
+)
+def test_an_edited_result_is_refused(few: Path, tmp_path: Path, change, message: str) -> None:
+    beside = [f"zoo:digits-mlp,data={few}"]
+    chipsim.run("hermes64", "zoo:digits-mlp", data=few, timing_only=True, beside=beside).save(tmp_path)
+    data = json.loads((tmp_path / "result.json").read_text())
+    change(data)
+    (tmp_path / "result.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match=re.escape(message)):
+        explained(tmp_path)

@@ -200,7 +200,37 @@ def test_results_that_cannot_be_explained_are_refused(capsys, changed, change, m
     assert message in outcome.one_message()
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{"])
+WRONG = [None, "x", -1, 0, 1.5, [], ["a", 1], {}, True]
+DECIDES = {"batch", "inputs", "max_inputs_in_flight", "set", "replicas", "model", "architecture", "sha256", "seed"}
+READ = [
+    *((group,) for group in ("chip", "network", "mapping", "settings", "input_hashes", "seed")),
+    *(("chip", key) for key in ("name", "latency_first_input_s", "max_inputs_in_flight")),
+    *(("input_hashes", key) for key in ("architecture", "data", "model")), ("mapping", "sha256"),
+    *(("settings", key) for key in ("age_s", "architecture", "arrivals", "batch", "data", "drain", "inputs")),
+    *(("settings", key) for key in ("load_programming", "mapping", "model", "precision", "replicas", "set")),
+    ("settings", "timing_only"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", READ, ids=".".join)
+def test_an_edited_result_is_refused_or_explained_as_it_is(capsys, changed, path):
+    """Whatever stands in a field that is read: one message, never a fault of the program."""
+    for value in WRONG:
+
+        def edit(data, value=value):
+            for key in path[:-1]:
+                data = data[key]
+            data[path[-1]] = value
+
+        outcome = here(capsys, "explain", changed(edit), "--no-what-if")
+        if outcome.code:
+            assert outcome.code == 2
+            assert len(outcome.one_message()) < 2000
+        else:
+            assert path[-1] not in DECIDES or value in (0, [])
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 100_000, "null", '"x"', "NaN"])
 def test_files_that_are_no_results_are_refused(capsys, tmp_path, text):
     (tmp_path / "result.json").write_text(text)
     assert "result.json" in here(capsys, "explain", tmp_path).one_message()
