@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from script_modules import script_module
 
 from chipsim.network.standard import BUILDERS
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_full_size.py"
 
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("compare_full_size", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with script_module("compare_full_size") as module:
+        yield module
 
 
 @pytest.mark.parametrize(("name", "tiles"), [("zoo:lstm-ptb", 26), ("zoo:gru-ptb", 20), ("zoo:bert-base-layer", 108)])

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
+from script_modules import script_module
 
 from chipsim.onnx_backend import Backend
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "magika_on_chip.py"
 
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("magika_on_chip", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with script_module("magika_on_chip") as module:
+        yield module
 
 
 def test_files_are_classified_as_in_onnxruntime(script: ModuleType) -> None:

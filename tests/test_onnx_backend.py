@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from script_modules import script_module
 
 from chipsim.errors import InputError, ModelError
 from chipsim.network.binding import held_inputs, modern
@@ -28,14 +27,8 @@ RUN = [name for name, line in LINES.items() if line.count("|") == 5]
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("onnx_backend_table", ROOT / "scripts" / "onnx_backend_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with script_module("onnx_backend_table") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
+from script_modules import script_module
 
 from chipsim.device import get_device
 from chipsim.network.zoo import files
 from chipsim.streams import stream
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_published.py"
-
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_published", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def script() -> Iterator[ModuleType]:
+    with script_module("compare_published") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

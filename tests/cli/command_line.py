@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,3 +48,18 @@ def apart(*words: str | Path, cwd: Path | None = None, **variables: str) -> subp
         [sys.executable, "-m", "chipsim", *map(str, words)],
         cwd=cwd, env={**os.environ, **variables}, capture_output=True, check=False,
     )  # fmt: skip
+
+
+def interrupted(folder: Path, seconds: float, *words: str) -> tuple[int, str, str]:
+    """Interrupt a command some seconds after it has made its folder; its exit code and what it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chipsim", *words, "--out", str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not folder.exists():  # it is made when the work begins
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    return process.returncode, out, error

@@ -2,14 +2,10 @@
 
 import csv
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
-from command_line import apart, here
+from command_line import apart, here, interrupted
 
 AGE = "age", "hermes64", "zoo:digits-mlp", "--programmings", "2", "--ages", "1 year,1 hour"
 FILES = {"ageing.csv", "ageing.json", "ageing.png"}
@@ -142,15 +138,6 @@ def test_errors_and_blocked_places_leave_older_files_alone(capsys, tmp_path, dig
 @pytest.mark.parametrize("seconds", [0.0, 1.5])
 def test_interrupt_leaves_nothing(tmp_path, seconds):
     words = ["age", "hermes64", "zoo:digits-cnn", "--data", "zoo:digits", "--programmings", "1000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chipsim", *words, "--out", str(tmp_path / "a" / "b")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    while not (tmp_path / "a" / "b").exists():  # the folder is made when the work begins
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, out, error) == (1, "", "interrupted: no results were written\n")
+    found = interrupted(tmp_path / "a" / "b", seconds, *words)
+    assert found == (1, "", "interrupted: no results were written\n")
     assert not (tmp_path / "a").exists()

@@ -3,14 +3,12 @@
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from command_line import apart, here
+from command_line import apart, here, interrupted
 
 RUN = "run", "hermes64", "zoo:digits-mlp", "--programmings", "1"
 TABLES = {"layers.csv", "tiles.csv", "units.csv", "links.csv", "ledger.csv", "pipeline.csv", "result.json"}
@@ -125,17 +123,8 @@ def test_full_disk(tmp_path, existing, most):
 @pytest.mark.parametrize("seconds", [0.0, 2.0])
 def test_interrupt_ends_promptly_and_leaves_nothing(tmp_path, seconds):
     words = ["run", "hermes64", "onnx:resnet50", "--set", "grid.shape=[21,21]", "--programmings", "1000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "chipsim", *words, "--out", str(tmp_path / "a" / "b")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    while not (tmp_path / "a" / "b").exists():  # the folder is made when the run begins
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, out, error) == (1, "", "interrupted: no results were written\n")
+    found = interrupted(tmp_path / "a" / "b", seconds, *words)
+    assert found == (1, "", "interrupted: no results were written\n")
     assert not (tmp_path / "a").exists()
 
 

@@ -44,6 +44,16 @@ def tall(draw: st.DrawFn) -> Network:
     return network(layers)
 
 
+@st.composite
+def adding(draw: st.DrawFn) -> Plan:
+    """Such a network on a chip whose routers add, layers with any number of replicas."""
+    net, changes, router = draw(tall()), draw(CHIPS), draw(ROUTERS)
+    built = replicated(draw, net, chip({**changes, **router, **ADD, "tile.crossbar.rows": 4, "grid.shape": "[7, 7]"}))
+    assume(built is not None)
+    assert built is not None
+    return built
+
+
 def agree(built: Plan, inputs: int, changes: dict[str, Any], **second: Any) -> SecondEngine:
     outcome = simulate_chip(built, inputs)
     other = SecondEngine(built, inputs, int(changes["host.max_inputs_in_flight"]), **second).run()
@@ -127,28 +137,14 @@ def test_reduction_with_the_least_buffers_of_tiles_does_not_deadlock(
 
 
 @FEW
-@given(st.data(), tall(), CHIPS, ROUTERS, st.integers(1, 3))
-def test_paths_fill_the_latency_where_routers_add(
-    data: st.DataObject, net: Network, changes: dict[str, Any], router: dict[str, Any], inputs: int
-) -> None:
-    built = replicated(
-        data.draw, net, chip({**changes, **router, **ADD, "tile.crossbar.rows": 4, "grid.shape": "[7, 7]"})
-    )
-    assume(built is not None)
-    assert built is not None
+@given(adding(), st.integers(1, 3))
+def test_paths_fill_the_latency_where_routers_add(built: Plan, inputs: int) -> None:
     check(trace_run(built, inputs))
 
 
 @FEW
-@given(st.data(), tall(), CHIPS, ROUTERS, st.integers(12, 30))
-def test_the_jump_changes_nothing_where_routers_add(
-    data: st.DataObject, net: Network, changes: dict[str, Any], router: dict[str, Any], inputs: int
-) -> None:
-    built = replicated(
-        data.draw, net, chip({**changes, **router, **ADD, "tile.crossbar.rows": 4, "grid.shape": "[7, 7]"})
-    )
-    assume(built is not None)
-    assert built is not None
+@given(adding(), st.integers(12, 30))
+def test_the_jump_changes_nothing_where_routers_add(built: Plan, inputs: int) -> None:
     both(built, inputs)
 
 
