@@ -12,7 +12,8 @@ from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import AnyLayer, InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "engine_sizes.png"

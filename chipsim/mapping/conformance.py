@@ -18,7 +18,8 @@ from chipsim.mapping.plan import LayerPlan, Plan, Slice
 from chipsim.mapping.plan_file import plan_data
 from chipsim.mapping.strategy import MappingStrategy, Options
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 
 SUMS = "chain", "gather"
 """How partial sums of row blocks on several tiles may come together, on chips that strategies are tried on."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import Matrix, MatrixLayer
+from chipsim.network.layers import MatrixLayer
+from chipsim.network.matrix import Matrix
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -136,7 +137,7 @@ def partition(matrix: PackedMatrix, rows: int, columns: int) -> tuple[Block, ...
     Examples
     --------
     >>> import numpy as np
-    >>> from chipsim.network.layers import Matrix
+    >>> from chipsim.network.matrix import Matrix
     >>> whole = PackedMatrix("w", (Matrix("w", np.zeros((300, 10), np.float32), np.zeros(10, np.float32)),))
     >>> [(block.first_row, block.rows) for block in partition(whole, 256, 256)]
     [(0, 256), (256, 44)]

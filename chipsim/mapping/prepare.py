@@ -12,7 +12,8 @@ import numpy as np
 from chipsim.architecture.mapping_spec import Mapping as MappingSection
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, MatrixLayer, Shape, ViewLayer
+from chipsim.network.matrix import Matrix
 from chipsim.network.weight_sharing import sharing_notes, without_sharing
 
 CONV_OPSET = 17

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import AnyLayer, DigitalLayer, Matrix, MatrixLayer, ViewLayer, Window, packed
+from chipsim.network.layers import AnyLayer, DigitalLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix, packed
 from chipsim.network.operators.elementwise import NORMALISATION_OPERATIONS, activation_of
 from chipsim.network.walks import is_turned
 

@@ -13,24 +13,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.cell import CellRules, Role
+from chipsim.network.matrix import Matrix
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "sigmoid", "tanh", "clip"]
-
-
-def packed(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights as matrices hold them: contiguous, but for one value throughout, which takes no memory of its own.
-
-    Examples
-    --------
-    >>> packed(np.broadcast_to(np.float32(1), (2, 3)).T).strides
-    (0, 0)
-    """
-    return weights if not any(weights.strides) else np.ascontiguousarray(weights)
 
 
 def positions_of(shape: Shape, axes: int = 2) -> int:
@@ -78,38 +67,6 @@ class Activation:
 
     kind: ActivationKind
     parameters: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """One weight matrix of a layer; a grouped convolution has one per group.
-
-    Attributes
-    ----------
-    name : str
-        Unique in the network.
-    weights : ndarray of float32, shape (rows, columns)
-        Rows in the order (kernel y, kernel x, channel), columns are output channels.
-    bias : ndarray of float32, shape (columns,)
-    first_input_channel, first_output_channel : int
-        Where the matrix's channels begin in the layer's input and output.
-    """
-
-    name: str
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    first_input_channel: int = 0
-    first_output_channel: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Word lines that the matrix needs."""
-        return int(self.weights.shape[0])
-
-    @property
-    def columns(self) -> int:
-        """Bit lines (pairs of them) that the matrix needs."""
-        return int(self.weights.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.graph import Network
-from chipsim.network.layers import InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.engine import simulate_chip
 

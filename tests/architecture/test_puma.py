@@ -10,7 +10,8 @@ from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.mapping.placement import place
 from chipsim.network.graph import Network
-from chipsim.network.layers import InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
 
 MVM_PS = 2_304_000

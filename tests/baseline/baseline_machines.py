@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from chipsim.architecture.spec import VonNeumannSpec
 from chipsim.network.graph import Network
-from chipsim.network.layers import (
-    AnyLayer,
-    DigitalLayer,
-    InputLayer,
-    Matrix,
-    MatrixLayer,
-    ViewLayer,
-    Window,
-)
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 
 
 def machine(**sections: dict[str, Any] | bool) -> VonNeumannSpec:

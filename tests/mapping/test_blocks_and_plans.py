@@ -18,7 +18,8 @@ from chipsim.mapping.partition import PackedMatrix, pack, partition
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 
 
 def convolution(name: str, before: str, channels: int, outputs: int, groups: int = 1, kernel: tuple[int, int] = (1, 1),

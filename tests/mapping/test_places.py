@@ -16,7 +16,8 @@ from chipsim.errors import CapacityError, MappingError
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import PlacedBlock, Plan
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import AnyLayer, InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 
 
 def dense(name: str, before: str, rows: int, columns: int) -> MatrixLayer:

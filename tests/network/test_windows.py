@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chipsim.network.layers import DigitalLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import DigitalLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.network.windows import need, oldest
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from small_machines import zeros
 
 from chipsim.network.cell import CellKind, CellRules, GateFunction, Role
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 
 SUMS = {"RNN": 1, "LSTM": 4, "GRU": 3}
 OPERATIONS = {"RNN": 2, "LSTM": 12, "GRU": 10}

@@ -14,7 +14,8 @@ from chipsim.architecture.yaml_source import parse_yaml
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 
 NS = 1000
 """Picoseconds in a nanosecond."""

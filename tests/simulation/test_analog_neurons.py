@@ -23,7 +23,8 @@ from chipsim.execution.functional import IDEAL, QUANTISED, program_network
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
 from chipsim.network.graph import Network
-from chipsim.network.layers import Activation, InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import Activation, InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.tracing import trace_run
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from small_machines import add, conv, dense, global_pool, network, relu, source, view
 
 from chipsim.network.edges import HOST, Edge, edges
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 
 
 def only_edge(layers: list[AnyLayer], consumer: str) -> Edge:

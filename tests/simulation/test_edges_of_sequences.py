@@ -7,7 +7,8 @@ from small_machines import network
 
 from chipsim.network.cell import CellRules, GateFunction
 from chipsim.network.edges import HOST, Edge, edges
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 
 STEPS, WIDTH, HIDDEN = 5, 3, 2
 

@@ -18,7 +18,8 @@ from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.mapping.placement import place
 from chipsim.mapping.plan import Plan
-from chipsim.network.layers import AnyLayer, Matrix, MatrixLayer, Window
+from chipsim.network.layers import AnyLayer, MatrixLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.outcome import headline, steady_interval_ps
 

@@ -15,7 +15,8 @@ from test_second_engine import BOUNDED, CHIPS, compare, least_buffers, small_eno
 from chipsim.mapping.placement import place
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, Matrix, MatrixLayer, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.memories.buffers import least_capacities
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.network.layers import Matrix, MatrixLayer, Shape, Window, packed
+from chipsim.network.layers import MatrixLayer, Shape, Window
+from chipsim.network.matrix import Matrix, packed
 from chipsim.network.operators.geometry import map_of, transposed_window_of, window_of
 from chipsim.network.operators.node import Node
 

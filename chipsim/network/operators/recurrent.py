@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.cell import CellRules, Role
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, Matrix, MatrixLayer, Shape, ViewLayer, Window
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, MatrixLayer, Shape, ViewLayer, Window
+from chipsim.network.matrix import Matrix
 from chipsim.network.operators.node import Node
 from chipsim.network.operators.recurrent_operands import (
     RECURRENT,
