@@ -100,3 +100,28 @@ class Settings:
             other = parse_beside(text)
             if self.timing_only and (other.save_programming or other.load_programming):
                 raise InputError(f"--timing-only computes no values: leave programmings out of --beside {text!r}")
+
+
+def texts_of(name: str, given: object) -> tuple[str, ...]:
+    """What must be a list of texts, as a tuple; a text alone would be taken for a list of its letters.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    given : object
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> texts_of("shapes", ["x=1x8"])
+    ('x=1x8',)
+    """
+    texts = tuple(given) if isinstance(given, list | tuple) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        example = f"[{given!r}]" if isinstance(given, str) else "a list of texts"
+        raise InputError(f"{name} must be a list of texts, not {given!r:.100}; give {example}")
+    return texts

@@ -25,7 +25,7 @@ from chipsim.planning.rounds import Rounds
 from chipsim.planning.writing import Reloading
 from chipsim.prepare import Progress, age_of, chip_spec, network_and_data
 from chipsim.result import Result
-from chipsim.settings import Settings
+from chipsim.settings import Settings, texts_of
 from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.loading import Loading, simulate_loading
@@ -80,9 +80,11 @@ def run(
     """
     settings = Settings(
         str(architecture), str(model), None if data is None else str(data), None if baseline is None else str(baseline),
-        batch, seed, age, programmings, tuple(overrides), tuple(baseline_overrides), drain, timing_only, trace,
+        batch, seed, age, programmings, texts_of("overrides", overrides),
+        texts_of("baseline_overrides", baseline_overrides), drain, timing_only, trace,
         precision, None if load_programming is None else str(load_programming), arrivals,
-        tuple(replicas), tuple(shapes), None if mapping is None else str(mapping), tuple(beside),
+        texts_of("replicas", replicas), texts_of("shapes", shapes), None if mapping is None else str(mapping),
+        texts_of("beside", beside),
     )  # fmt: skip
     keep = None if save_programming is None else Path(save_programming)
     return simulate(

@@ -306,3 +306,12 @@ def test_progress_is_told(few):
     assert told[0] == ("reading", 0, 1)
     assert {"reference", "ideal", "timing", "baseline"} <= {what for what, _, _ in told}
     assert ("timing", 20, 20) in told
+
+
+@pytest.mark.parametrize("name", ["overrides", "baseline_overrides", "replicas", "shapes", "beside"])
+@pytest.mark.parametrize(
+    ("given", "message"), [("a=1", r"give \['a=1'\]"), (None, "not None"), ([3], r"not \[3\]"), (5, "not 5")]
+)
+def test_a_list_of_texts_is_asked_for(name, given, message):
+    with pytest.raises(InputError, match=f"{name} must be a list of texts, .*{message}"):
+        chipsim.run("hermes64", "zoo:digits-mlp", timing_only=True, **{name: given})
