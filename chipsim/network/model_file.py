@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import TensorProto, external_data_helper, helper
 
 from chipsim.errors import ModelError
+from chipsim.network.local_functions import inline_functions
 
 OLDEST_OPSET = 7
 MOST_BYTES = 2**31 - 1  # of a message of protobuf
@@ -30,7 +31,7 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
     Returns
     -------
     model : onnx.ModelProto
-        With external data loaded.
+        With external data loaded and functions inlined.
     sha256 : str
         Hash of the file as given.
 
@@ -38,6 +39,8 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
     ------
     ModelError
         If the file is missing, truncated, not ONNX, without a graph, too old, not sorted, or lacks weights.
+    UnsupportedOperatorError
+        If a function of the model is written with another version of operators.
     """
     content = source if isinstance(source, bytes) else _read(source, name)
     model = onnx.ModelProto()
@@ -51,6 +54,7 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
         raise ModelError(f"{name}: has no output, so nothing tells what it is to compute; export it with one")
     _check_size(model, name)
     _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
+    model = inline_functions(model, name)
     _check_order(model.graph, name)
     _check_opset(model, name)
     _check(model, name)

@@ -15,7 +15,7 @@ _NO_TENSOR = {
     *("Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap", "SequenceMap", "ZipMap"),
 }
 _TEXT = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
-_CONTROL = {"If", "Loop", "Scan"}
+_CONTROL = {"If", "Loop"}
 REASONS = (
     dict.fromkeys(_RANDOM, "draws random values; export the model in inference mode, without it")
     | dict.fromkeys(_SIZED_BY_DATA, "gives as many values as its data says; end the model before it")
@@ -24,6 +24,10 @@ REASONS = (
     | dict.fromkeys(
         _CONTROL, "depends on data that is known only when the network runs, which chipsim does not run yet"
     )
+    | {
+        "Scan": "repeats a body step by step, which chipsim does not run yet, although the number of steps is fixed; "
+        "export the model with the steps written out, or with an RNN, GRU or LSTM where that is what it computes"
+    }
 )
 
 
