@@ -52,7 +52,8 @@ class Settings:
     arrivals : str, optional
         Rate at which inputs come, such as ``"1000/s"`` or ``"poisson 1000/s"``; all at once if not given.
     replicas : sequence of str
-        ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit.
+        ``"layer=number"`` copies of a layer that take turns at its positions, or ``"balanced"``: as many as fit
+        and raise the estimated throughput.
     shapes : sequence of str
         ``"input=1x3x224x224"``: sizes that the model leaves open; the data binds them if not given.
     mapping : str, optional

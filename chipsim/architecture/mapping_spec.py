@@ -22,7 +22,8 @@ class Mapping(LaterFields):
         "a file that holds a mapping.",
     )
     tiles: Count | Literal["all"] = Field(
-        "all", description="Tiles that a network may take, whatever the strategy; `balanced` fills them with copies."
+        "all",
+        description="Tiles that a network may take, whatever the strategy; `balanced` fills them while copies help.",
     )
     effort: Few = Field(100, description="Moves that `annealed` draws for each tile in use, in each of its rounds.")
     depthwise: Literal["block-diagonal", "digital"] = Field(

@@ -13,7 +13,7 @@ Overrides = Annotated[
 ]
 Replicas = Annotated[
     list[str] | None,
-    typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit."),
+    typer.Option(metavar="LAYER=K", help="Copies of a layer that take turns; or 'balanced': as many as fit and help."),
 ]
 Mapping = Annotated[
     str | None,

@@ -1,8 +1,8 @@
-"""`balanced_replicas`: copies of the slowest layers until the chip is full."""
+"""`copies_in_turn`: which layer a further copy would help, copy after copy until the chip is full."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import InputError
@@ -14,24 +14,23 @@ from chipsim.network.loops import loops
 BALANCED = "balanced"
 
 
-def chosen_replicas(
-    words: Sequence[str], network: Network, chip: Chip, interval_ps: Callable[[LayerPlan], int]
-) -> dict[str, int]:
-    """Copies of each layer as a user asks for them.
+def given_replicas(words: Sequence[str]) -> dict[str, int]:
+    """Copies of layers as a user asks for them.
 
     Parameters
     ----------
     words : sequence of str
-        ``"layer=number"``, or ``"balanced"`` for `balanced_replicas`; numbers that are given too stay as they are.
-    network : Network
-    chip : Chip
-    interval_ps : callable
-        Estimates the time between two positions of a layer without copies.
+        ``"layer=number"``, or ``"balanced"``, which says nothing of any one layer.
 
     Raises
     ------
     InputError
         If a word is neither, or names a layer twice.
+
+    Examples
+    --------
+    >>> given_replicas(["balanced", "wide=2"])
+    {'wide': 2}
     """
     given: dict[str, int] = {}
     for word in words:
@@ -43,13 +42,12 @@ def chosen_replicas(
         if name in given:
             raise InputError(f"replicas: layer {name} is given twice")
         given[name] = int(number)
-    return balanced_replicas(network, chip, interval_ps, given) if BALANCED in words else given
+    return given
 
 
-def balanced_replicas(
-    network: Network, chip: Chip, interval_ps: Callable[[LayerPlan], int], fixed: dict[str, int] | None = None,
-    budget: int | None = None,
-) -> dict[str, int]:  # fmt: skip
+def copies_in_turn(
+    network: Network, chip: Chip, interval_ps: Callable[[LayerPlan], int], fixed: Mapping[str, int], budget: int
+) -> tuple[dict[str, int], list[str]]:
     """Give one copy more to whatever layer is the slowest, until it has no room for another.
 
     Parameters
@@ -58,14 +56,17 @@ def balanced_replicas(
     chip : Chip
     interval_ps : callable
         Estimates the time between two positions of a layer without copies.
-    fixed : dict of str to int, optional
+    fixed : mapping of str to int
         Layers whose copies are given.
-    budget : int, optional
-        Tiles that may be used; all of the chip's if not given.
+    budget : int
+        Tiles that may be used.
 
     Returns
     -------
-    dict of str to int
+    start : dict of str to int
+        Copies of all layers before any is added.
+    order : list of str
+        Layers that get one copy more, one after the other.
 
     Raises
     ------
@@ -79,18 +80,19 @@ def balanced_replicas(
     help there either. Layers that share their weights have no copies.
     """
     plan = place(network, chip, fixed)
-    copies = {name: layer.replicas for name, layer in plan.layers.items()}
+    start = {name: layer.replicas for name, layer in plan.layers.items()}
     arrays = {name: len(layer.blocks) // layer.replicas for name, layer in plan.layers.items()}
     work = {name: layer.layer.positions * interval_ps(layer) for name, layer in plan.layers.items()}
-    most = len(chip.tiles) if budget is None else min(budget, len(chip.tiles))
-    free = most * chip.spec.tile.crossbars - plan.arrays_used
+    free = min(budget, len(chip.tiles)) * chip.spec.tile.crossbars - plan.arrays_used
     looped = {name for loop in loops(network).values() for name in loop.members}
-    shared = set(in_groups(network))
+    alone = looped | set(in_groups(network)) | set(fixed)
+    copies, order = dict(start), list[str]()
     while copies:
         slowest = max(copies, key=lambda name: work[name] / copies[name])
-        full = slowest in looped | shared or copies[slowest] == plan.layers[slowest].layer.positions
-        if full or arrays[slowest] > free or slowest in (fixed or {}):
+        full = slowest in alone or copies[slowest] == plan.layers[slowest].layer.positions
+        if full or arrays[slowest] > free:
             break
+        order.append(slowest)
         copies[slowest] += 1
         free -= arrays[slowest]
-    return copies
+    return start, order

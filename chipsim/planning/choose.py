@@ -15,11 +15,10 @@ from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import is_plan_file, read_plan_file
 from chipsim.mapping.prepare import prepared, why_unshared
 from chipsim.mapping.registry import find_mapping
-from chipsim.mapping.replication import chosen_replicas
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
+from chipsim.planning.balanced import chosen_replicas
 from chipsim.planning.rounds import Rounds, plan_rounds
-from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 def with_strategy(spec: InMemorySpec, name: str | None) -> InMemorySpec:
@@ -37,7 +36,7 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
     network : Network
     chip : Chip
     replicas : sequence of str
-        As `chipsim.mapping.replication.chosen_replicas` takes them.
+        As `chipsim.planning.balanced.chosen_replicas` takes them.
     seed : int
         Of what is random in a strategy.
 
@@ -50,7 +49,7 @@ def make_plan(network: Network, chip: Chip, replicas: Sequence[str] = (), seed: 
     """
     section = chip.spec.mapping
     network = prepared(network, section, why_unshared(chip.spec))
-    copies = chosen_replicas(replicas, network, chip, lambda layer: position_interval_ps(chip.spec, layer))
+    copies = chosen_replicas(replicas, network, chip)
     options = Options(section, copies)
     if is_plan_file(section.strategy):
         return _within(map_from_file(Path(section.strategy), network, chip, options))

@@ -11,11 +11,10 @@ from small_machines import NS, plan
 from test_loops_closed_forms import CHIP, HIDDEN, INPUTS, LOOP
 
 from chipsim.mapping.plan import Plan
-from chipsim.mapping.replication import balanced_replicas
+from chipsim.planning.balanced import balanced_replicas
 from chipsim.planning.estimate import estimate
 from chipsim.planning.loop_pace import loop_ps
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -46,7 +45,7 @@ def test_a_layer_in_a_loop_gets_no_copies():
     free = plan([x, tokens("up", x, 8), tokens("down", tokens("up", x, 8), 32)], slow)
 
     def copies(made: Plan) -> dict[str, int]:
-        return balanced_replicas(made.network, made.chip, lambda layer: position_interval_ps(made.chip.spec, layer))
+        return balanced_replicas(made.network, made.chip)
 
     assert copies(built) == {"h/input": 1, "h/recurrent": 1}
     assert copies(free)["down"] > 1  # the same matrix without a loop

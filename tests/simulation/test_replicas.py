@@ -7,15 +7,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from second_engine import SecondEngine
-from small_machines import chip, conv, dense, network, source
+from small_machines import chip, conv, network, source
 from test_second_engine import BOUNDED, CHIPS, compare, least_buffers, networks
 
 from chipsim.errors import CapacityError, InputError
 from chipsim.mapping.placement import place
-from chipsim.mapping.replication import balanced_replicas, chosen_replicas
+from chipsim.mapping.replication import given_replicas
 from chipsim.network.edges import edges
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.tiles.pace import position_interval_ps
 
 
 def replicated(draw: st.DrawFn, net, built):
@@ -97,18 +96,6 @@ def test_more_copies_help_until_the_host_limits():
     assert steady[3] == pytest.approx(64 * 4 / 16e6 * 1e12, rel=0.1)  # in and out side by side
 
 
-def test_balanced_copies_go_to_the_slowest_layer_until_tiles_run_out():
-    x = source(4, 8, 8)
-    wide = conv("wide", x, 4)
-    small = conv("small", wide, 4, 2, 2)
-    net, built = network([x, wide, small, dense("out", "small", 64, 3)]), chip({**FAST, "grid.shape": "[1, 12]"})
-    copies = balanced_replicas(net, built, lambda plan: position_interval_ps(built.spec, plan))
-    assert copies == {"wide": 6, "small": 2, "out": 1}
-    assert place(net, built, copies).tiles_used == 12
-    fixed = chosen_replicas(["balanced", "wide=2"], net, built, lambda plan: position_interval_ps(built.spec, plan))
-    assert fixed == {"wide": 2, "small": 1, "out": 1}
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -123,7 +110,7 @@ def test_balanced_copies_go_to_the_slowest_layer_until_tiles_run_out():
 def test_wrong_numbers_of_copies_are_refused(words, message):
     net, built = one_by_one(), chip(FAST)
     with pytest.raises(InputError, match=message):
-        place(net, built, chosen_replicas(words, net, built, lambda plan: 1))
+        place(net, built, given_replicas(words))
 
 
 def test_copies_that_do_not_fit_are_refused_with_numbers():
