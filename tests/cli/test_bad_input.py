@@ -225,7 +225,9 @@ def test_network_that_does_not_fit(refused):
     refused(*RUN, "--set", "grid.shape=[1,2]", names=names, code=1)
 
 
-@pytest.mark.parametrize("mapping", [["--set", "grid.shape=[2,3]"], ["--mapping", "balanced"]])
+@pytest.mark.parametrize(
+    "mapping", [["--set", "grid.shape=[2,3]"], ["--set", "grid.shape=[3,3]", "--mapping", "balanced"]]
+)
 def test_no_tile_left_for_a_second_network(refused, mapping):
     names = ["no tile is left", "zoo:digits-cnn", "mapping.tiles"]
     refused("run", "hermes64", "zoo:digits-cnn", "--beside", "zoo:digits-mlp", *mapping, names=names, code=1)
