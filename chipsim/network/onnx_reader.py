@@ -24,6 +24,7 @@ from chipsim.network.model_file import label_of, load_model
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
 from chipsim.network.synthetic import synthetic_weights
+from chipsim.network.uncounted import uncounted_notes
 from chipsim.network.weight_sharing import share_weights, sharing_notes
 
 
@@ -119,7 +120,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         onnx_bytes=partial(_serialised, free_batch(flow) if batched else flow, plain),
         input_name=flow.inputs[0].name,
         sha256=sha256,
-        notes=(*notes, *sharing_notes(layers)),
+        notes=(*notes, *sharing_notes(layers), *uncounted_notes(layers)),
         alone=not batched,
         value_shapes=shapes,
     )

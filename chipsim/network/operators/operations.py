@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 from chipsim.network.layers import Shape
+from chipsim.network.operators.attention_macs import attention_macs
 from chipsim.network.operators.node import Node
 
 OPERATIONS_PER_MAC = 2  # multiply, add
+LEARNT = ("coefficients", "support_vectors")
+"""Attributes of linear models and support vector machines whose every number meets one of the input."""
 # operator -> operations per value that comes out
 PER_OUTPUT = {
     "GroupNormalization": 7,  # as LayerNormalization
@@ -45,13 +48,15 @@ def operations_of(node: Node) -> tuple[int, int]:
 
 def _macs(node: Node) -> int:
     match node.operator:
-        case "MatMul" | "MatMulInteger":
+        case "MatMul" | "MatMulInteger" | "QLinearMatMul" | "MatMulIntegerToFloat" | "DynamicQuantizeMatMul":
             return node.elements * node.shape(0)[-1]
-        case "QLinearMatMul":
-            return node.elements * node.shape(0)[-1]
-        case "Gemm":
+        case "FusedMatMul" | "TransposeMatMul":
+            return node.elements * node.shape(0)[_summed_axis(node)]
+        case "MatMulNBits":
+            return node.elements * int(node.attributes["K"])
+        case "Gemm" | "FusedGemm" | "QGemm":
             return node.elements * node.shape(0)[0 if node.attributes.get("transA", 0) else -1]
-        case "Conv" | "ConvInteger":
+        case "Conv" | "ConvInteger" | "DeformConv" | "FusedConv":
             return node.elements * math.prod(node.shape(1)[1:])
         case "QLinearConv":
             return node.elements * math.prod(node.shape(3)[1:])
@@ -60,9 +65,20 @@ def _macs(node: Node) -> int:
         case "RNN" | "GRU" | "LSTM":
             steps = math.prod(node.shape(0)[:2])  # times, batch
             return steps * (math.prod(node.shape(1)) + math.prod(node.shape(2)))
+        case "Attention" | "MultiHeadAttention" | "QAttention":
+            return attention_macs(node)
+        case "LinearClassifier" | "LinearRegressor" | "SVMClassifier" | "SVMRegressor":
+            return math.prod(node.shape(0)[:-1]) * sum(len(node.attributes.get(each, ())) for each in LEARNT)
         case "Einsum":
             return _einsum_macs(node)
     return 0
+
+
+def _summed_axis(node: Node) -> int:
+    """Of the left operand of a FusedMatMul, whose first axis may stand before its batch."""
+    if not node.attributes.get("transA", 0):
+        return -1
+    return 0 if node.attributes.get("transBatchA", 0) else -2
 
 
 def _einsum_macs(node: Node) -> int:
