@@ -38,6 +38,11 @@ def check_values(network: Network, reference: Values, labels: NDArray[np.int64] 
     classes = reference[0].size
     if labels is not None and not ((labels >= 0) & (labels < classes)).all():
         wrong = labels[(labels < 0) | (labels >= classes)][0]
+        if classes == 1:
+            raise DataError(
+                f"'y' holds the label {wrong}, but {network.name} gives one value per input, which is no choice "
+                "between classes; leave 'y' out (accuracies are then null), or give it one output per class"
+            )
         raise DataError(f"'y' holds the label {wrong}, but {network.name} has {classes} classes, 0 to {classes - 1}")
 
 

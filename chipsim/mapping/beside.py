@@ -48,7 +48,7 @@ def place_beside(others: Sequence[Plan], chip: Chip, place: Callable[[Chip], Pla
     try:
         return replace(place(_without(chip, taken)), chip=chip)
     except CapacityError as error:
-        why = str(error).replace(OR_RELOAD, "")  # tiles between rounds are one network's
+        why = str(error).partition(OR_RELOAD)[0]  # tiles between rounds are one network's
         whose = f"; {len(taken)} of its {len(chip.tiles)} tiles are those of {names}" if taken else ""
         raise CapacityError(why + whose) from None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import CapacityError
-from chipsim.mapping.placement import Place, pieces, place
+from chipsim.mapping.placement import Piece, Place, or_reload, pieces, place
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
@@ -31,10 +32,19 @@ def map_best_fit(network: Network, chip: Chip, options: Options, seed: int) -> P
     if needed > most:
         raise CapacityError(
             f"network {network.name} needs {needed} tiles even with blocks side by side on them, and "
-            f"{most} of {chip.spec.name} may be used; take a larger chip, or larger crossbars"
+            f"{most} of {chip.spec.name} may be used; {_ways_out(network, chip, parts, needed)}"
         )
     places = [Place(order[array] // arrays, order[array] % arrays, row, column) for array, row, column in corners]
     return place(network, chip, options.replicas, places=places)
+
+
+def _ways_out(network: Network, chip: Chip, parts: Sequence[Piece], needed: int) -> str:
+    present = len(chip.tiles)
+    if needed <= present:
+        return "allow more (mapping.tiles)"
+    chips = -(-needed // present) * chip.spec.mapping.chips
+    reload = or_reload(network, chip, Counter(part.layer for part in parts))
+    return f"use a larger chip, or larger crossbars; or {chips} chips (--chips {chips}){reload}"
 
 
 def fit(sizes: Sequence[Size], array: Size) -> list[tuple[int, int, int]]:

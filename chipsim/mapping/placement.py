@@ -16,9 +16,10 @@ from chipsim.mapping.plan import LayerPlan, PlacedBlock, Plan, Replica, Slice
 from chipsim.network.edges import HOST, Edge, edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer
+from chipsim.network.loops import loops
 
-OR_RELOAD = "; or write tiles again between rounds (--reload)"
-"""The last thing that a network may do which does not fit."""
+OR_RELOAD = "; or write tiles again between rounds (--reload"
+"""How the last thing begins that a network may do which does not fit."""
 
 
 class Place(NamedTuple):
@@ -182,8 +183,31 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
     raise CapacityError(
         f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} ({what} needed: {listed}{more}); "
         f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars; or {chips} chips "
-        f"(--chips {chips}){OR_RELOAD}"
+        f"(--chips {chips}){or_reload(network, chip, needed)}"
     )
+
+
+def or_reload(network: Network, chip: Chip, needed: Mapping[str, int]) -> str:
+    """That tiles may be written again, and what that takes; empty where it would not help.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip
+    needed : mapping of str to int
+        Arrays that each layer takes.
+    """
+    around = {name: loop.state.name for loop in loops(network).values() for name in loop.members}
+    together: Counter[str] = Counter()
+    for name, arrays in needed.items():
+        together[around.get(name, name)] += arrays
+    if max(together.values()) > len(chip.arrays):
+        return ""
+    with_order = "" if chip.spec.mapping.strategy == "in-order" else " --mapping in-order"
+    lacks = "" if chip.spec.tile.programming else (
+        f", which needs a section tile.programming, and {chip.spec.name} has none: docs/mapping.md has one to copy"
+    )  # fmt: skip
+    return f"{OR_RELOAD}{with_order}{lacks})"
 
 
 def gate_units(network: Network, layers: Mapping[str, LayerPlan]) -> dict[str, str]:

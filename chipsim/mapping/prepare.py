@@ -36,6 +36,8 @@ def prepared(network: Network, section: MappingSection, unshared: str = "") -> N
         Layers that are fused live on as views under their names; one that moves to a digital unit keeps its name.
     """
     network = _with_own_weights(network, section, unshared)
+    if section.depthwise == "digital" and (stay := _stay_on_tiles(network.layers)):
+        network = replace(network, notes=(*network.notes, stay))
     layers = network.layers
     if section.depthwise == "digital":
         layers = _without_depthwise(layers)
@@ -83,16 +85,33 @@ def _without_depthwise(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
     }
 
 
+def _is_depthwise(layer: AnyLayer) -> bool:
+    """Whether each group has one input channel."""
+    return isinstance(layer, MatrixLayer) and len(layer.matrices) > 1 and layer.matrices[0].rows == layer.window.taps
+
+
+def _stay_on_tiles(layers: Mapping[str, AnyLayer]) -> str:
+    """A note that names the depthwise convolutions that cannot move; empty where all can."""
+    names = [name for name, layer in layers.items() if _is_depthwise(layer) and _off_tiles(layer, layers) is layer]
+    if not names:
+        return ""
+    return (
+        f"{WHY_DIGITAL} leaves on tiles what is over sequences, transposed with a stride, or cuts its input: "
+        f"{', '.join(names)}"
+    )
+
+
 def _off_tiles(layer: AnyLayer, layers: Mapping[str, AnyLayer]) -> AnyLayer:
     """A depthwise convolution as ONNX's Conv; any other layer as it is.
 
-    Those that cannot be written so stay too: transposed ones, inputs that are cut, and sequences seen as maps.
+    Those that cannot be written so stay too: transposed ones with a stride, inputs that are cut, and sequences seen
+    as maps.
     """
-    if not isinstance(layer, MatrixLayer) or len(layer.matrices) < 2 or layer.channels_last:
+    if not isinstance(layer, MatrixLayer) or not _is_depthwise(layer) or layer.channels_last:
         return layer
-    window, first = layer.window, layer.matrices[0]
+    window = layer.window
     plain = all(zeros == 1 for zeros in window.stuffing) and min(window.pads) >= 0
-    if first.rows != window.taps or not plain or layers[layer.inputs[0]].output_shape != layer.input_shape:
+    if not plain or layers[layer.inputs[0]].output_shape != layer.input_shape:
         return layer
     weights = np.concatenate([matrix.weights.T for matrix in layer.matrices]).reshape(-1, 1, *window.kernel)
     attributes = {

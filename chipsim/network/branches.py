@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, Constants, fold
-from chipsim.network.model_file import label_of
+from chipsim.network.stored_tensors import label_of
 from chipsim.network.value_lists import ValueLists
 from chipsim.network.weight_sharing import origin_of
 

@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from chipsim.errors import ModelError
 from chipsim.network.digital import IR_VERSION, open_session
-from chipsim.network.model_file import label_of
+from chipsim.network.stored_tensors import label_of
 
 Constant = NDArray[Any]
 Constants = dict[str, Constant]

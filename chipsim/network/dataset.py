@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -94,7 +94,9 @@ def load_data(name_or_path: str) -> Dataset:
     named = {key: values for key, values in arrays.items() if key != "y" and values.dtype.kind in "fiub"}
     inputs = [key for key in named if not key.endswith(CALIBRATION)]
     if "x" not in arrays and not inputs:
-        raise DataError(f"{name_or_path}: has no array 'x'; save the inputs with numpy.savez(path, x=inputs)")
+        raise DataError(
+            f"{name_or_path}: has no array 'x' ({_has(arrays)}); save the inputs with numpy.savez(path, x=inputs)"
+        )
     x = checked_inputs(arrays["x"], "x", name_or_path) if "x" in arrays else np.zeros(0, np.float32)
     calibration = None
     if "x" in arrays and "x_calibration" in arrays:
@@ -137,13 +139,19 @@ def fit_data(dataset: Dataset, network: Network) -> Dataset:
     )
 
 
+def _has(arrays: Iterable[str]) -> str:
+    """What an archive holds, in words."""
+    return f"it has {', '.join(map(repr, arrays)) or 'no arrays that can be read'}"
+
+
 def _check_names(dataset: Dataset, network: Network) -> None:
     wanted = [layer.name for layer in network.input_layers]
     missing = [name for name in wanted if name not in dataset.named]
     if missing and len(wanted) == 1:
+        nor = "" if missing[0] == "x" else f", nor one called {missing[0]!r} as the input of {network.name} is"
         raise DataError(
-            f"{dataset.name}: has no array 'x', nor one called {missing[0]!r} as the input of {network.name} is; "
-            "save the inputs with numpy.savez(path, x=inputs)"
+            f"{dataset.name}: has no array 'x'{nor} "
+            f"({_has(dataset.arrays)}); save the inputs with numpy.savez(path, x=inputs)"
         )
     if missing:
         has = ", ".join(repr(name) for name in dataset.named if not name.endswith(CALIBRATION)) or "none"

@@ -18,9 +18,9 @@ from onnx import helper
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.layers import Shape
-from chipsim.network.model_file import label_of
 from chipsim.network.operators.recurrent import RECURRENT
 from chipsim.network.shapes import infer_shapes
+from chipsim.network.stored_tensors import label_of
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 STATES = (5, 6)

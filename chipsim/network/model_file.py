@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import TensorProto, external_data_helper, helper
+from onnx import TensorProto, helper
 
 from chipsim.errors import ModelError
+from chipsim.network.external_data import load_external_data
 from chipsim.network.local_functions import inline_functions
+from chipsim.network.stored_tensors import bytes_of, elements, first_line, in_words, label_of, stored_tensors
+from chipsim.network.unknown_operators import check_known
 
 OLDEST_OPSET = 7
 MOST_BYTES = 2**31 - 1  # of a message of protobuf
@@ -53,38 +55,37 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
     if not model.graph.output:
         raise ModelError(f"{name}: has no output, so nothing tells what it is to compute; export it with one")
     _check_size(model, name)
-    _load_external_data(model, source.parent if isinstance(source, Path) else None, name)
+    load_external_data(model, source.parent if isinstance(source, Path) else None, name)
     model = inline_functions(model, name)
     _check_order(model.graph, name)
-    _check_opset(model, name)
+    _check_versions(model, name)
+    check_known(model, name)
     _check(model, name)
     return model, hashlib.sha256(content).hexdigest()
 
 
 def _check_size(model: onnx.ModelProto, name: str) -> None:
     """Weights and the model that holds them must fit into one message of protobuf."""
-    sizes = {t.name: _bytes(t) for part in (model.graph, *model.functions) for t in _tensors(part)}
+    sizes = {t.name: bytes_of(t) for part in (model.graph, *model.functions) for t in stored_tensors(part)}
     total = sum(sizes.values())
     if total <= MOST_BYTES:
         return
     largest = max(sizes, key=lambda key: sizes[key])
-    reader = next((node for node in model.graph.node if largest in (*node.input, *node.output)), None)
-    where = "" if reader is None else f" of node {label_of(reader)!r} ({reader.op_type})"
+    where = in_words(model, largest)
     raise ModelError(
-        f"{name}: its weights take {total / 2**30:.1f} GiB, tensor {largest!r}{where} {sizes[largest] / 2**30:.1f} GiB "
-        "of them, and an ONNX model holds 2 GiB at most; split it, or export it with smaller weights"
+        f"{name}: its weights take {total / 2**30:.1f} GiB, {where} {sizes[largest] / 2**30:.1f} GiB "
+        "of them, and chipsim reads 2 GiB at most, weights in files of their own included; split it, or export it with "
+        "smaller weights"
     )
 
 
-def _bytes(tensor: TensorProto) -> int:
-    try:
-        size = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    except (KeyError, TypeError, ValueError):  # a type that nobody knows: said where it is read
-        size = 1
-    return _elements(tensor) * size
-
-
-def _check_opset(model: onnx.ModelProto, name: str) -> None:
+def _check_versions(model: onnx.ModelProto, name: str) -> None:
+    """Of the operators, and of the file's format (IR)."""
+    if model.ir_version > onnx.IR_VERSION:
+        raise ModelError(
+            f"{name}: has IR version {model.ir_version}, newer than the installed onnx package knows; export it for IR "
+            f"version {onnx.IR_VERSION} or older (onnx.helper.make_model takes ir_version), or update the package"
+        )
     if (opset := opset_of(model)) < OLDEST_OPSET:
         raise ModelError(
             f"{name}: uses opset {opset}; export it with opset {OLDEST_OPSET} or newer (13 to 21 are common)"
@@ -94,11 +95,6 @@ def _check_opset(model: onnx.ModelProto, name: str) -> None:
             f"{name}: uses opset {opset}, newer than the installed onnx package knows; export it with opset {newest} "
             "or older, or update the package"
         )
-
-
-def label_of(node: onnx.NodeProto) -> str:
-    """What messages call a node: its name, or what it makes."""
-    return node.name or next(iter(node.output), "(unnamed)")
 
 
 def opset_of(model: onnx.ModelProto) -> int:
@@ -112,58 +108,14 @@ def _read(path: Path, name: str) -> bytes:
             raise ModelError(f"{name}: {path} is no file")
         if path.is_file() and path.stat().st_size > MOST_BYTES:
             raise ModelError(
-                f"{name}: {path} has {path.stat().st_size / 2**30:.1f} GiB, and an ONNX file 2 GiB at most; export the "
-                "model with its weights in a file of their own"
+                f"{name}: {path} has {path.stat().st_size / 2**30:.1f} GiB, and chipsim reads 2 GiB at most, weights "
+                "in files of their own included; split it, or export it with smaller weights"
             )
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{name}: there is no file {path}; check the path") from None
     except OSError as error:
         raise ModelError(f"{name}: cannot read {path}: {error.strerror}") from None
-
-
-def _tensors(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[TensorProto]:
-    """All stored tensors, those in branches and loops included."""
-    if isinstance(graph, onnx.GraphProto):
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _tensors(attribute.g)
-            for inner in attribute.graphs:
-                yield from _tensors(inner)
-
-
-def _load_external_data(model: onnx.ModelProto, folder: Path | None, name: str) -> None:
-    """Fetch weights that stand in files beside the model, none outside its folder."""
-    found = [t for part in (model.graph, *model.functions) for t in _tensors(part)]
-    external = [t for t in found if t.data_location == TensorProto.EXTERNAL]
-    for tensor in external:
-        where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        if folder is None:
-            raise ModelError(f"{name}: tensor {tensor.name!r} stands in a file of its own; give the model's path")
-        if "\0" in where:
-            raise ModelError(
-                f"{name}: tensor {tensor.name!r} refers to {where!r}, which names no file; export it again"
-            )
-        path = (folder / where).resolve()
-        if not where or Path(where).is_absolute() or not path.is_relative_to(folder.resolve()):
-            raise ModelError(
-                f"{name}: tensor {tensor.name!r} refers to {where!r}, outside the model's folder; "
-                "save the model with its data beside it"
-            )
-        if not path.is_file():
-            raise ModelError(f"{name}: the data of tensor {tensor.name!r} should be in {path}, which is not there")
-    if external and folder is not None:
-        try:
-            external_data_helper.load_external_data_for_model(model, str(folder))
-        except (ValueError, OSError, onnx.checker.ValidationError) as error:
-            raise ModelError(f"{name}: its external data cannot be read: {_first_line(error)}") from None
 
 
 def _check_order(graph: onnx.GraphProto, name: str) -> None:
@@ -206,7 +158,7 @@ def _check(model: onnx.ModelProto, name: str) -> None:
     inputs = {value.name for value in model.graph.input}
     skipped = [v for node in model.graph.node if _carries_large_tensor(node) for v in node.output]
     for tensor in model.graph.initializer:
-        if _elements(tensor) <= LARGE_TENSOR:
+        if elements(tensor) <= LARGE_TENSOR:
             slim.graph.initializer.append(tensor)
         elif tensor.name not in inputs:
             slim.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
@@ -215,19 +167,8 @@ def _check(model: onnx.ModelProto, name: str) -> None:
     try:
         onnx.checker.check_model(slim)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise ModelError(f"{name}: not a valid ONNX model: {_first_line(error)}") from None
+        raise ModelError(f"{name}: not a valid ONNX model: {first_line(error)}") from None
 
 
 def _carries_large_tensor(node: onnx.NodeProto) -> bool:
-    return any(a.HasField("t") and _elements(a.t) > LARGE_TENSOR for a in node.attribute)
-
-
-def _elements(tensor: TensorProto) -> int:
-    product = 1
-    for size in tensor.dims:
-        product *= size
-    return product
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return any(a.HasField("t") and elements(a.t) > LARGE_TENSOR for a in node.attribute)

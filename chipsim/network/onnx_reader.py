@@ -20,9 +20,10 @@ from chipsim.network.inner_batches import without_inner_batches
 from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, declared_inputs
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
-from chipsim.network.model_file import label_of, load_model
+from chipsim.network.model_file import load_model
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
+from chipsim.network.stored_tensors import label_of
 from chipsim.network.synthetic import synthetic_weights
 from chipsim.network.uncounted import uncounted_notes
 from chipsim.network.weight_sharing import share_weights, sharing_notes

@@ -18,8 +18,8 @@ from onnx import helper
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.layers import Shape
-from chipsim.network.model_file import label_of
 from chipsim.network.shapes import infer_shapes
+from chipsim.network.stored_tensors import label_of
 
 MOST_MATRICES = 4096
 """Of one stack; larger ones stay on the digital unit."""

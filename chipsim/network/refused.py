@@ -5,7 +5,8 @@ from __future__ import annotations
 import onnx
 
 from chipsim.errors import UnsupportedOperatorError
-from chipsim.network.model_file import label_of
+from chipsim.network.stored_tensors import label_of
+from chipsim.network.unknown_operators import MEND
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Whose operators onnxruntime computes."""
@@ -41,7 +42,7 @@ def check_operator(node: onnx.NodeProto, name: str) -> None:
     if node.domain not in DOMAINS:
         raise UnsupportedOperatorError(
             f"{name}: node {label_of(node)!r} has the operator {node.domain}.{node.op_type}, which is not one of "
-            "ONNX's own; export the model with standard operators, or end it before this node"
+            f"ONNX's own; {MEND}"
         )
     if node.op_type in REASONS:
         raise UnsupportedOperatorError(

@@ -12,7 +12,7 @@ from onnx import helper
 
 from chipsim.errors import ModelError
 from chipsim.network.constants import Constant, attributes_of
-from chipsim.network.model_file import label_of
+from chipsim.network.stored_tensors import label_of
 
 OPERATORS = frozenset(
     {"ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert"}

@@ -42,3 +42,28 @@ def conversion_notes(numbers: Mapping[str, Any], who: str = "") -> list[str]:
         f"Warning: {' and '.join(found)}{of}: their ranges were set by too few or other inputs; "
         f"calibrate with more (x_calibration in the data)."
     ]
+
+
+def crossbar_notes(numbers: Mapping[str, Any], who: str = "") -> list[str]:
+    """A word where no cell had a part in what a run found.
+
+    Parameters
+    ----------
+    numbers : mapping
+        With ``tiles_used``.
+    who : str
+        The network, where there are several.
+
+    Examples
+    --------
+    >>> crossbar_notes({"tiles_used": 3})
+    []
+    >>> crossbar_notes({"tiles_used": 0})[0][:28]
+    'Nothing ran in crossbars: no'
+    """
+    if numbers["tiles_used"] != 0:
+        return []
+    return [
+        f"Nothing{f' of {who}' if who else ''} ran in crossbars: no layer is on a tile, so digital units computed "
+        "everything, and accuracies and energies say nothing about cells or converters (chipsim map says why)."
+    ]

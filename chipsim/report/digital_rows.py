@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from chipsim.mapping.plan import Plan
     from chipsim.network.layers import DigitalLayer, GateLayer
 
+_NARROWEST, _GAP = 80, 2
+_LEAST_REASON = 15
+"""Characters of each line that says why a layer is on no tile, in the narrowest terminal; long names give way."""
+
 
 def digital_table(plan: Plan) -> Group:
     """One row per layer of gates and per digital layer, the share of products on tiles, and what the reader noted.
@@ -42,10 +46,20 @@ def digital_table(plan: Plan) -> Group:
             unit = plan.digital_units[layer.name]
             cells = [layer.name, layer.operator, macs, f"{layer.element_operations:,}", unit]
             table.add_row(*map(Text, [*cells, layer.reason] if reasons else cells))
-        keep_names(table, 2)
+        _keep_names(table, reasons=reasons)
         parts += [Text(), table]
     parts += [Text(), Text(share_in_words(network.macs, network.macs_on_tiles))]
     return Group(*parts, *map(Text, network.notes))
+
+
+def _keep_names(table: Table, *, reasons: bool) -> None:
+    """Let names of layers, then of operators, wrap where reasons would have no room otherwise."""
+    layer, operator, *rest = (max(len(str(cell)) for cell in (col.header, *col.cells)) for col in table.columns)
+    room = _NARROWEST - sum(rest[:3]) - _GAP * (len(table.columns) - 1) - _LEAST_REASON
+    if not reasons or layer + operator <= room:
+        keep_names(table, 2)
+    elif operator + _LEAST_REASON <= room:
+        table.columns[1].no_wrap = True
 
 
 def _gate_table(plan: Plan) -> Table:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chipsim.report.conversion_notes import conversion_notes
+from chipsim.report.conversion_notes import conversion_notes, crossbar_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import percent, plain, same, scaled
 from chipsim.report.partial_words import partial_note, title
@@ -133,7 +133,7 @@ def _notes(result: Result) -> list[str]:
         if arrivals.get("saturated"):
             offered, served = (plain("inputs/s")(arrivals[f"{what}_inputs_per_s"]) for what in ("offered", "served"))
             notes.append(f"Warning: {item['label']} is offered {offered} and served {served}; its queue grows.")
-        notes += conversion_notes(item, item["label"])
+        notes += [*crossbar_notes(item, item["label"]), *conversion_notes(item, item["label"])]
     if data["baseline"] is not None:
         notes.append(
             f"On {data['baseline']['name']} each network runs by itself, and they take turns: sums of their times and "

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from chipsim.report.accuracy_rows import accuracy_table
 from chipsim.report.arrival_rows import arrival_rows, arrival_words, saturation_notes
-from chipsim.report.conversion_notes import conversion_notes
+from chipsim.report.conversion_notes import conversion_notes, crossbar_notes
 from chipsim.report.free_notes import free_notes
 from chipsim.report.grid import add_column, new_table
 from chipsim.report.metrics import BYTES_MOVED, LEVELS, METRICS, Metric, divide, in_words, percent, scaled
@@ -159,7 +159,7 @@ def _ratio(metric: Metric, ratio: float | None) -> Text:
 def _notes(result: Result) -> list[Text]:
     data = result.data
     chip, baseline = data["chip"], data["baseline"]
-    notes = [*partial_note(data), *saturation_notes(data), *conversion_notes(chip)]
+    notes = [*partial_note(data), *crossbar_notes(chip), *saturation_notes(data), *conversion_notes(chip)]
     cost = chip["drift_compensation"]
     if cost is not None:
         took = f"{cost['inputs']} calibration inputs"

@@ -294,3 +294,32 @@ def test_what_is_no_file_is_refused_at_once(refused, tmp_path, words, kind):
 def test_a_result_that_is_a_pipe_is_not_waited_for(refused, tmp_path):
     os.mkfifo(tmp_path / "result.json")
     refused("explain", tmp_path, names=["result.json", "pipe"], out=False)
+
+
+@pytest.fixture
+def regression(tmp_path):
+    """A network that gives one value per input and has nothing for a tile."""
+    nodes = [onnx.helper.make_node("ReduceMean", ["x"], ["y"], "mean", axes=[1])]
+    given, made = (onnx.helper.make_tensor_value_info(name, 1, ["N", size]) for name, size in (("x", 8), ("y", 1)))
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "g", [given], [made]), opset_imports=[onnx.helper.make_opsetid("", 17)]
+    )
+    path = tmp_path / "regression.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_labels_for_a_network_with_one_output(refused, tmp_path, regression):
+    np.savez(tmp_path / "data.npz", x=DIGITS[:, :8], y=np.arange(8))
+    words = "run", "hermes64", regression, "--data", tmp_path / "data.npz", "--programmings", "1"
+    refused(*words, names=["holds the label 2, but regression gives one value per input", "leave 'y' out"])
+
+
+def test_a_network_without_layers_on_tiles_is_told_that_nothing_ran_in_crossbars(capsys, tmp_path, regression):
+    np.savez(tmp_path / "data.npz", x=DIGITS[:, :8])
+    words = "--data", tmp_path / "data.npz", "--programmings", "1", "--out"
+    note = "Nothing ran in crossbars: no layer is on a tile"
+    assert note in here(capsys, "run", "hermes64", regression, *words, tmp_path / "regression").out
+    mlp = here(capsys, *RUN, "--data", "zoo:digits", "--timing-only", "--out", tmp_path / "mlp")
+    assert mlp.code == 0
+    assert note not in mlp.out

@@ -171,6 +171,39 @@ def test_a_network_that_is_too_large_is_told_of_chips_and_of_reloading(capsys):
     assert "has no section tile.programming; add one (docs/programming.md" in message
 
 
+def test_reloading_is_named_with_what_it_takes_and_only_where_it_helps(capsys):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--set", "grid.shape=[1,3]")
+    lacks = "(--reload, which needs a section tile.programming, and hermes64 has none: docs/mapping.md"
+    assert lacks in here(capsys, *words).one_message()
+    programmed = (
+        "tile.programming={pulse_time: 125 ns, pulse_energy: 28 pJ, verify_time: 768 ns, verify_energy: 52.5 pJ, "
+    )
+    programmed += "step: 0.25, tolerance: 0.02, max_iterations: 30, write_heads: 32}"
+    message = here(capsys, *words, "--set", programmed).one_message()
+    assert message.rstrip().endswith("(--reload)")
+    message = here(capsys, *words, "--set", programmed, "--mapping", "balanced").one_message()
+    assert message.rstrip().endswith("(--reload --mapping in-order)")
+    alone = here(capsys, "map", "hermes64", "zoo:digits-cnn", "--set", "grid.shape=[1,1]").one_message()
+    assert "--chips 6" in alone  # a layer of two tiles is larger than the chip
+    assert "--reload" not in alone
+
+
+def test_best_fit_names_several_chips_and_reloading_too(capsys):
+    words = ("map", "hermes64", "zoo:digits-cnn", "--mapping", "best-fit", "--set", "grid.shape=[1,2]")
+    small = ("--set", "tile.crossbar.rows=128", "--set", "tile.crossbar.columns=32")
+    message = here(capsys, *words, *small).one_message()
+    assert "side by side" in message
+    assert "--chips" in message
+    assert "--reload" not in message  # classify needs four such arrays by itself
+    small = (*small, "--set", "grid.shape=[1,4]")
+    message = here(capsys, *words, *small).one_message()
+    assert "or 2 chips (--chips 2); or write tiles again between rounds (--reload --mapping in-order" in message
+    assert (
+        "allow more (mapping.tiles)"
+        in here(capsys, *words, *small, "--set", "grid.shape=[3,3]", "--set", "mapping.tiles=2").one_message()
+    )
+
+
 def test_several_chips_have_links_like_the_hosts(capsys):
     words = (
         "run",

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 from command_line import apart, here, interrupted
 
@@ -196,3 +198,22 @@ def test_nothing_is_written_without_an_output_folder(tmp_path):
     ended = apart(*RUN, cwd=tmp_path, MPLCONFIGDIR=os.environ.get("MPLCONFIGDIR", ""))
     assert ended.returncode == 0, ended.stderr.decode()
     assert not list(tmp_path.iterdir())
+
+
+def test_long_names_leave_room_for_why_a_layer_is_on_no_tile(capsys, tmp_path, monkeypatch):
+    long = "/model/layer.11/attention/query"
+    nodes = [
+        onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], f"{long}/quantize"),
+        onnx.helper.make_node("MatMulInteger", ["q", "w", "z"], ["i"], f"{long}/MatMul"),
+        onnx.helper.make_node("Cast", ["i"], ["y"], "cast", to=1),
+    ]
+    given, made = (onnx.helper.make_tensor_value_info(name, 1, ["N", size]) for name, size in (("x", 32), ("y", 8)))
+    weights = [onnx.numpy_helper.from_array(np.ones((32, 8), np.int8), "w")]
+    graph = onnx.helper.make_graph(nodes, "g", [given], [made], weights)
+    path = tmp_path / "long.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]), path)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = here(capsys, "map", "hermes64", path).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("has no form of" in line for line in lines) == 4  # of the operators, one with two outputs
+    assert sum(line.rstrip().endswith("its own") for line in lines) == 4

@@ -94,7 +94,27 @@ def test_what_is_not_depthwise_stays_on_tiles():
     nodes = [node("Conv", "x w0", "a", group=2), node("ConvTranspose", "a w1", "y", group=4, strides=[2, 2])]
     content = model_bytes(nodes, ("N", 4, 6, 6), {"w0": normal(4, 2, 3, 3), "w1": normal(4, 1, 2, 2)})
     net = read_onnx(content, "other")
-    assert prepared(net, DIGITAL) is net
+    left = prepared(net, DIGITAL)
+    assert left.layers == net.layers
+    assert left.notes[:-1] == net.notes
+    assert left.notes[-1].endswith("transposed with a stride, or cuts its input: y")
+
+
+def test_a_depthwise_convolution_over_a_sequence_stays_on_tiles_which_a_note_says():
+    net = read_onnx(model_bytes([node("Conv", "x w", "y", group=4)], ("N", 4, 9), {"w": normal(4, 1, 3)}), "sequence")
+    left = prepared(net, DIGITAL)
+    assert left.layers == net.layers
+    assert left.notes[-1] == (
+        "mapping.depthwise: digital leaves on tiles what is over sequences, transposed with a stride, or cuts its "
+        "input: y"
+    )
+
+
+def test_a_transposed_depthwise_convolution_without_a_stride_runs_on_digital_units():
+    content = model_bytes([node("ConvTranspose", "x w", "y", group=4)], ("N", 4, 6, 6), {"w": normal(4, 1, 3, 3)})
+    changed = prepared(read_onnx(content, "turned"), DIGITAL)
+    assert (changed.macs_on_tiles, changed.notes) == (0, ())
+    same_as_reference(changed, (4, 6, 6))
 
 
 @st.composite
@@ -177,4 +197,5 @@ def test_what_shared_weights_with_a_layer_that_left_the_tiles_has_its_own():
     cut = replace(second, window=replace(second.window, pads=(-1, 0, 1, 0)))
     changed = prepared(replace(net, layers={**net.layers, cut.name: cut}), DIGITAL)
     assert [layer.shares for layer in changed.matrix_layers] == [""]
-    assert changed.notes == ()
+    [note] = changed.notes
+    assert note.endswith("or cuts its input: y")

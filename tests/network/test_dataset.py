@@ -186,3 +186,13 @@ def test_arrays_beside_those_of_several_inputs_are_named(tmp_path: Path) -> None
     data = load_data(archive(tmp_path, a=X[:, 0], x=X[:, 0], b=X[:, 0], y=np.zeros(3, int), a_calibration=X[:, 0]))
     [note] = notes(data, net)
     assert note.endswith("that no input reads: 'b'")
+
+
+def test_data_without_the_inputs_arrays_names_those_that_it_has(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no array 'x' \(it has 'z', 'mask'\); save the inputs"):
+        fit_data(load_data(archive(tmp_path, z=X, mask=X)), network(4, 4))
+    with pytest.raises(DataError, match=r"has no array 'x' \(it has 'y'\); save the inputs"):
+        load_data(archive(tmp_path, y=np.arange(3)))
+    other = read_onnx(model_bytes([node("Relu", "x", "y")], ("N", 4, 4)).replace(b"\x01x", b"\x01i"), "net")
+    with pytest.raises(DataError, match=r"has no array 'x', nor one called 'i' as the input of net is \(it has 'z'\)"):
+        fit_data(load_data(archive(tmp_path, z=X)), other)

@@ -130,6 +130,53 @@ def test_an_operator_of_another_domain() -> None:
         read_onnx(changed(change), "net")
 
 
+UNKNOWN_OPERATORS = [
+    (
+        "Swishy",
+        "",
+        (),
+        r"node 'g' has the operator Swishy, which does not exist in ONNX's own domain; export the model",
+    ),
+    (
+        "FooBar",
+        "com.microsoft",
+        ("com.microsoft",),
+        r"'g' .*com\.microsoft\.FooBar, which does not .*; export the model",
+    ),
+    ("Swish", "my.ops", (), r"'g' has the operator my\.ops\.Swish, which is not one of ONNX's own; export the model"),
+    (
+        "Binarized",
+        "ai.onnx.ml",
+        ("ai.onnx.ml",),
+        r"ai\.onnx\.ml\.Binarized, which does not exist in the domain ai.onnx.ml",
+    ),
+    ("FusedMatMul", "com.microsoft", (), r"but the file names no version of the domain com\.microsoft; add it"),
+    (
+        "Gelu",
+        "",
+        (),
+        r"node 'g' has the operator Gelu, which came with opset 20, and the file uses opset 17; export it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("operator", "domain", "named", "message"), UNKNOWN_OPERATORS)
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_operator_that_nobody_knows(
+    operator: str, domain: str, named: tuple[str, ...], message: str, inside: bool
+) -> None:
+    unknown = helper.make_node(operator, ["w"], ["g"], domain=domain)
+    if inside:
+        branch = helper.make_graph([unknown], "b", [], [onnx.ValueInfoProto(name="g")])
+        unknown = helper.make_node("If", ["yes"], ["g"], "choice", then_branch=branch, else_branch=branch)
+    content = model_bytes([unknown, node("Gemm", "x g", "y")], ("N", 12), {**WEIGHTS, "yes": np.array(True)})
+    model = onnx.load_model_from_string(content)
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(each, 17 if not each else 1) for each in ("", *named))
+    with pytest.raises(UnsupportedOperatorError, match=message):
+        read_onnx(model.SerializeToString(), "net")
+
+
 def test_a_graph_that_is_not_sorted() -> None:
     nodes = [node("Relu", "g", "y"), node("Gemm", "x w", "g")]
     with pytest.raises(ModelError, match=r"node 'y' \(Relu\) reads 'g' before it is made.*cyclic or not sorted"):
@@ -196,6 +243,11 @@ def test_an_input_of_another_type_than_the_weights() -> None:
 def test_an_opset_from_the_future() -> None:
     with pytest.raises(ModelError, match=r"opset 999.*newer than.*opset \d+ or older"):
         read_onnx(changed(lambda model: setattr(model.opset_import[0], "version", 999)), "net")
+
+
+def test_a_file_format_from_the_future() -> None:
+    with pytest.raises(ModelError, match=r"has IR version 99, newer .*; export it for IR version \d+ or older"):
+        read_onnx(changed(lambda model: setattr(model, "ir_version", 99)), "net")
 
 
 def test_an_opset_that_is_too_old() -> None:
@@ -265,15 +317,16 @@ def test_a_graph_that_cannot_run_one_input_alone(
         read_onnx(model_bytes(nodes, shape, weights), "net")
 
 
-def external_model(folder: Path, location: str) -> Path:
+def external_model(folder: Path, location: str, **more: str) -> Path:
     """A model on disk whose weight stands in a file of its own."""
     model = onnx.load_model_from_string(model_bytes([GEMM], ("N", 12), WEIGHTS))
     tensor = model.graph.initializer[0]
     (folder / "w.bin").write_bytes(tensor.raw_data)
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    entry = tensor.external_data.add()
-    entry.key, entry.value = "location", location
+    for key, value in {"location": location, **more}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
     path = folder / "net.onnx"
     path.write_bytes(model.SerializeToString())
     return path
@@ -286,7 +339,7 @@ def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
 
 def test_weights_in_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = external_model(tmp_path, "lost.bin")
-    with pytest.raises(ModelError, match=r"tensor 'w' should be in .*lost\.bin"):
+    with pytest.raises(ModelError, match=r"tensor 'w' of node 'y' \(Gemm\): .*should be in .*lost\.bin.*; copy"):
         read_onnx(path, "net")
 
 
@@ -297,9 +350,33 @@ def test_weights_outside_the_models_folder(tmp_path: Path, location: str) -> Non
         read_onnx(path, "net")
 
 
+RANGES = [
+    ({"offset": "-4"}, r"has the offset '-4' in its file of data, which must be a whole number; export"),
+    ({"length": "many"}, r"has the length 'many' in its file of data"),
+    ({"offset": "64"}, r"of shape \(12, 5\) needs 240 bytes, but .*w\.bin has 176 for it, from byte 64 on; export"),
+    ({"length": "236"}, r".*needs 240 bytes, but .*w\.bin has 236 for it"),
+    ({"length": "999999"}, r"takes bytes 0 to 999,999 of .*w\.bin, which has 240; export"),
+    ({"offset": "241"}, r"takes bytes 241 of .*w\.bin, which has 240"),
+]
+
+
+@pytest.mark.parametrize(("entries", "message"), RANGES)
+def test_weights_that_are_not_where_the_file_says(tmp_path: Path, entries: dict[str, str], message: str) -> None:
+    path = external_model(tmp_path, "w.bin", **entries)
+    with pytest.raises(ModelError, match=r"net: tensor 'w' of node 'y' \(Gemm\) " + message):
+        read_onnx(path, "net")
+
+
+def test_weights_in_a_part_of_a_file_that_holds_more(tmp_path: Path) -> None:
+    path = external_model(tmp_path, "w.bin", offset="0", length="240")
+    with (tmp_path / "w.bin").open("ab") as file:
+        file.write(b"more")
+    np.testing.assert_array_equal(read_onnx(path, "net").matrix_layers[0].matrices[0].weights, WEIGHTS["w"])
+
+
 def test_weights_in_a_file_without_a_name(tmp_path: Path) -> None:
     path = external_model(tmp_path, "w\0.bin")
-    with pytest.raises(ModelError, match=r"tensor 'w' refers to .*names no file"):
+    with pytest.raises(ModelError, match=r"tensor 'w' of node 'y' \(Gemm\) refers to .*names no file"):
         read_onnx(path, "net")
 
 
@@ -330,7 +407,9 @@ def test_weights_of_a_branch_outside_the_models_folder(tmp_path: Path) -> None:
     nodes = [choice, node("Gemm", "x w", "g"), node("Add", "g c", "y")]
     path = tmp_path / "net.onnx"
     path.write_bytes(model_bytes(nodes, ("N", 12), {**WEIGHTS, "yes": np.array(True)}))
-    with pytest.raises(ModelError, match=r"tensor 'k' refers to '../secret.bin', outside the model's folder"):
+    with pytest.raises(
+        ModelError, match=r"tensor 'k' of node 'r' \(Identity\) refers to '../secret.bin', outside the model's folder"
+    ):
         read_onnx(path, "net")
 
 
@@ -338,7 +417,7 @@ def test_a_file_of_more_than_two_gigabytes(tmp_path: Path) -> None:
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
         file.truncate(2**31)  # takes no room on the disk
-    with pytest.raises(ModelError, match=r"large.onnx has 2.0 GiB, and an ONNX file 2 GiB at most; export"):
+    with pytest.raises(ModelError, match=r"large.onnx has 2.0 GiB, and chipsim reads 2 GiB at most, .*; split it"):
         read_onnx(path, "net")
 
 
@@ -346,5 +425,7 @@ def test_a_tensor_of_more_than_two_gigabytes() -> None:
     def change(model: onnx.ModelProto) -> None:
         model.graph.initializer[0].dims[:] = [2**15, 2**14]
 
-    with pytest.raises(ModelError, match=r"its weights take 2.0 GiB, tensor '\w+' of node '\w+' \(\w+\) 2.0 GiB"):
+    with pytest.raises(
+        ModelError, match=r"its weights take 2.0 GiB, tensor '\w+' of node '\w+' \(\w+\) 2.0 GiB .*own included"
+    ):
         read_onnx(changed(change), "net")
