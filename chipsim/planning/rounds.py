@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, count
 
 from chipsim.architecture.chip import Chip
 from chipsim.errors import CapacityError, InputError
@@ -12,6 +13,7 @@ from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, InputLayer, MatrixLayer
 from chipsim.network.loops import loops
+from chipsim.planning.cut import cut
 from chipsim.planning.rounds_chip import RoundsChip, in_round, rounds_chip
 
 
@@ -69,7 +71,7 @@ def plan_rounds(network: Network, chip: Chip) -> Rounds:
     weights = [sum(sizes.get(name, 0) for name in unit) for unit in units]
     resident, groups = _cut(weights, len(chip.arrays), network, units)
     where = _rounds_of(network, units, groups)
-    stays = tuple(name for unit in units[:resident] for name in unit if name in sizes)
+    stays = tuple(name for number in resident for name in units[number] if name in sizes)
     made = tuple(_round(network, chip, where, number, stays, sizes) for number in range(max(groups) + 1))
     return Rounds(made, stays, _side_by_side(network, chip, made))
 
@@ -104,30 +106,15 @@ def _sizes(network: Network, chip: Chip) -> dict[str, int]:
 
 def _cut(
     weights: Sequence[int], room: int, network: Network, units: Sequence[tuple[str, ...]]
-) -> tuple[int, list[int]]:
-    """How many units stay, and the round of each unit (rule T86)."""
+) -> tuple[tuple[int, ...], list[int]]:
+    """Which units stay, and the round of each unit (rule T86)."""
     largest = max(range(len(weights)), key=lambda number: weights[number])
     if weights[largest] > room:
         raise CapacityError(
             f"layer {' and '.join(units[largest])} of {network.name} needs {weights[largest]} tiles by itself, and "
             f"there are {room}: mapping.reload cannot help; use a larger chip or several (mapping.chips)"
         )
-    best: tuple[int, int, int, list[int]] | None = None
-    for stays in range(len(weights)):
-        kept = sum(weights[:stays])
-        if kept + max(weights[stays:]) > room:
-            break
-        groups, used = [0] * stays, 0
-        for weight in weights[stays:]:
-            current = groups[-1] if groups else 0
-            if kept + used + weight > room:
-                current, used = current + 1, 0
-            groups.append(current)
-            used += weight
-        found = (groups[-1], sum(weights) - kept, stays, groups)
-        best = found if best is None or found[:2] < best[:2] else best
-    assert best is not None  # nothing staying always fits, since the largest unit does
-    return best[2], best[3]
+    return cut(weights, room)
 
 
 def _rounds_of(network: Network, units: Sequence[tuple[str, ...]], groups: Sequence[int]) -> dict[str, int]:
@@ -152,15 +139,18 @@ def _round(
     outputs = tuple(name for name in computed if name in later or name in network.outputs)
     given: dict[str, AnyLayer] = {name: _as_input(network.layers[name]) for name in needed}
     part = replace(network, name=f"{network.name}, round {number + 1}", layers={**given, **computed}, outputs=outputs)
-    kept = sum(sizes[name] for name in stays)
-    first = 0 if number == 0 else kept
-    crossbars = chip.spec.tile.crossbars
-    places = [
-        Place((first + index) // crossbars, (first + index) % crossbars) for index in range(len(pieces(part, chip)))
-    ]
-    plan = place(part, chip, places=places)
+    plan = place(part, chip, places=_places(part, chip, stays, sizes))
     layers = {name: layer for name, layer in plan.layers.items() if name not in stays}
     return Round(plan, replace(plan, layers=layers))
+
+
+def _places(part: Network, chip: Chip, stays: Sequence[str], sizes: dict[str, int]) -> list[Place]:
+    """Arrays of a round: of each layer that stays its own, the first of the chip; of the others what follows."""
+    ends = list(accumulate((sizes[name] for name in stays), initial=0))
+    own = {name: count(first) for name, first in zip(stays, ends, strict=False)}
+    others = count(ends[-1])
+    arrays = [next(own.get(piece.layer, others)) for piece in pieces(part, chip)]
+    return [Place(*divmod(array, chip.spec.tile.crossbars)) for array in arrays]
 
 
 def _as_input(layer: AnyLayer) -> InputLayer:

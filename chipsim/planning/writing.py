@@ -99,5 +99,10 @@ def load_of(each: Round, number: int, writes: Mapping[str, Writes] | None) -> Lo
 
 def load_before(rounds: Rounds, writes: Mapping[str, Writes] | None) -> Loading:
     """Round 1 with all that stays."""
-    first = rounds.rounds[0].plan
-    return simulate_loading(first, _writes(first, 0, writes))
+    layers = dict(rounds.rounds[0].plan.layers)
+    given: dict[str, Writes] = {}
+    for number, each in enumerate(rounds.rounds):
+        there = {name: layer for name, layer in each.plan.layers.items() if number == 0 or name in rounds.resident}
+        layers |= there
+        given |= _writes(replace(each.plan, layers=there), number, writes)
+    return simulate_loading(replace(rounds.rounds[0].plan, layers=layers), given)

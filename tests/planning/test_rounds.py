@@ -97,8 +97,16 @@ def test_every_layer_is_in_one_round_and_has_what_it_reads(net, changes):
         made |= set(part.outputs)
         assert len(each.plan.blocks) <= 6
         tiles = {placed.tile for placed in each.plan.blocks}
-        staying = {p.tile for name in rounds.resident for p in rounds.rounds[0].plan.layers[name].blocks}
-        assert each is rounds.rounds[0] or not tiles & staying
+        loaded = {placed.tile for placed in each.loaded.blocks}
+        others = {
+            placed.tile
+            for other in rounds.rounds
+            for name, layer in other.plan.layers.items()
+            if name in rounds.resident
+            for placed in layer.blocks
+        }
+        assert not loaded & others
+        assert tiles - loaded <= others
     assert sorted(seen) == sorted(name for name in net.layers if not isinstance(net.layers[name], InputLayer))
     assert set(net.outputs) <= made
 
@@ -114,18 +122,56 @@ def test_no_other_cut_has_fewer_rounds_or_writes_less(weights, room):
         return
     assume(sum(weights) > room)
     stays, groups = _cut(weights, room, net, units)
-    found = (groups[-1] + 1, sum(weights[stays:]))
-    best = min(
-        (len(cuts) + 1, sum(weights[kept:]))
-        for kept in range(len(weights))
-        for count in range(len(weights))
-        for cuts in combinations(range(kept + 1, len(weights)), count)
-        if all(
-            sum(weights[:kept]) + sum(weights[a:b]) <= room
-            for a, b in zip((kept, *cuts), (*cuts, len(weights)), strict=True)
-        )
+    rest = [number for number in range(len(weights)) if number not in stays]
+    kept = sum(weights) - sum(weights[number] for number in rest)
+    assert groups == sorted(groups)
+    for group in set(groups):
+        assert kept + sum(weights[number] for number in rest if groups[number] == group) <= room
+    assert (groups[-1] + 1, sum(weights) - kept) == fewest(weights, room)
+
+
+def fewest(weights, room):
+    """Rounds and tiles written, of all subsets that could stay and all cuts of the others."""
+    found = []
+    for others in range(1, len(weights) + 1):
+        for rest in combinations(weights, others):
+            free = room - sum(weights) + sum(rest)
+            for number in range(others):
+                for cuts in combinations(range(1, others), number):
+                    parts = zip((0, *cuts), (*cuts, others), strict=True)
+                    if all(sum(rest[a:b]) <= free for a, b in parts):
+                        found.append((number + 1, sum(rest)))
+    return min(found)
+
+
+def test_a_small_layer_behind_a_large_one_stays():
+    net = network([source(1), dense("a", "x", 1, 1)])
+    assert _cut([8, 2, 3, 3], 10, net, [("a",), ("b",), ("c",), ("d",)]) == ((1,), [0, 0, 1, 1])
+
+
+def test_a_layer_of_a_later_round_that_stays_is_written_once_before_the_run():
+    """Tiles 8, 2, 3, 3 on ten: the second and the others of round 1 first, and 8 + 6 tiles written for each batch."""
+    x = source(8)
+    layers = [x]
+    for number, rows in enumerate((16, 4, 6, 6)):
+        layers.append(dense(f"d{number}", layers[-1].name, layers[-1].output_shape[0], rows))
+    net = network(layers)
+    built = small({"tile.crossbar.rows": 64, "tile.crossbar.columns": 2}, "[2, 5]")
+    assert len(pieces(net, built)) == 16
+    rounds = plan_rounds(net, built)
+    assert rounds.resident == ("d1",)
+    assert [list(each.loaded.layers) for each in rounds.rounds] == [["d0"], ["d2", "d3"]]
+    turned = network(
+        [x, dense("e0", "x", 8, 6), dense("e1", "e0", 6, 6), dense("e2", "e1", 6, 4), dense("e3", "e2", 4, 16)]
     )
-    assert found == best
+    rounds = plan_rounds(turned, built)
+    assert sum(len(each.loaded.blocks) for each in rounds.rounds) == 14
+    assert rounds.resident == ("e2",)
+    outcome, reloading = simulate_rounds(rounds, 6, 3)
+    assert reloading.times == (1, 2)
+    assert len(reloading.before.tiles) == 2 + len(rounds.rounds[0].loaded.blocks)
+    spans = [SecondEngine(each.plan, 3, 4, 3).run().done for each in rounds.rounds]
+    assert outcome.makespan_ps == 2 * sum(max(done) for done in spans) + reloading.time_ps
 
 
 def chain():
