@@ -290,6 +290,18 @@ def test_values_are_those_of_a_chip_that_is_large_enough():
     assert {row["tile"].partition("@")[2] for row in small_.tables["tiles"]} == {"1", "2"}
 
 
+def test_values_are_the_same_where_a_layer_of_the_last_round_stays():
+    """On 14 tiles of 64 x 64 the last layer stays: of 18 blocks 10 are written for each batch."""
+    told = {"data": "zoo:digits", "programmings": 1, "seed": 3}
+    rows = [SECTION, "tile.crossbar.rows=64", "tile.crossbar.columns=64"]
+    large = chipsim.run("hermes64", "zoo:digits-cnn", overrides=rows, **told)
+    tiles = [*rows, "grid.shape=[1,14]", "mapping.reload=true"]
+    turns = chipsim.run("hermes64", "zoo:digits-cnn", overrides=tiles, batch=150, **told)
+    assert turns.data["accuracy"] == large.data["accuracy"]
+    assert turns.data["signal_to_noise_db"] == large.data["signal_to_noise_db"]
+    assert turns.data["chip"]["reloading"]["blocks_written_per_batch"] == 10
+
+
 def test_replicas_and_arrivals_do_not_go_with_rounds():
     shape = ["grid.shape=[1,3]", "mapping.reload=true", SECTION]
     told = {"overrides": shape, "timing_only": True}
