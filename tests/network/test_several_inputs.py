@@ -123,7 +123,7 @@ def test_one_input_may_go_by_its_own_name(tmp_path: Path) -> None:
         ({"facts": normal(6, 4)}, r"'facts' inputs have the shape \(4,\), but net takes \(5,\)"),
         ({"facts": np.full((6, 5), np.nan)}, "'facts' holds NaN"),
         ({"image_calibration": ARRAYS["image"]}, "has no array 'facts_calibration'; give one for every input or none"),
-        ({"facts": np.array([["a"] * 5] * 6)}, "has no array 'facts'"),
+        ({"facts": np.array([["a"] * 5] * 6)}, "'facts' does not hold numbers"),
     ],
 )  # fmt: skip
 def test_data_that_does_not_fit(tmp_path: Path, changes: dict[str, Any], message: str) -> None:

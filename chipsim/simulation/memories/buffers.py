@@ -14,30 +14,29 @@ from chipsim.simulation.core.gate import NEVER, Arrivals
 def least_capacities(edges: Sequence[Edge], positions: dict[str, int]) -> list[int]:
     """Peak occupancy of each edge when every layer computes a position only when a consumer asks for it.
 
-        Parameters
-        ----------
-        edges : sequence of Edge
-            All edges of a network, `HOST` as the consumer of its outputs.
-        positions : dict of str to int
-            Output positions of every layer.
+    Parameters
+    ----------
+    edges : sequence of Edge
+        All edges of a network, `HOST` as the consumer of its outputs.
+    positions : dict of str to int
+        Output positions of every layer.
 
-        Returns
-        -------
-        list of int, length len(edges)
-            Positions of the edge's producer.
+    Returns
+    -------
+    list of int, length len(edges)
+        Positions of the edge's producer.
 
-        Examples
-        --------
-        A fork whose longer branch needs three positions before it gives its first.
+    Examples
+    --------
+    A fork whose longer branch needs three positions before it gives its first.
 
-        >>> import numpy as np
-    from numpy.typing import ArrayLike
-        >>> steps = np.arange(8)
-        >>> three = np.minimum(steps + 3, 8)
-        >>> fork = [Edge("in", "slow", 0, three, steps), Edge("in", "join", 0, steps + 1, steps),
-        ...         Edge("slow", "join", 1, steps + 1, steps), Edge("join", HOST, 0, steps + 1, steps)]
-        >>> least_capacities(fork, {"in": 8, "slow": 8, "join": 8})
-        [3, 3, 1, 1]
+    >>> import numpy as np
+    >>> steps = np.arange(8)
+    >>> three = np.minimum(steps + 3, 8)
+    >>> fork = [Edge("in", "slow", 0, three, steps), Edge("in", "join", 0, steps + 1, steps),
+    ...         Edge("slow", "join", 1, steps + 1, steps), Edge("join", HOST, 0, steps + 1, steps)]
+    >>> least_capacities(fork, {"in": 8, "slow": 8, "join": 8})
+    [3, 3, 1, 1]
     """
     return _Demand(edges, positions).run()
 
