@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.clock import Moment
@@ -26,7 +26,6 @@ class Sink(Protocol):
         """The tail of the packet for a producer position is there."""
 
 
-@runtime_checkable
 class StreamSink(Protocol):
     """Where packets of a flow end that are used value by value, as they come."""
 
