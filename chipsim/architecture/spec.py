@@ -104,7 +104,7 @@ class NeuronUnit(LaterFields):
         0.0, validate_default=False, description="Of a chain: from a value's arrival to its being added to the next."
     )
     partial_sum_slots: Few = Field(2, description="Positions of partial sums held per sending tile.")
-    buffer: InputBuffer = InputBuffer()
+    buffer: SpillingBuffer = SpillingBuffer()
     energy_per_operation: EnergyPerOperation = Field(
         0.0, description="Of one partial-sum value, one scalar operation of a gate, or one analog activation."
     )
@@ -204,8 +204,9 @@ class InMemorySpec(Machine, LaterFields):
 
     @model_validator(mode="after")
     def _spilling_has_somewhere_to_go(self) -> InMemorySpec:
-        buffers = (("tile", self.tile.buffer), ("digital_unit", self.digital_unit.buffer))
-        for name, buffer in ((f"{name}.buffer", buffer) for name, buffer in buffers if buffer.spill != "none"):
+        sections = ("tile", self.tile), ("digital_unit", self.digital_unit), ("neuron_unit", self.neuron_unit)
+        buffers = [(f"{name}.buffer", section.buffer) for name, section in sections]
+        for name, buffer in ((name, buffer) for name, buffer in buffers if buffer.spill != "none"):
             if self.global_memory is None:
                 raise ValueError(f"{name}.spill: global_memory needs a section global_memory with its bandwidth")
             if buffer.capacity == "unbounded":

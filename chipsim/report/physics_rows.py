@@ -122,10 +122,10 @@ def interconnect_rows(spec: InMemorySpec) -> list[Row]:
         where = {"apart": "on a bus of its own", "host": "beside the host's router"}
         words = f"{human(memory.bandwidth, 'B/s')}, {human(memory.latency, 's')} an access"
         rows.append(("global memory", f"{words}, {where.get(memory.site, f'beside router({memory.site})')}"))
-    branches = spec.digital_unit.buffer
-    if branches.spill != "none":
-        text = f"{branches.capacity:,.0f} B for each operand of a layer; the rest goes to the global memory"
-        rows.append(("digital unit buffer", text))
+    for name, buffer in (("digital unit buffer", spec.digital_unit.buffer), ("neuron unit buffer", unit.buffer)):
+        if buffer.spill != "none":
+            text = f"{buffer.capacity:,.0f} B for each operand of a layer; the rest goes to the global memory"
+            rows.append((name, text))
     if unit.partial_sums == "routers" and spec.router.adder is not None:
         rows.append(("partial sums", f"added where they meet in routers, {human(spec.router.adder.rate, 'op/s')} each"))
     for number, level in enumerate(grid.levels, 1):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from chipsim.network.layers import DigitalLayer
+from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.units import exact, to_ps
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class SharedTiles:
             for tile in tiles:
                 if self.make_far(tile.reader, least, tile.block):
                     self.places[tile.name] = places[tile.name]
-        if self.engine.spec.digital_unit.buffer.spill == "global_memory":
-            for reader in (reader for digital in digitals for reader in digital.readers):
-                if isinstance(self.engine.plan.network.layers[reader.consumer], DigitalLayer):
+        for kind, unit in ((DigitalLayer, self.engine.spec.digital_unit), (GateLayer, self.engine.spec.neuron_unit)):
+            if unit.buffer.spill == "global_memory":
+                for reader in (r for digital in digitals if isinstance(digital.layer, kind) for r in digital.readers):
                     self.make_far(reader, least, reader.operand)
 
     def make_far(self, reader: Reader, least: dict[tuple[str, int], int], block: int) -> bool:

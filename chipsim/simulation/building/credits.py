@@ -64,8 +64,8 @@ def _watch_buffer(
 
 
 def _spilling(edge: Edge, server: TileServer | DigitalLayerServer) -> str:
-    """What else could be done; gates and first states never spill (rules T75, T96)."""
-    stays = isinstance(server, GateLayerServer) or (isinstance(server, TileServer) and edge.operand > 0)
+    """What else could be done; first states never spill (rules T75, T96)."""
+    stays = isinstance(server, TileServer) and edge.operand > 0
     return "" if stays else f", or let it spill ({_section(server)}.buffer.spill)"
 
 

@@ -1,10 +1,11 @@
-"""`add_far_reader`, `far_sink`: how consumers whose buffers spill are joined to the memory (rules T75, T78)."""
+"""`add_far_reader`, `add_far_operands`, `far_sink`: who reads and writes what buffers spill (rules T75, T78)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
+from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.simulation.building.machine import Machine, Target
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import EdgeSink
@@ -33,7 +34,7 @@ def add_far_reader(
     sizes : sequence of int
         Bytes for each of the layer's positions.
     block, blocks : int
-        Which of the layer's blocks it is; 0 of the number of operands for a digital layer.
+        Which of the layer's blocks it is; 0 of the number of operands for a digital layer or gates.
     """
     assert machine.memory is not None
     number = _REQUESTS + block if over_links(machine) else blocks + block
@@ -53,6 +54,16 @@ def add_far_reader(
             if size
         }
     return reader
+
+
+def add_far_operands(machine: Machine, layer: DigitalLayer | GateLayer, unit: str) -> FarReader | None:
+    """Let a digital layer, or gates, read back what the buffers of its operands spill; None where none does."""
+    operands = range(len(layer.inputs))
+    spills = [machine.spills[layer.name, operand] for operand in operands if (layer.name, operand) in machine.spills]
+    if not spills:
+        return None
+    sizes = [sum(each) for each in zip(*(spill.read_bytes for spill in spills), strict=True)]
+    return add_far_reader(machine, layer.name, unit, sizes, 0, len(layer.inputs))
 
 
 def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, channels: int) -> EdgeSink:

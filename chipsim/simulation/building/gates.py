@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from chipsim.network.layers import GateLayer
+from chipsim.simulation.building.far import add_far_operands
 from chipsim.simulation.building.machine import Machine, Source, Target
 from chipsim.simulation.core.durations import gate_service_ps
 from chipsim.simulation.links.sender import Outlet
 from chipsim.simulation.units.gate_layer import GateLayerServer
+from chipsim.simulation.units.spilling_digital import SpillingGateServer
 from chipsim.units import to_ps
 
 
@@ -20,10 +22,12 @@ def add_gates(machine: Machine, layer: GateLayer) -> None:
     """
     spec, unit = machine.spec.neuron_unit, machine.sharing.neuron_units[machine.plan.gate_units[layer.name]]
     gate, outlet = machine.new_gate(layer.positions), Outlet(machine.interconnect, layer.positions)
-    server = GateLayerServer(
+    far = add_far_operands(machine, layer, unit.name)
+    what = (
         unit, layer.name, gate, gate_service_ps(machine.spec, layer.element_operations, layer.positions),
         to_ps(spec.latency), outlet, machine.clock, machine.order.keys(layer.name, 0, unit.name),
     )  # fmt: skip
+    server = GateLayerServer(*what) if far is None else SpillingGateServer(*what, far)
     machine.digital.append(server)
     machine.sources[layer.name].append(Source(unit.name, layer.name, 0, layer.channels, outlet, server.advance))
     for operand, producer in enumerate(layer.inputs):

@@ -13,7 +13,7 @@ from chipsim.mapping.plan import LayerPlan, PlacedBlock, Replica, Slice
 from chipsim.network.edges import HOST, Edge
 from chipsim.network.layers import DigitalLayer, GateLayer, InputLayer
 from chipsim.simulation.building.chained import add_chain
-from chipsim.simulation.building.far import add_far_reader
+from chipsim.simulation.building.far import add_far_operands, add_far_reader
 from chipsim.simulation.building.gates import add_gates
 from chipsim.simulation.building.machine import Machine, Source, Taps, Target
 from chipsim.simulation.building.reducing import add_reduction, tree_of
@@ -97,7 +97,7 @@ def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
         unit, layer.name, gate, digital_service_ps(machine.spec, layer.element_operations, layer.positions),
         to_ps(machine.spec.digital_unit.latency), outlet, machine.clock, machine.order.keys(layer.name, 0, name),
     )  # fmt: skip
-    far = _far_operands(machine, layer, name)
+    far = add_far_operands(machine, layer, name)
     server = DigitalLayerServer(*what) if far is None else SpillingDigitalServer(*what, far)
     machine.digital.append(server)
     machine.sources[layer.name].append(Source(name, layer.name, 0, layer.channels, outlet, server.advance))
@@ -171,16 +171,6 @@ def _far_window(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: in
     if spill is None:
         return None
     return add_far_reader(machine, plan.layer.name, placed.tile, spill.read_bytes, rank, len(plan.blocks))
-
-
-def _far_operands(machine: Machine, layer: DigitalLayer, unit: str) -> FarReader | None:
-    """What reads back for a digital layer with buffers that spill."""
-    operands = range(len(layer.inputs))
-    spills = [machine.spills[layer.name, operand] for operand in operands if (layer.name, operand) in machine.spills]
-    if not spills:
-        return None
-    sizes = [sum(each) for each in zip(*(spill.read_bytes for spill in spills), strict=True)]
-    return add_far_reader(machine, layer.name, unit, sizes, 0, len(layer.inputs))
 
 
 def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int, operands: int) -> NeuronServer:

@@ -16,7 +16,7 @@ from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.memories.buffers import least_capacities
 
 Spills = dict[tuple[str, int], "Spill"]
-"""Buffers that spill, by the names of their blocks or digital layers, and the number of the operand."""
+"""Buffers that spill, by the names of their blocks, digital layers or gates, and the number of the operand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def find_spills(plan: Plan, network_edges: Sequence[Edge]) -> Spills:
         All of its network's.
     """
     spec = plan.chip.spec
-    if spec.tile.buffer.spill == "none" and spec.digital_unit.buffer.spill == "none":
+    if all(section.buffer.spill == "none" for section in (spec.tile, spec.digital_unit, spec.neuron_unit)):
         return {}
     positions = {name: layer.positions for name, layer in plan.network.layers.items()}
     found: Spills = {}
@@ -68,9 +68,10 @@ def _buffers(plan: Plan, edge: Edge) -> Iterator[tuple[str, SpillingBuffer, int]
     if edge.consumer in plan.layers and not edge.operand:  # a first state never spills (T96)
         layer = plan.layers[edge.consumer]
         yield from ((placed.name, spec.tile.buffer, _block_bytes(plan, edge, layer, placed)) for placed in layer.blocks)
-    elif edge.consumer in plan.digital_units:
+    elif edge.consumer in plan.digital_units or edge.consumer in plan.gate_units:
+        buffer = (spec.neuron_unit if edge.consumer in plan.gate_units else spec.digital_unit).buffer
         first, end = _handed_on(plan, edge)
-        yield edge.consumer, spec.digital_unit.buffer, bytes_of(end - first, spec.widths.activation_bits)
+        yield edge.consumer, buffer, bytes_of(end - first, spec.widths.activation_bits)
 
 
 def far_positions(total: int, needed: int, near: int) -> NDArray[np.bool_]:

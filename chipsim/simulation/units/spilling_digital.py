@@ -1,4 +1,4 @@
-"""`SpillingDigitalServer`: a layer at a digital unit whose buffers spill (rules T75, T78)."""
+"""`SpillingDigitalServer`, `SpillingGateServer`: digital layers and gates whose buffers spill (T75, T78, T100)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.links.sender import Outlet
 from chipsim.simulation.memories.far_reader import FarReader
 from chipsim.simulation.units.digital import DigitalLayerServer, DigitalUnitServer
+from chipsim.simulation.units.gate_layer import GateLayerServer
 
 
 class SpillingDigitalServer(DigitalLayerServer):
@@ -59,3 +60,9 @@ class SpillingDigitalServer(DigitalLayerServer):
         """Ask for the unit."""
         key = 1 + self.key + input * self.input_key + position * self.position_key
         self.clock.at(time, key, self._request, (input, position))
+
+
+class SpillingGateServer(SpillingDigitalServer, GateLayerServer):
+    """Gates in a neuron unit whose buffer spills: they wait for the memory as a digital layer does."""
+
+    __slots__ = ()
