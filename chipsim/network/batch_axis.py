@@ -2,11 +2,13 @@
 
 RNN, LSTM and GRU have the batch of their sequences on axis 1 (with ``layout=1`` on axis 0). Where that axis is one of
 an input of the model, it is the network's batch. Lengths of sequences have no other axis; as an input they get one.
+A Scan goes along an axis that is no batch; where that is the first, the second is, if its size is open or 1, and else
+the model has none: every input gets one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,16 @@ import onnx
 from onnx import helper, numpy_helper
 
 from chipsim.network.constants import attributes_of
+from chipsim.network.inner_values import renamed
+from chipsim.network.model_file import opset_of
 from chipsim.network.operators.generic import ELEMENTWISE
 from chipsim.network.operators.recurrent import RECURRENT
 
 SEQUENCES = (0, 5, 6)
 """Operands of a recurrent operator with a batch: the sequences and the first states."""
 LENGTHS = 4
+AXES_ARE_OPERANDS = 13
+"""Opset from which on a Squeeze has them so."""
 Sizes = Any
 """Of an input, in protobuf's own list."""
 KEEP_AXES = ELEMENTWISE | {"Dropout", "Identity", "LayerNormalization"}
@@ -42,6 +48,8 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
     notes : tuple of str
         What a reader of the results should know.
     """
+    if _has_no_batch(model.graph, constants):
+        return _with_batches(model, constants)
     lengths = _lengths(model.graph, constants)
     axes = {name: axis for name, axis in _batch_axes(model.graph, constants).items() if axis > 0}
     if not axes and not lengths:
@@ -50,8 +58,6 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
     moved.CopyFrom(model)
     graph = moved.graph
     inner = {name: _free(f"{name}/as_exported", graph) for name in (*axes, *lengths)}
-    for node in graph.node:
-        node.input[:] = [inner.get(value, value) for value in node.input]
     turning: list[onnx.NodeProto] = []
     for value in graph.input:
         sizes = value.type.tensor_type.shape.dim
@@ -60,9 +66,7 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
         elif value.name in lengths:
             sizes.add().dim_value = 1
             turning += _flattened(value.name, inner[value.name])
-    nodes = [*turning, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    _put_before(graph, turning, inner)
     return moved, (
         *(
             f"input {name!r} has its batch on axis {axis} in the file; here, in data and in --shape it is axis 0"
@@ -70,6 +74,73 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
         ),
         *(f"input {name!r} is one length per sequence; here and in --shape it has the shape Nx1" for name in lengths),
     )
+
+
+def _put_before(graph: onnx.GraphProto, nodes: list[onnx.NodeProto], names: Mapping[str, str]) -> None:
+    """Add nodes that make inputs anew, which all others read under other names."""
+    others = [renamed(node, names) for node in graph.node]
+    del graph.node[:]
+    graph.node.extend([*nodes, *others])
+
+
+def _with_batches(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Give every input an axis for the batch, which the graph takes off again."""
+    moved = onnx.ModelProto()
+    moved.CopyFrom(model)
+    graph, opset = moved.graph, opset_of(model)
+    names: dict[str, str] = {}
+    taking: list[onnx.NodeProto] = []
+    for value in graph.input:
+        if value.name in constants:
+            continue
+        sizes = value.type.tensor_type.shape.dim
+        before = [onnx.TensorShapeProto.Dimension.FromString(size.SerializeToString()) for size in sizes]
+        axes = [0] if before else [0, 1]
+        del sizes[:]
+        sizes.add()
+        sizes.extend(before or [onnx.TensorShapeProto.Dimension(dim_value=1)])
+        inside = names[value.name] = _free(f"{value.name}/as_exported", graph)
+        taking += _squeezed(value.name, inside, axes, opset)
+    _put_before(graph, taking, names)
+    listed = ", ".join(map(repr, names))
+    return moved, (f"without a batch in the file; here, in data and in --shape axis 0 is one: input {listed}",)
+
+
+def _squeezed(name: str, inside: str, axes: list[int], opset: int) -> list[onnx.NodeProto]:
+    """What takes axes of size one away."""
+    if opset < AXES_ARE_OPERANDS:
+        return [helper.make_node("Squeeze", [name], [inside], inside, axes=axes)]
+    given = numpy_helper.from_array(np.array(axes, np.int64))
+    return [
+        helper.make_node("Constant", [], [f"{inside}/axes"], f"{inside}/axes", value=given),
+        helper.make_node("Squeeze", [name, f"{inside}/axes"], [inside], inside),
+    ]
+
+
+def _scans(graph: onnx.GraphProto, constants: Collection[str]) -> Iterator[tuple[str, int, int]]:
+    """Inputs that a Scan goes along, the axis, and the rank."""
+    made_by = {value: node for node in graph.node for value in node.output if value}
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.input}
+    for node in graph.node:
+        if node.op_type != "Scan" or node.domain not in ("", "ai.onnx"):
+            continue
+        attributes = attributes_of(node)
+        count = int(attributes["num_scan_inputs"])
+        axes = attributes.get("scan_input_axes", (0,) * count)
+        if "directions" in attributes:  # of opset 8, which has a batch before
+            axes = (1,) * count
+        for value, axis in zip(node.input[-count:], axes, strict=False):
+            if value not in constants:
+                for name, place in _sources(value, int(axis), made_by, constants):
+                    if ranks.get(name):
+                        yield name, place % ranks[name], ranks[name]
+
+
+def _has_no_batch(graph: onnx.GraphProto, constants: Collection[str]) -> bool:
+    """Whether a Scan goes along axis 0 of an input whose axis 1 is fixed to several, or is not there."""
+    sizes = {value.name: value.type.tensor_type.shape.dim for value in graph.input}
+    along = [(name, rank) for name, axis, rank in _scans(graph, constants) if axis == 0]
+    return any(rank < 3 or sizes[name][1].dim_value > 1 for name, rank in along)
 
 
 def _turned(name: str, inside: str, sizes: Sizes, axis: int) -> onnx.NodeProto:
@@ -108,6 +179,8 @@ def _batch_axes(graph: onnx.GraphProto, constants: Collection[str]) -> dict[str,
     made_by = {value: node for node in graph.node for value in node.output if value}
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.input}
     found: dict[str, int] = {}
+    for name, along, _ in _scans(graph, constants):
+        found.setdefault(name, 1 if along == 0 else 0)
     for node in graph.node:
         if node.op_type not in RECURRENT or node.domain not in ("", "ai.onnx"):
             continue

@@ -12,14 +12,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, Constants, fold
+from chipsim.network.inner_values import renamed
 from chipsim.network.stored_tensors import label_of
+from chipsim.network.turns import write_loop, write_scan
+from chipsim.network.unfolded import graph_of
 from chipsim.network.value_lists import ValueLists
 from chipsim.network.weight_sharing import origin_of
 
 MOST_NODES = 100_000
 """After writing out all loops."""
-MOST_TURNS = 10_000
-"""Of one loop."""
 WHERE_OPSET = 9
 """From which on there is an operator that chooses."""
 DEEPEST = 20
@@ -65,9 +66,9 @@ class Unfolding:
         if depth > DEEPEST:
             raise ModelError(f"{self.name}: conditions and loops stand more than {DEEPEST} deep inside each other")
         for given in nodes:
-            node = _renamed(given, names, f"#{self._copies}" if depth else "")
-            if node.op_type in ("If", "Loop") and node.domain in ("", "ai.onnx"):
-                (self._if if node.op_type == "If" else self._loop)(node, names, depth)
+            node = renamed(given, names, f"#{self._copies}" if depth else "")
+            if node.op_type in ("If", "Loop", "Scan") and node.domain in ("", "ai.onnx"):
+                self._control(node, names, depth)
                 continue
             if self.lists.takes(node, self):
                 continue
@@ -102,12 +103,21 @@ class Unfolding:
         self._initializers[graph, tensor.name] = values
         return values
 
+    def _control(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
+        match node.op_type:
+            case "If":
+                self._if(node, names, depth)
+            case "Loop":
+                write_loop(self, node, names, depth)
+            case _:
+                write_scan(self, node, names, depth)
+
     def _if(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        if not self._is_known(node.input[0]):
+        if not self.is_known(node.input[0]):
             self._choose(node, names, depth)
             return
         chosen = "then_branch" if bool(self.known(node.input[0], node)) else "else_branch"
-        outputs = self._inline(_graph(node, chosen, self.name), names, depth)
+        outputs = self.inline(graph_of(node, chosen, self.name), names, depth)
         for value, result in zip(node.output, outputs, strict=False):
             self.alias(result, value)
 
@@ -119,7 +129,7 @@ class Unfolding:
                 f"{label} depends on data; export the model with opset {WHERE_OPSET} or newer"
             )
         both = [
-            self._inline(_graph(node, branch, self.name), names, depth) for branch in ("then_branch", "else_branch")
+            self.inline(graph_of(node, branch, self.name), names, depth) for branch in ("then_branch", "else_branch")
         ]
         for value, first, second in zip(node.output, *both, strict=False):
             shapes = [self.sizes(result, node) for result in (first, second)]
@@ -132,33 +142,7 @@ class Unfolding:
                 name = f"{node.name or node.output[0]}/{value}"
                 self.nodes.append(helper.make_node("Where", [node.input[0], first, second], [value], name))
 
-    def _loop(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        body = _graph(node, "body", self.name)
-        trips = int(self.known(node.input[0], node)) if node.input[0] else MOST_TURNS + 1
-        going = bool(self.known(node.input[1], node)) if len(node.input) > 1 and node.input[1] else True
-        carried = list(node.input[2:])
-        scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
-        turn = 0
-        while going and turn < trips:
-            if turn == MOST_TURNS:
-                raise ModelError(f"{self.name}: node {label_of(node)!r} (Loop) takes more than {MOST_TURNS:,} turns")
-            self._copies += 1
-            counter, condition = f"{node.output[0]}@{self._copies}", f"{node.output[0]}?{self._copies}"
-            self.constants[counter], self.constants[condition] = np.array(turn, np.int64), np.array(True)
-            given = [counter, condition, *carried]
-            inner = {**names, **{value.name: outer for value, outer in zip(body.input, given, strict=False)}}
-            proceed, *outputs = self._inline(body, inner, depth)
-            carried, made = outputs[: len(carried)], outputs[len(carried) :]
-            for values, value in zip(scanned, made, strict=True):
-                values.append(value)
-            going = bool(self.known(proceed, node))
-            turn += 1
-        for value, result in zip(node.output, carried, strict=False):
-            self.alias(result, value)
-        for value, parts in zip(node.output[len(carried) :], scanned, strict=False):
-            self._stack(parts, value, node)
-
-    def _inline(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[str]:
+    def inline(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[str]:
         """Add the nodes of a branch or body under names of their own; what its outputs are called."""
         self._copies += 1
         own = dict(names)
@@ -170,14 +154,15 @@ class Unfolding:
         self.walk(graph.node, own, depth + 1)
         return [own.get(value.name, value.name) for value in graph.output]
 
-    def _is_known(self, value: str) -> bool:
+    def is_known(self, value: str) -> bool:
+        """Whether a value is a constant, or follows from the shapes of data."""
         if value not in self.constants:
             self.constants |= self.from_shapes(self.nodes, self.constants)
         return value in self.constants
 
     def known(self, value: str, node: onnx.NodeProto) -> Any:
         """The one number that a condition or count is."""
-        if not self._is_known(value):
+        if not self.is_known(value):
             raise UnsupportedOperatorError(
                 f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which is known only when "
                 "the network runs; chipsim does not run such conditions yet"
@@ -210,19 +195,10 @@ class Unfolding:
         elif value:
             self.nodes.append(helper.make_node("Identity", [source], [value]))
 
-    def _stack(self, parts: list[str], value: str, node: onnx.NodeProto) -> None:
-        """Join the values that the turns of a loop gave, along a new first axis."""
-        if not value:
-            return
-        if not parts:
-            raise UnsupportedOperatorError(f"{self.name}: node {label_of(node)!r} (Loop) never turns")
-        wide = [f"{value}@{i}" for i in range(len(parts))]
-        axis = f"{value}@axis"
-        self.constants[axis] = np.zeros(1, np.int64)
-        for part, name in zip(parts, wide, strict=True):
-            inputs, attributes = ([part, axis], {}) if self.opset >= 13 else ([part], {"axes": [0]})
-            self.walk([helper.make_node("Unsqueeze", inputs, [name], **attributes)], {})  # type: ignore[arg-type]
-        self.walk([helper.make_node("Concat", wide, [value], axis=0)], {})
+    def new_number(self) -> int:
+        """One that no name has yet."""
+        self._copies += 1
+        return self._copies
 
 
 def array_of(tensor: TensorProto, name: str) -> Constant:
@@ -237,22 +213,3 @@ def array_of(tensor: TensorProto, name: str) -> Constant:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise ModelError(f"{name}: weight {tensor.name!r} is damaged: {error}; export the model again") from None
-
-
-def _graph(node: onnx.NodeProto, attribute: str, name: str) -> onnx.GraphProto:
-    for given in node.attribute:
-        if given.name == attribute and given.HasField("g"):
-            found: onnx.GraphProto = given.g
-            return found
-    raise ModelError(f"{name}: node {label_of(node)!r} ({node.op_type}) lacks its {attribute}; export the model again")
-
-
-def _renamed(node: onnx.NodeProto, names: Mapping[str, str], suffix: str) -> onnx.NodeProto:
-    if not suffix and not any(value in names for value in (*node.input, *node.output)):
-        return node
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    copy.input[:] = [names.get(value, value) for value in node.input]
-    copy.output[:] = [names.get(value, value) for value in node.output]
-    copy.name = f"{node.name}{suffix}" if node.name else ""
-    return copy

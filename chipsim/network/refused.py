@@ -25,10 +25,6 @@ REASONS = (
     | dict.fromkeys(
         _CONTROL, "depends on data that is known only when the network runs, which chipsim does not run yet"
     )
-    | {
-        "Scan": "repeats a body step by step, which chipsim does not run yet, although the number of steps is fixed; "
-        "export the model with the steps written out, or with an RNN, GRU or LSTM where that is what it computes"
-    }
 )
 
 

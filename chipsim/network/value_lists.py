@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from onnx import helper
 
 from chipsim.errors import ModelError
-from chipsim.network.constants import Constant, attributes_of
+from chipsim.network.constants import attributes_of
 from chipsim.network.stored_tensors import label_of
+from chipsim.network.unfolded import Unfolded
 
 OPERATORS = frozenset(
     {"ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert"}
@@ -20,26 +19,6 @@ OPERATORS = frozenset(
 )
 MOST_PARTS = 10_000
 """Of one tensor that is split."""
-
-
-class Unfolded(Protocol):
-    """What the lists belong to; see `chipsim.network.branches.Unfolding`."""
-
-    name: str
-    opset: int
-    constants: dict[str, Constant]
-
-    def walk(self, nodes: list[onnx.NodeProto], names: Mapping[str, str]) -> None:
-        """Add nodes."""
-
-    def known(self, value: str, node: onnx.NodeProto) -> Any:
-        """One number that is known."""
-
-    def sizes(self, value: str, node: onnx.NodeProto) -> list[int]:
-        """A shape that is known."""
-
-    def alias(self, source: str, value: str) -> None:
-        """Let a value have two names."""
 
 
 @dataclass(slots=True)

@@ -104,23 +104,6 @@ def test_an_operator_that_no_digital_unit_is_simulated_for(last: onnx.NodeProto,
         read_onnx(model_bytes([node("Gemm", "x w", "g"), last], ("N", 12), WEIGHTS), "net")
 
 
-def test_a_scan_is_refused_for_what_it_is() -> None:
-    """Its steps are as many as its input has rows: nothing about it depends on data."""
-    body = helper.make_graph(
-        [node("Add", "s e", "n"), node("Identity", "n", "o")],
-        "body",
-        [helper.make_tensor_value_info(value, TensorProto.FLOAT, [5]) for value in ("s", "e")],
-        [helper.make_tensor_value_info(value, TensorProto.FLOAT, [5]) for value in ("n", "o")],
-    )
-    scan = helper.make_node("Scan", ["k", "g"], ["last", "y"], "scan", body=body, num_scan_inputs=1)
-    content = model_bytes([node("Gemm", "x w", "g"), scan], (1, 12), {**WEIGHTS, "k": normal(5)})
-    with pytest.raises(
-        UnsupportedOperatorError, match=r"step by step.*number of steps is fixed; .*written out"
-    ) as error:
-        read_onnx(content, "net")
-    assert "depends on data" not in str(error.value)
-
-
 def test_an_operator_of_another_domain() -> None:
     def change(model: onnx.ModelProto) -> None:
         model.graph.node[0].domain = "com.example"
