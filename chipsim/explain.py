@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import spec_hash
 from chipsim.errors import InputError
-from chipsim.explain_several import Asked, check_hash, chip_of, counts_again, find_network, trace_several
+from chipsim.explain_several import (
+    Asked,
+    Several,
+    check_hash,
+    chip_of,
+    counts_again,
+    find_network,
+    first_of,
+    trace_several,
+)
 from chipsim.explained_result import read_result
+from chipsim.explained_variants import what_if_rows, what_if_rows_of_all
 from chipsim.explanation import Explanation, explanation
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
@@ -19,15 +29,15 @@ from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.simulation.explaining.traced_run import TracedRun
 from chipsim.simulation.explaining.tracing import trace_run
-from chipsim.simulation.explaining.what_if import Stream, what_if
+from chipsim.simulation.explaining.what_if import FEWEST_INPUTS, MOST_INPUTS, Stream, what_if
+from chipsim.simulation.explaining.what_if import MOST_MVMS as MOST_WHAT_IF_MVMS
+from chipsim.simulation.explaining.what_if_together import first_inputs, what_if_together
+from chipsim.simulation.together import simulate_together
 from chipsim.simulation.units.arrivals import parse_arrivals
 from chipsim.units import from_ps
 
 MOST_MVMS = 250_000
 """Tile-MVMs that are traced unless asked for more: about two gigabytes."""
-FEWEST_WHAT_IF_INPUTS, MOST_WHAT_IF_INPUTS = 8, 64
-WHAT_IF_MVMS = 50_000
-"""Tile-MVMs that a what-if run is allowed before it makes do with fewer inputs: about a second."""
 MOST_FASTER = 1e6
 """More, or as much slower, is no question about a component (assumption)."""
 Progress = Callable[[str, int, int], None]
@@ -101,13 +111,14 @@ def explain(question: Question, progress: Progress) -> Explanation:
         plan, traced, settings["batch"], drain=settings["drain"], arrivals_ps=_arrivals_ps(data), counts=counts
     )
     _check_times(data, run, question.folder)
-    variants = None
+    what_ifs = None
     if question.what_if:
         variants = what_if(
             plan, Stream(stream.inputs, stream.batch, stream.drain, counts), question.faster,
             lambda done, of: progress(f"what if: {done + 1} of {of} simulations", 0, 1),
         )  # fmt: skip
-    return explanation(data, run, question.input, question.faster, stream.inputs, variants)
+        what_ifs = what_if_rows(question.faster, stream.inputs, variants)
+    return explanation(data, run, question.input, what_ifs)
 
 
 def _check_input(question: Question, total: int) -> None:
@@ -122,12 +133,31 @@ def _explain_one_of(data: dict[str, Any], question: Question, progress: Progress
     _check_input(question, item["settings"]["inputs"])
     progress("tracing", 0, 1)
     asked = Asked(number, question.input, question.trace, MOST_MVMS)
-    run, last = trace_several(data, asked, question.folder)
+    found = trace_several(data, asked, question.folder)
+    what_ifs = None
+    if question.what_if:
+        what_ifs = _what_if_of_all(data, found, number, question.faster, progress)
     of_one = {
         "chip": {"name": data["chip"]["name"]}, "network": {"name": item["label"]}, "settings": item["settings"],
         "beside": [other["label"] for other in data["networks"] if other is not item],
     }  # fmt: skip
-    return explanation(of_one, run, question.input, question.faster, 0, None, last=last)
+    return explanation(of_one, found.run, question.input, what_ifs, last=found.last)
+
+
+def _what_if_of_all(
+    data: dict[str, Any], found: Several, asked: int, faster: float, progress: Progress
+) -> dict[str, Any]:
+    """All inputs of the network that is asked about are there from the beginning; the others' come as in the run."""
+    works, whole = list(found.works), found.whole
+    if works[asked].arrivals_ps is not None:
+        works[asked] = replace(works[asked], arrivals_ps=None)
+        whole = simulate_together(works)
+    counts = first_inputs(works, whole)
+    variants = what_if_together(
+        [first_of(work, count) for work, count in zip(works, counts, strict=True)], asked, faster,
+        lambda done, of: progress(f"what if: {done + 1} of {of} simulations", 0, 1),
+    )  # fmt: skip
+    return what_if_rows_of_all(faster, counts, variants, [item["label"] for item in data["networks"]], asked)
 
 
 def _plan(data: dict[str, Any], folder: Path) -> Plan:
@@ -160,8 +190,8 @@ def _traced_inputs(question: Question, plan: Plan, total: int, in_flight: int) -
 
 def _what_if_inputs(data: dict[str, Any], plan: Plan) -> int:
     settings, in_flight = data["settings"], data["chip"]["max_inputs_in_flight"]
-    affordable = min(MOST_WHAT_IF_INPUTS, WHAT_IF_MVMS // max(1, plan.tile_mvms))
-    wanted = max(FEWEST_WHAT_IF_INPUTS, 2 * in_flight + 2, 4 * settings["batch"], affordable)
+    affordable = min(MOST_INPUTS, MOST_WHAT_IF_MVMS // max(1, plan.tile_mvms))
+    wanted = max(FEWEST_INPUTS, 2 * in_flight + 2, 4 * settings["batch"], affordable)
     return int(min(settings["inputs"], wanted))
 
 

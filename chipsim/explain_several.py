@@ -47,6 +47,28 @@ class Asked:
     most_mvms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A run of several networks, simulated again.
+
+    Attributes
+    ----------
+    run : TracedRun
+        As far as it was traced.
+    last : int
+        The last input of the network that is asked about whose path nothing changes that was not traced; or -1.
+    works : sequence of Workload
+        Networks and their streams, as they were.
+    whole : Together
+        What all of their inputs take.
+    """
+
+    run: TracedRun
+    last: int
+    works: Sequence[Workload]
+    whole: Together
+
+
 def find_network(data: Mapping[str, Any], label: str | None) -> int:
     """The place of a network by its label; the first if none is given.
 
@@ -63,7 +85,7 @@ def find_network(data: Mapping[str, Any], label: str | None) -> int:
     return labels.index(label)
 
 
-def trace_several(data: Mapping[str, Any], asked: Asked, folder: Path) -> tuple[TracedRun, int]:
+def trace_several(data: Mapping[str, Any], asked: Asked, folder: Path) -> Several:
     """Simulate a run of several networks again.
 
     Parameters
@@ -73,12 +95,6 @@ def trace_several(data: Mapping[str, Any], asked: Asked, folder: Path) -> tuple[
     asked : Asked
     folder : Path
         Where it was read.
-
-    Returns
-    -------
-    TracedRun
-    int
-        The last input of the network that is asked about whose path nothing changes that was not traced; or -1.
 
     Raises
     ------
@@ -95,11 +111,11 @@ def trace_several(data: Mapping[str, Any], asked: Asked, folder: Path) -> tuple[
             )
     counts = _traced_inputs(works, whole, asked)
     run = trace_together(
-        [_first(work, count) for work, count in zip(works, counts, strict=True)],
+        [first_of(work, count) for work, count in zip(works, counts, strict=True)],
         [item["label"] for item in data["networks"]],
         asked.network,
     )
-    return run, _last_exact(works, whole, counts, asked.network)
+    return Several(run, _last_exact(works, whole, counts, asked.network), works, whole)
 
 
 def chip_of(settings: Mapping[str, Any]) -> InMemorySpec:
@@ -198,7 +214,8 @@ def _works(data: Mapping[str, Any], folder: Path) -> list[Workload]:
     return works
 
 
-def _first(work: Workload, count: int) -> Workload:
+def first_of(work: Workload, count: int) -> Workload:
+    """A network with its first inputs only."""
     times = None if work.arrivals_ps is None else work.arrivals_ps[:count]
     return replace(work, inputs=count, arrivals_ps=times)
 

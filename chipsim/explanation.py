@@ -14,7 +14,6 @@ from chipsim.result import Records
 from chipsim.simulation.explaining.critical_path import Cycle, Segment, critical_path, steady_cycle
 from chipsim.simulation.explaining.traced_run import TracedRun
 from chipsim.simulation.explaining.waits import kind_of, waits
-from chipsim.simulation.explaining.what_if import Variant
 from chipsim.units import from_ps
 
 if TYPE_CHECKING:
@@ -62,9 +61,8 @@ class Explanation:
 
 
 def explanation(
-    result: dict[str, Any], run: TracedRun, input: int, faster: float, what_if_inputs: int,
-    variants: Sequence[Variant] | None, *, last: int | None = None,
-) -> Explanation:  # fmt: skip
+    result: dict[str, Any], run: TracedRun, input: int, what_if: dict[str, Any] | None, *, last: int | None = None
+) -> Explanation:
     """Put together what was found.
 
     Parameters
@@ -74,10 +72,8 @@ def explanation(
     run : TracedRun
     input : int
         Whose path.
-    faster : float
-    what_if_inputs : int
-    variants : sequence of Variant, or None
-        The chip as it is first.
+    what_if : dict or None
+        See `chipsim.explained_variants`.
     last : int, optional
         The last input whose times nothing changes that was not traced; as many inputs tell if not given.
     """
@@ -102,9 +98,9 @@ def explanation(
         },
         "steady": _steady(run, late),
         "causes": causes,
-        "what_if": _what_if(faster, what_if_inputs, variants),
+        "what_if": what_if,
     }
-    rows = [] if variants is None else data["what_if"]["variants"]
+    rows = [] if what_if is None else what_if["variants"]
     return Explanation(data, {"causes": causes, "critical_path": _path(run, path), "what_if": rows})
 
 
@@ -194,24 +190,3 @@ def _of_which(run: TracedRun, segment: Segment) -> dict[str, str]:
     """The network, where there are several; empty for the one that is asked about."""
     tag = run.networks[segment.layer].tag
     return {"network": tag.removesuffix(": ")} if len(run.feeds.outputs) > 1 else {}
-
-
-def _what_if(faster: float, inputs: int, variants: Sequence[Variant] | None) -> dict[str, Any] | None:
-    if variants is None:
-        return None
-    today = variants[0]
-    rows = [
-        {
-            "what": variant.what, "change": variant.change, "fields": " ".join(variant.fields),
-            "throughput_inputs_per_s": variant.throughput_inputs_per_s,
-            "throughput_gain": _ratio(variant.throughput_inputs_per_s, today.throughput_inputs_per_s),
-            "latency_first_input_s": variant.latency_s, "latency_gain": _ratio(today.latency_s, variant.latency_s),
-            "busiest": variant.busiest,
-        }
-        for variant in variants
-    ]  # fmt: skip
-    return {"faster": faster, "inputs": inputs, "variants": rows}
-
-
-def _ratio(above: float | None, below: float | None) -> float | None:
-    return above / below if above and below else None

@@ -301,12 +301,31 @@ def test_each_network_is_explained(few: Path, tmp_path: Path) -> None:
         assert path[-1]["end_ps"] >= max(row["end_ps"] for row in spans)
         assert {row["network"] for row in path} <= {"", *found.data["beside"]}
         assert all(row["network"] == row["layer"].rpartition(": ")[0] for row in path)
-        assert found.data["what_if"] is None
+        labels, variants = [item["label"], *found.data["beside"]], found.data["what_if"]["variants"]
+        assert [row["network"] for row in variants] == labels * (len(variants) // 3)
+        assert found.tables["what_if"] == variants
+        assert all(row["throughput_gain"] == row["latency_gain"] == 1 for row in variants[:3])
         assert save_critical_path(found, tmp_path).stat().st_size > 0
     assert explained(tmp_path).data["network"] == "zoo:digits-cnn"
     shown = Console(width=80, record=True, file=io.StringIO())
     shown.print(explanation_table(explained(tmp_path, network="zoo:digits-mlp")))
-    assert "zoo:digits-mlp on hermes64: critical path of input 0" in shown.export_text()
+    text = shown.export_text()
+    assert "zoo:digits-mlp on hermes64: critical path of input 0" in text
+    assert "What if it were 2 times as fast" in text
+    assert "…" not in text
+    assert explained(tmp_path, what_if=False).data["what_if"] is None
+
+
+def test_what_if_leaves_the_arrivals_of_the_others(few: Path, tmp_path: Path) -> None:
+    """Asked about, a network has all its inputs at once; beside another one, they come as they did."""
+    beside = [f"zoo:digits-mlp,data={few},arrivals=20000/s"]
+    chipsim.run("hermes64", "zoo:digits-cnn", data=few, timing_only=True, beside=beside).save(tmp_path)
+    today = {}
+    for label in ("zoo:digits-cnn", "zoo:digits-mlp"):
+        rows = explained(tmp_path, network=label).tables["what_if"][:2]
+        today[label] = {row["network"]: row["throughput_inputs_per_s"] for row in rows}
+    assert today["zoo:digits-cnn"]["zoo:digits-mlp"] == pytest.approx(20000, rel=1e-3)
+    assert today["zoo:digits-mlp"]["zoo:digits-mlp"] > 50000
 
 
 def test_a_path_is_exact_as_far_as_nothing_that_was_left_out_can_change_it(few: Path, tmp_path: Path) -> None:

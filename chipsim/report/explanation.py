@@ -126,6 +126,8 @@ def _waiting(rows: Records) -> list[RenderableType]:
 def _what_if(found: dict[str, Any] | None) -> list[RenderableType]:
     if found is None:
         return []
+    if "network" in found["variants"][0]:
+        return [_what_if_of_all(found)]
     table = new_table(f"What if it were {found['faster']:g} times as fast, {found['inputs']} inputs each")
     add_column(table, "what")
     add_column(table, "changed")
@@ -133,12 +135,27 @@ def _what_if(found: dict[str, Any] | None) -> list[RenderableType]:
         add_column(table, head, right=True)
     add_column(table, "busiest then")
     for row in found["variants"]:
-        _add(
-            table, row["what"] or "as it is", _changed(row),
-            plain("")(row["throughput_inputs_per_s"]).strip(), _gain(row["throughput_gain"]),
-            human(row["latency_first_input_s"], "s"), row["busiest"].replace("->", " -> "),
-        )  # fmt: skip
+        _add(table, row["what"] or "as it is", _changed(row), *_numbers(row), row["busiest"].replace("->", " -> "))
     return [table]
+
+
+def _what_if_of_all(found: dict[str, Any]) -> Table:
+    """Networks below each other; what is busiest then is in the file."""
+    table = new_table(f"What if it were {found['faster']:g} times as fast (what_if.csv: what is busiest then)")
+    for head in ("what", "changed", "network"):
+        add_column(table, head)
+    for head in ("inputs/s", "", "latency alone"):
+        add_column(table, head, right=True)
+    first = found["variants"][0]["network"]
+    for row in found["variants"]:
+        said = (row["what"] or "as it is", _changed(row)) if row["network"] == first else ("", "")
+        _add(table, *said, row["network"], *_numbers(row))
+    return table
+
+
+def _numbers(row: dict[str, Any]) -> tuple[str, str, str]:
+    rate, latency = plain("")(row["throughput_inputs_per_s"]).strip(), human(row["latency_first_input_s"], "s")
+    return rate, _gain(row["throughput_gain"]), latency
 
 
 def _changed(row: dict[str, Any]) -> str:

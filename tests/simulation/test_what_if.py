@@ -10,7 +10,8 @@ from chipsim.errors import CapacityError
 from chipsim.mapping.more_copies import with_more_copies
 from chipsim.mapping.placement import Place, place
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.explaining.what_if import Stream, Variant, faster_spec, what_if
+from chipsim.simulation.explaining.faster import faster_spec
+from chipsim.simulation.explaining.what_if import Stream, Variant, what_if
 from chipsim.simulation.outcome import steady_interval_ps
 
 LAYERS = [source(4, 2, 2), conv("a", source(4, 2, 2), 4), dense("b", "a", 16, 4)]
