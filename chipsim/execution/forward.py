@@ -15,6 +15,7 @@ from chipsim.network.digital import evaluate
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, ViewLayer
 from chipsim.network.loops import Loop, loops
+from chipsim.network.number_types import handed_on, widened
 
 Values = NDArray[np.float32]
 MatrixFunction = Callable[[MatrixLayer, Values], Values]
@@ -65,16 +66,18 @@ def forward(network: Network, x: Values, keep: Collection[str], functions: Matri
                 sums = values[layer.inputs[0]].reshape(len(x), layer.positions, -1)
                 operands = {role: values[name] for role, name in loop.operands.items()}
                 for name, found in functions.go_round(loop, sums, operands).items():
-                    values[name] = found.reshape(len(x), *network.layers[name].output_shape)
+                    made = network.layers[name]
+                    values[name] = handed_on(found.reshape(len(x), *made.output_shape), made.number_type)
         elif isinstance(layer, InputLayer):
             values[layer.name] = given.pop(layer.name)
         else:
-            values[layer.name] = _outputs(layer, [values[name] for name in layer.inputs], functions)
+            found = _outputs(layer, [values[name] for name in layer.inputs], functions)
+            values[layer.name] = handed_on(found, layer.number_type)
         for name in _done_with(network, layer, loop):
             readers[name] -= 1
             if not readers[name] and name not in keep:
                 values.pop(name, None)
-    return {name: values[name] for name in keep}
+    return {name: widened(values[name]) for name in keep}
 
 
 def _done_with(network: Network, layer: AnyLayer, loop: Loop | None) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ def _outputs(
 ) -> Values:
     first, count = operands[0], len(operands[0])
     if isinstance(layer, MatrixLayer):
-        return functions.multiply(layer, matrix_input(layer, first))
+        return functions.multiply(layer, matrix_input(layer, first.astype(np.float32, copy=False)))
     if isinstance(layer, DigitalLayer):
         return evaluate(layer, operands)
     if isinstance(layer, ViewLayer) and layer.picks is not None:

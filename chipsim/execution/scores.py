@@ -32,8 +32,10 @@ def check_values(network: Network, reference: Values, labels: NDArray[np.int64] 
     DataError
     """
     if not np.isfinite(reference).all():
+        kinds = sorted({layer.number_type for layer in network.layers.values() if layer.number_type})
         raise DataError(
-            f"{network.name}: its values leave the range of float32 with these inputs; scale the inputs or the weights"
+            f"{network.name}: its values leave the range of {' or '.join(kinds) or 'float32'} with these inputs; scale "
+            "the inputs or the weights"
         )
     classes = reference[0].size
     if labels is not None and not ((labels >= 0) & (labels < classes)).all():

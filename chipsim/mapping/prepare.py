@@ -14,6 +14,7 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.network.graph import Network
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, MatrixLayer, Shape, ViewLayer
 from chipsim.network.matrix import Matrix
+from chipsim.network.number_types import BFLOAT16, handed_on
 from chipsim.network.weight_sharing import sharing_notes, without_sharing
 
 CONV_OPSET = 17
@@ -96,35 +97,48 @@ def _stay_on_tiles(layers: Mapping[str, AnyLayer]) -> str:
     if not names:
         return ""
     return (
-        f"{WHY_DIGITAL} leaves on tiles what is over sequences, transposed with a stride, or cuts its input: "
-        f"{', '.join(names)}"
+        f"{WHY_DIGITAL} leaves on tiles what is transposed with a stride, cuts its input, or is over several maps of "
+        f"one example: {', '.join(names)}"
     )
 
 
 def _off_tiles(layer: AnyLayer, layers: Mapping[str, AnyLayer]) -> AnyLayer:
     """A depthwise convolution as ONNX's Conv; any other layer as it is.
 
-    Those that cannot be written so stay too: transposed ones with a stride, inputs that are cut, and sequences seen
-    as maps.
+    Those that cannot be written so stay too: transposed ones with a stride, inputs that are cut, and maps seen as a
+    volume.
     """
     if not isinstance(layer, MatrixLayer) or not _is_depthwise(layer) or layer.channels_last:
         return layer
     window = layer.window
     plain = all(zeros == 1 for zeros in window.stuffing) and min(window.pads) >= 0
-    if not plain or layers[layer.inputs[0]].output_shape != layer.input_shape:
+    source = layers[layer.inputs[0]].output_shape
+    axes = len(source) - 1
+    if not plain or source not in (layer.input_shape, _sequence(layer.input_shape)):
         return layer
-    weights = np.concatenate([matrix.weights.T for matrix in layer.matrices]).reshape(-1, 1, *window.kernel)
+    weights = np.concatenate([matrix.weights.T for matrix in layer.matrices]).reshape(-1, 1, *window.kernel[-axes:])
+    bias = np.concatenate([matrix.bias for matrix in layer.matrices])
+    typed = layer.number_type if layer.number_type != BFLOAT16 else ""
+    constants = {1: handed_on(np.ascontiguousarray(weights), typed), 2: handed_on(bias, typed)}
+    if not all(np.isfinite(each).all() for each in constants.values()):
+        return layer
+    half = len(window.pads) // 2
+    pads = (*window.pads[half - axes : half], *window.pads[-axes:])
     attributes = {
-        "kernel_shape": window.kernel, "strides": window.strides, "pads": window.pads, "dilations": window.dilations,
-        "group": len(layer.matrices),
+        "kernel_shape": window.kernel[-axes:], "strides": window.strides[-axes:], "pads": pads,
+        "dilations": window.dilations[-axes:], "group": len(layer.matrices),
     }  # fmt: skip
     outputs = math.prod(layer.output_shape)
     return DigitalLayer(
-        layer.name, layer.inputs, layer.output_shape, "Conv", attributes,
-        {1: np.ascontiguousarray(weights), 2: np.concatenate([matrix.bias for matrix in layer.matrices])},
-        "window", window, 2 * layer.macs + outputs * (1 + len(layer.activations)), layer.activations, CONV_OPSET,
-        macs=layer.macs, reason=WHY_DIGITAL, position_axes=layer.position_axes,
+        layer.name, layer.inputs, layer.output_shape, "Conv", attributes, constants, "window", window,
+        2 * layer.macs + outputs * (1 + len(layer.activations)), layer.activations, CONV_OPSET,
+        macs=layer.macs, reason=WHY_DIGITAL, position_axes=layer.position_axes, number_type=layer.number_type,
     )  # fmt: skip
+
+
+def _sequence(shape: Shape) -> Shape:
+    """The shape of what is seen as a map of one row; nothing else has it."""
+    return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == 1 else ()
 
 
 def _fused(layers: Mapping[str, AnyLayer]) -> dict[str, AnyLayer]:
@@ -154,7 +168,7 @@ def _geometry(layer: MatrixLayer) -> object:
     """What layers must have in common to be fused."""
     return (
         layer.inputs, layer.input_shape, layer.window, layer.activations, layer.position_axes, layer.channels_last,
-        layer.reverse, _positions(layer),
+        layer.reverse, layer.number_type, _positions(layer),
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from chipsim.network.layers import Shape
 from chipsim.network.model_file import LARGE_TENSOR
 
 ONNX_DOMAINS = ("", "ai.onnx")
+ROUNDING = "/rounding"
+"""How names of the nodes end that round values of `Dataflow.rounded`."""
 
 
 def kind_of(dtype: str) -> int:
@@ -61,6 +63,9 @@ class Dataflow:
         Of the file's inputs; None if it is free.
     domains : tuple of (str, int)
         Other domains than ONNX's own, and their versions.
+    rounded : mapping of str to str
+        Values that stand here in float32 and are rounded to another type where they are made, and to which. Inputs
+        among them are given rounded.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Dataflow:
     ir_version: int
     batch: int | None = None
     domains: tuple[tuple[str, int], ...] = ()
+    rounded: Mapping[str, str] = field(default_factory=dict)
 
     def opset_of(self, domain: str) -> int:
         """Version of a domain's operators; 1 where the file does not say."""
@@ -118,6 +124,22 @@ class Dataflow:
             else onnx.ValueInfoProto(name=name)
             for name in self.outputs
         ]
-        graph = helper.make_graph(self.nodes, "network", inputs, values, stored)
+        nodes = [made for node in self.nodes for made in self._with_rounding(node)]
+        graph = helper.make_graph(nodes, "network", inputs, values, stored)
         opsets = [helper.make_opsetid(domain, version) for domain, version in (("", self.opset), *self.domains)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=self.ir_version, producer_name="chipsim")
+
+    def _with_rounding(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """The node, and casts to and fro of those of its outputs that are rounded."""
+        places = [place for place, value in enumerate(node.output) if value in self.rounded]
+        if not places:
+            return [node]
+        plain, casts = onnx.NodeProto(), []
+        plain.CopyFrom(node)
+        for place in places:
+            value = node.output[place]
+            steps = (f"{value}/exact", f"{value}/narrow", value)
+            plain.output[place] = steps[0]
+            for kind, source, target in zip((self.rounded[value], "float32"), steps, steps[1:], strict=False):
+                casts.append(helper.make_node("Cast", [source], [target], f"{target}{ROUNDING}", to=kind_of(kind)))
+        return [plain, *casts]

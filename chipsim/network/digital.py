@@ -76,11 +76,12 @@ def apply_activations(values: Values, activations: Sequence[Activation]) -> Valu
     Parameters
     ----------
     values : ndarray of float32, any shape
+        Or of another floating-point type, which is rounded to after each of them.
     activations : sequence of Activation
 
     Returns
     -------
-    ndarray of float32, same shape
+    ndarray, same shape and type
 
     Examples
     --------
@@ -88,7 +89,7 @@ def apply_activations(values: Values, activations: Sequence[Activation]) -> Valu
     [0.0, 2.0]
     """
     for activation in activations:
-        values = _activate(values, activation)
+        values = _activate(values, activation).astype(values.dtype, copy=False)
     return values
 
 

@@ -139,15 +139,18 @@ def _scaled(matrix: Matrix, affine: Affine) -> Matrix:
     )
 
 
-def _composed(layer: DigitalLayer, first: Affine, second: Affine) -> DigitalLayer:
-    """Two scale layers as one batch normalisation with mean 0 and variance 1."""
+def _composed(layer: DigitalLayer, first: Affine, second: Affine) -> DigitalLayer | None:
+    """Two scale layers as one batch normalisation with mean 0 and variance 1; None where its numbers overflow."""
+    kind = np.result_type(*layer.constants.values())
     scale, shift = first[0] * second[0], first[1] * second[0] + second[1]
-    zeros, ones = np.zeros(len(scale), np.float32), np.ones(len(scale), np.float32)
+    if max(np.abs(scale).max(initial=0), np.abs(shift).max(initial=0)) > np.finfo(kind).max:
+        return None
+    zeros, ones = np.zeros(len(scale), kind), np.ones(len(scale), kind)
     return replace(
         layer,
         operator="BatchNormalization",
         attributes={"epsilon": 0.0},
-        constants={1: scale.astype(np.float32), 2: shift.astype(np.float32), 3: zeros, 4: ones},
+        constants={1: scale.astype(kind), 2: shift.astype(kind), 3: zeros, 4: ones},
         element_operations=NORMALISATION_OPERATIONS * math.prod(layer.output_shape),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Shape
+from chipsim.network.number_types import input_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Network:
         for layer in layers:
             size = math.prod(layer.output_shape)
             part = x if len(layers) == 1 else flat[:, start : start + size]
-            found[layer.name] = part.reshape(len(x), *layer.output_shape).astype(layer.dtype, copy=False)
+            found[layer.name] = input_values(part.reshape(len(x), *layer.output_shape), layer.dtype, layer.name)
             start += size
         return found
 

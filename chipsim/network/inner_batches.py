@@ -67,7 +67,7 @@ def _is_inner(node: onnx.NodeProto, constants: Mapping[str, Constant], shapes: M
     if _has_layout(node):
         return shape[:1] > (1,) and all(value in constants for value in node.input[1:3])
     weights = constants.get(node.input[1]) if node.op_type in CONVOLUTIONS else None
-    return weights is not None and weights.dtype == np.float32 and shape[:1] > (1,) and len(shape) in (3, 4)
+    return weights is not None and weights.dtype.kind == "f" and shape[:1] > (1,) and len(shape) in (3, 4)
 
 
 @dataclass(slots=True)

@@ -11,12 +11,13 @@ import onnx
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
-from chipsim.network.layers import AnyLayer, DigitalLayer, InputLayer, MatrixLayer, Shape
+from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, Shape, ViewLayer
 from chipsim.network.layouts import lay_out
 from chipsim.network.operators import DROPPED, READERS
 from chipsim.network.operators.generic import read_generic
 from chipsim.network.operators.node import Node
 from chipsim.network.operators.recurrent import RECURRENT, names_of, read_recurrent
+from chipsim.network.operators.stored_numbers import type_of
 from chipsim.network.shapes import infer_shapes, shape_constants
 from chipsim.network.weight_sharing import Origin, origin_of
 
@@ -94,8 +95,9 @@ class _Reading:
     @classmethod
     def start(cls, flow: Dataflow) -> _Reading:
         layers: dict[str, AnyLayer] = {
-            given.name: InputLayer(given.name, (), given.shape, given.dtype, position_axes=_input_axes(flow, given))
+            given.name: InputLayer(given.name, (), given.shape, kind, position_axes=_input_axes(flow, given))
             for given in flow.inputs
+            for kind in [flow.rounded.get(given.name, given.dtype)]
         }
         read = frozenset([*(value for node in flow.nodes for value in node.input), *flow.outputs])
         return cls(flow, infer_shapes(flow), dict(flow.constants), layers, {name: name for name in layers}, read)
@@ -113,7 +115,8 @@ class _Reading:
                 return
             for output in wanted:
                 own = name if output == 0 else _free_name(f"{name}/{output}", self.layers)
-                self.layers[own] = layer = self._with_axes(self._layer(node, own, output))
+                layer = self._rounding(self._layer(node, own, output), node.output[output])
+                self.layers[own] = layer = self._with_axes(layer)
                 if isinstance(layer, MatrixLayer):
                     weights = next(value for value in node.input[1::-1] if value in self.constants)
                     self.origins[own] = origin_of(self.constants[weights])
@@ -131,7 +134,9 @@ class _Reading:
         except UnsupportedOperatorError as error:
             self.reasons |= {node.output[output]: _reason(error, node) for output in wanted}
             return False
-        self.layers |= {layer.name: layer for layer in layers}
+        weights = self.constants[node.input[1]]
+        kind = self.flow.rounded.get(node.output[wanted[0]], type_of(weights))
+        self.layers |= {layer.name: _gives(layer, kind) for layer in layers}
         for layer in layers:
             if isinstance(layer, MatrixLayer):  # of W, or a part of R
                 weights = self.constants[node.input[1 if layer.name.endswith("/input") else 2]]
@@ -140,6 +145,11 @@ class _Reading:
             self.batched &= bool(context.attributes.get("layout", 0)) and _has_batch(self.shapes[node.output[output]])
             self.made_by[node.output[output]] = made
         return True
+
+    def _rounding(self, layer: AnyLayer, value: str) -> AnyLayer:
+        """The layer with the rounding of the value that it gives."""
+        kind = self.flow.rounded.get(value, "")
+        return replace(layer, number_type=kind) if kind and not isinstance(layer, ViewLayer) else layer
 
     def _layer(self, node: onnx.NodeProto, name: str, output: int) -> AnyLayer:
         context = self._context(node, name, output)
@@ -196,6 +206,12 @@ class _Reading:
             full_shape=full,
             output=output,
         )
+
+
+def _gives(layer: AnyLayer, kind: str) -> AnyLayer:
+    """A layer of a recurrent operator; its outputs are of a type, what it keeps to itself is float32."""
+    outside = isinstance(layer, GateLayer) and layer.part != "reset"
+    return replace(layer, number_type=kind) if outside and kind else layer
 
 
 def _reason(error: UnsupportedOperatorError, node: onnx.NodeProto) -> str:

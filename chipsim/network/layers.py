@@ -75,7 +75,9 @@ class Layer:
 
     The last ``position_axes`` axes of the output are positions, the others channels; the first is always of channels.
     With ``channels_last`` the last axis is of channels, and all before it are positions. A layer walks its positions in
-    raster order, with ``reverse`` from the last to the first.
+    raster order, with ``reverse`` from the last to the first. ``number_type`` is the type in which a layer on tiles
+    hands on what it gives, or to which another one rounds it, as NumPy calls it; empty for float32, and for what an
+    operator gives by itself.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Layer:
     position_axes: int = field(default=2, kw_only=True)
     channels_last: bool = field(default=False, kw_only=True)
     reverse: bool = field(default=False, kw_only=True)
+    number_type: str = field(default="", kw_only=True)
 
     @property
     def positions(self) -> int:

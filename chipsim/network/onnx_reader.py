@@ -21,8 +21,10 @@ from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, d
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import load_model
+from chipsim.network.number_types import type_notes
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
+from chipsim.network.retyping import computable, holds_other_floats
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.synthetic import synthetic_weights
 from chipsim.network.uncounted import uncounted_notes
@@ -83,11 +85,11 @@ def _read(
     first: ModelError | None = None
     for bound, notes in candidates:
         try:
-            flow = reduce_model(model, name, constants, declared, bound)
+            flow, retyped = computable(reduce_model(model, name, constants, declared, bound))
             if synthetic_seed is not None:
                 flow = synthetic_weights(flow, synthetic_seed)
             _check_finite(flow)
-            return _network(flow, (*moved, *notes), "file" if synthetic_seed is None else "synthetic", sha256)
+            return _network(flow, (*moved, *notes, *retyped), "file" if synthetic_seed is None else "synthetic", sha256)
         except UnsupportedOperatorError:
             raise
         except ModelError as error:
@@ -110,6 +112,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         value: layers[layer].output_shape
         for value, layer in zip(flow.outputs, outputs, strict=True)
         if batched
+        and not holds_other_floats(flow)
         and not getattr(layers[layer], "reason", "")
         and not isinstance(layers[layer], InputLayer | ViewLayer)
     }
@@ -121,7 +124,7 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         onnx_bytes=partial(_serialised, free_batch(flow) if batched else flow, plain),
         input_name=flow.inputs[0].name,
         sha256=sha256,
-        notes=(*notes, *sharing_notes(layers), *uncounted_notes(layers)),
+        notes=(*notes, *sharing_notes(layers), *type_notes(layers), *uncounted_notes(layers)),
         alone=not batched,
         value_shapes=shapes,
     )

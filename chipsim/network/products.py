@@ -21,6 +21,8 @@ from chipsim.network.layers import Shape
 from chipsim.network.shapes import infer_shapes
 from chipsim.network.stored_tensors import label_of
 
+OPTIONAL_SUM = 11
+"""The version of ONNX's operators since which a `Gemm` need not add anything."""
 MOST_MATRICES = 4096
 """Of one stack; larger ones stay on the digital unit."""
 
@@ -60,7 +62,7 @@ def _is_stack(node: onnx.NodeProto, constants: Mapping[str, Constant]) -> bool:
     if node.op_type != "MatMul" or node.domain not in ("", "ai.onnx") or node.input[0] in constants:
         return False
     weights = constants.get(node.input[1])
-    if weights is None or weights.dtype != np.float32:
+    if weights is None or weights.dtype.kind != "f":
         return False
     return weights.ndim != 2 and int(np.prod(weights.shape[:-2])) <= MOST_MATRICES
 
@@ -70,7 +72,7 @@ def _is_mixed_gemm(node: onnx.NodeProto, constants: Mapping[str, Constant]) -> b
     if node.op_type != "Gemm" or node.domain not in ("", "ai.onnx") or node.input[0] in constants:
         return False
     weights = constants.get(node.input[1])
-    if weights is None or weights.dtype != np.float32:
+    if weights is None or weights.dtype.kind != "f":
         return False
     return bool(attributes_of(node).get("transA", 0)) or _adds_apart(node, constants)
 
@@ -104,19 +106,21 @@ class _Writing:
         if attributes.get("transA", 0):
             source = self._add("Transpose", [source], f"{label}/turned", perm=[1, 0])
         weights = self.constants[node.input[1]]
-        turned = weights.T if attributes.get("transB", 0) else weights
-        weights = np.ascontiguousarray(turned * np.float32(attributes.get("alpha", 1.0)))
-        self.constants[f"{label}/weights"] = weights
+        plain = {key: attributes[key] for key in ("alpha", "transB") if key in attributes}
         added = node.input[2] if len(node.input) > 2 else ""
-        made = self._add("MatMul", [source, f"{label}/weights"], label, None if added else output)
+        operands = [source, node.input[1]]
+        if self.opset < OPTIONAL_SUM:
+            self.constants[f"{label}/nothing"] = np.zeros(1, weights.dtype)
+            operands.append(f"{label}/nothing")
+        made = self._add("Gemm", operands, label, None if added else output, **plain)
         if not added:
             return
         beta = np.float32(attributes.get("beta", 1.0))
         if added in self.constants:
-            self.constants[f"{label}/added"] = (beta * self.constants[added]).astype(np.float32)
+            self.constants[f"{label}/added"] = (beta * self.constants[added]).astype(weights.dtype)
             added = f"{label}/added"
         elif beta != 1:
-            self.constants[f"{label}/beta"] = beta.reshape((1,) * len(shapes[added]))
+            self.constants[f"{label}/beta"] = beta.reshape((1,) * len(shapes[added])).astype(weights.dtype)
             added = self._add("Mul", [added, f"{label}/beta"], f"{label}/scaled")
         self._add("Add", [made, added], f"{label}/sum", output)
 

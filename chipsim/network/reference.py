@@ -11,9 +11,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from chipsim.errors import ModelError
+from chipsim.network.dataflow import ROUNDING
 from chipsim.network.digital import open_session
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, Shape
+from chipsim.network.number_types import widened
 
 Values = NDArray[np.float32]
 
@@ -57,7 +59,7 @@ def run_reference(
         parts = [_run(session, network, names, x[start : start + batch], shapes) for start in range(0, len(x), batch)]
     except _BatchError:
         parts = [_run(session, network, names, x[i : i + 1], shapes) for i in range(len(x))]
-    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+    return [widened(np.concatenate(values)) for values in zip(*parts, strict=True)]
 
 
 def compared_layers(network: Network, *, before_softmax: bool = False) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ def _before_softmax(graph: onnx.GraphProto, outputs: list[str]) -> list[str]:
 def _source(made_by: dict[str, onnx.NodeProto], name: str) -> str:
     """The value that the Softmax behind ``name`` reads, or ``name`` where there is none."""
     node = made_by.get(name)
-    while node is not None and node.op_type in ("Identity", "Dropout"):
+    while node is not None and (node.op_type in ("Identity", "Dropout") or node.name.endswith(ROUNDING)):
         node = made_by.get(node.input[0])
     return node.input[0] if node is not None and node.op_type == "Softmax" else name
 

@@ -56,10 +56,12 @@ def synthetic_weights(flow: Dataflow, seed: int) -> Dataflow:
             if node.op_type in ("Conv", "Gemm", "MatMul") and position == 1:
                 drawn[value] = node
             elif position in ones or position in zeros:
-                replaced[value] = np.broadcast_to(np.float32(position in ones), old.shape)
+                replaced[value] = np.broadcast_to(old.dtype.type(position in ones), old.shape)
     with ThreadPoolExecutor(THREADS) as pool:
         weights = pool.map(lambda name: _normal(drawn[name], name, flow.constants[name].shape, seed), drawn)
-        return flow.with_constants({**replaced, **dict(zip(drawn, weights, strict=True))})
+        made = zip(drawn, weights, strict=True)
+        typed = {name: values.astype(flow.constants[name].dtype, copy=False) for name, values in made}
+        return flow.with_constants({**replaced, **typed})
 
 
 def _normal(node: onnx.NodeProto, name: str, shape: tuple[int, ...], seed: int) -> Constant:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from network_models import ideal, model_bytes, node, normal
+from onnx import helper
 from second_engine import SecondEngine
 from small_machines import add, chip, conv, network, relu, source, view
 from test_second_engine import BOUNDED, CHIPS, compare, least_buffers
@@ -97,17 +98,42 @@ def test_what_is_not_depthwise_stays_on_tiles():
     left = prepared(net, DIGITAL)
     assert left.layers == net.layers
     assert left.notes[:-1] == net.notes
-    assert left.notes[-1].endswith("transposed with a stride, or cuts its input: y")
-
-
-def test_a_depthwise_convolution_over_a_sequence_stays_on_tiles_which_a_note_says():
-    net = read_onnx(model_bytes([node("Conv", "x w", "y", group=4)], ("N", 4, 9), {"w": normal(4, 1, 3)}), "sequence")
-    left = prepared(net, DIGITAL)
-    assert left.layers == net.layers
     assert left.notes[-1] == (
-        "mapping.depthwise: digital leaves on tiles what is over sequences, transposed with a stride, or cuts its "
-        "input: y"
+        "mapping.depthwise: digital leaves on tiles what is transposed with a stride, cuts its input, or is over "
+        "several maps of one example: y"
     )
+
+
+@pytest.mark.parametrize("attributes", [{}, {"strides": [2], "pads": [2, 1]}, {"dilations": [3], "pads": [0, 4]}])
+def test_depthwise_convolutions_over_sequences_run_on_digital_units(attributes):
+    nodes = [node("Conv", "x w b", "a", group=4, **attributes), node("Relu", "a", "r"), node("Conv", "r v", "y")]
+    weights = {"w": normal(8, 1, 3), "b": normal(8), "v": normal(5, 8, 1)}
+    net = read_onnx(model_bytes(nodes, ("N", 4, 9), weights), "sequence")
+    changed = prepared(net, DIGITAL)
+    (moved,) = (layer for layer in changed.layers.values() if isinstance(layer, DigitalLayer))
+    assert (moved.pattern, moved.reason, changed.notes) == ("window", "mapping.depthwise: digital", ())
+    assert changed.macs == net.macs
+    assert changed.macs_on_tiles == net.layers["y"].macs
+    same_as_reference(changed, (4, 9))
+    plan = place(changed, chip({"host.max_inputs_in_flight": "2"}))
+    outcome = simulate_chip(plan, 3)
+    compare(plan, outcome, SecondEngine(plan, 3, plan.chip.spec.host.max_inputs_in_flight).run(), 3)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_depthwise_convolutions_of_any_type_keep_it(kind):
+    weights = {"w": normal(4, 1, 3, 3).astype(kind), "b": normal(4).astype(kind)}
+    nodes = [
+        node("Cast", "x", "c", to=helper.np_dtype_to_tensor_dtype(np.dtype(kind))),
+        node("Conv", "c w b", "a", group=4),
+        node("Cast", "a", "y", to=1),
+    ]
+    changed = prepared(read_onnx(model_bytes(nodes, ("N", 4, 6, 6), weights), "typed"), DIGITAL)
+    assert changed.macs_on_tiles == 0
+    x = normal(3, 4, 6, 6).astype(kind).astype(np.float32)
+    found, wanted = ideal(changed, x)["y"], run_reference(changed, x)[0]
+    assert (found.astype(kind) == found).all()
+    assert np.abs(found - wanted).max() <= np.finfo(kind).eps * np.abs(wanted).max()
 
 
 def test_a_transposed_depthwise_convolution_without_a_stride_runs_on_digital_units():
@@ -198,4 +224,4 @@ def test_what_shared_weights_with_a_layer_that_left_the_tiles_has_its_own():
     changed = prepared(replace(net, layers={**net.layers, cut.name: cut}), DIGITAL)
     assert [layer.shares for layer in changed.matrix_layers] == [""]
     [note] = changed.notes
-    assert note.endswith("or cuts its input: y")
+    assert note.endswith("or is over several maps of one example: y")

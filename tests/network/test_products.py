@@ -68,9 +68,9 @@ def test_a_stack_in_a_network_keeps_its_batch() -> None:
     assert network.macs_on_tiles == 3 * 5 * 4 * 2
 
 
-def test_what_is_not_float32_stays_where_it_was() -> None:
-    nodes = [node("Cast", "x", "d", to=11), node("MatMul", "d w", "m"), node("Cast", "m", "y", to=1)]
-    network = read_onnx(model_bytes(nodes, ("N", 3, 4), {"w": normal(3, 4, 2).astype(np.float64)}), "net")
+def test_a_stack_of_whole_numbers_stays_where_it_was() -> None:
+    nodes = [node("Cast", "x", "d", to=6), node("MatMul", "d w", "m"), node("Cast", "m", "y", to=1)]
+    network = read_onnx(model_bytes(nodes, ("N", 3, 4), {"w": (9 * normal(3, 4, 2)).astype(np.int32)}), "net")
     (product,) = [layer for layer in network.layers.values() if getattr(layer, "operator", "") == "MatMul"]
     assert isinstance(product, DigitalLayer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from chipsim.network.layers import MatrixLayer, Shape, Window
 from chipsim.network.matrix import Matrix, packed
 from chipsim.network.operators.geometry import map_of, transposed_window_of, window_of
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.stored_numbers import numbers_of, type_of
 
 Weights = NDArray[np.float32]
+Stored = NDArray[Any]  # of any floating-point type
 
 
 def read_gemm(node: Node) -> MatrixLayer:
@@ -21,23 +24,24 @@ def read_gemm(node: Node) -> MatrixLayer:
     if node.attributes.get("transA", 0):
         node.unsupported("with transA=1")
     stored = _weights(node, rank=2)
+    kind, stored = type_of(stored), numbers_of(node, stored)
     weights = stored.T if node.attributes.get("transB", 0) else stored
     offset = node.constant(2)
     bias: Weights = np.zeros(weights.shape[1], np.float32)
     if offset is not None:
         if offset.size > 1 and offset.size != offset.shape[-1]:
             node.unsupported(f"whose operand C has the shape {offset.shape}; it must be one row")
-        bias = bias + np.float32(node.attributes.get("beta", 1.0)) * offset.reshape(-1).astype(np.float32)
+        bias = bias + np.float32(node.attributes.get("beta", 1.0)) * numbers_of(node, offset.reshape(-1), "biases")
     alpha = np.float32(node.attributes.get("alpha", 1.0))
-    return _dense(node, weights if alpha == 1 else weights * alpha, bias)
+    return _dense(node, weights if alpha == 1 else weights * alpha, bias, kind)
 
 
 def read_matmul(node: Node) -> MatrixLayer:
     """``x @ B`` with constant B, token by token, or ``A @ x`` with constant A; a constant added later is the bias."""
     if node.positions == (1,):
         return _from_the_left(node)
-    weights = _weights(node, rank=2)
-    return _dense(node, weights, np.zeros(weights.shape[1], np.float32))
+    stored = _weights(node, rank=2)
+    return _dense(node, numbers_of(node, stored), np.zeros(stored.shape[1], np.float32), type_of(stored))
 
 
 def _from_the_left(node: Node) -> MatrixLayer:
@@ -45,12 +49,11 @@ def _from_the_left(node: Node) -> MatrixLayer:
     weights = _flat(node.constants[0], rank=2)
     if weights.ndim != 2 or len(node.input_shape) != 2:
         node.unsupported(f"of a constant of shape {weights.shape} with an input of shape {node.input_shape}")
-    if weights.dtype != np.float32:
-        node.unsupported(f"whose weights are {weights.dtype}; convert the model to float32")
+    kind, weights = type_of(weights), numbers_of(node, weights)
     columns, rows = weights.shape
     matrix = Matrix(node.name, packed(weights.T), np.zeros(columns, np.float32))
     size = node.input_shape[1]
-    return MatrixLayer(node.name, node.inputs, (columns, size), (rows, 1, size), Window(), (matrix,))
+    return MatrixLayer(node.name, node.inputs, (columns, size), (rows, 1, size), Window(), (matrix,), number_type=kind)
 
 
 def read_conv(node: Node) -> MatrixLayer:
@@ -78,7 +81,7 @@ def read_conv_transpose(node: Node) -> MatrixLayer:
     return _convolution(node, shape, transposed_window_of(node, kernel), np.split(turned, groups))
 
 
-def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Weights]) -> MatrixLayer:
+def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Stored]) -> MatrixLayer:
     """A layer with one matrix per group.
 
     Parameters
@@ -87,16 +90,16 @@ def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Weig
     shape : tuple of int
         That the window slides over, channels first.
     window : Window
-    blocks : sequence of ndarray of float32, shape (channels, outputs, *kernel)
+    blocks : sequence of ndarray of float, shape (channels, outputs, *kernel)
     """
     channels, outputs = blocks[0].shape[:2]
-    bias = node.constant(2)
-    offsets = np.zeros(len(blocks) * outputs, np.float32) if bias is None else bias
+    bias, kind = node.constant(2), type_of(blocks[0])
+    offsets = np.zeros(len(blocks) * outputs, np.float32) if bias is None else numbers_of(node, bias, "biases")
     matrices = tuple(
         Matrix(
             name=node.name if len(blocks) == 1 else f"{node.name}/{group}",
             # rows in the order (kernel, channel)
-            weights=packed(np.moveaxis(block, (0, 1), (-2, -1)).reshape(-1, outputs)),
+            weights=packed(np.moveaxis(numbers_of(node, block), (0, 1), (-2, -1)).reshape(-1, outputs)),
             bias=np.array(offsets[group * outputs : (group + 1) * outputs], np.float32),
             first_input_channel=group * channels,
             first_output_channel=group * outputs,
@@ -104,10 +107,12 @@ def _convolution(node: Node, shape: Shape, window: Window, blocks: Sequence[Weig
         for group, block in enumerate(blocks)
     )
     axes = len(window.kernel)
-    return MatrixLayer(node.name, node.inputs, node.output_shape, shape, window, matrices, position_axes=axes)
+    return MatrixLayer(
+        node.name, node.inputs, node.output_shape, shape, window, matrices, position_axes=axes, number_type=kind
+    )
 
 
-def _weights(node: Node, rank: int) -> Weights:
+def _weights(node: Node, rank: int) -> Stored:
     weights = node.constant(1)
     if 0 not in node.positions:
         node.unsupported("of a constant with the network's data; the data must be the left operand")
@@ -115,19 +120,17 @@ def _weights(node: Node, rank: int) -> Weights:
     if weights is None or weights.ndim != rank:
         found = "missing" if weights is None else f"of shape {weights.shape}"
         node.unsupported(f"whose weights are {found}; they must be a constant with {rank} axes")
-    if weights.dtype != np.float32:
-        node.unsupported(f"whose weights are {weights.dtype}; convert the model to float32")
     return weights
 
 
-def _flat(weights: Weights, rank: int) -> Weights:
+def _flat(weights: Stored, rank: int) -> Stored:
     """Without axes of one in front."""
     while weights.ndim > rank and weights.shape[0] == 1:
         weights = weights[0]
     return weights
 
 
-def _dense(node: Node, weights: Weights, bias: Weights) -> MatrixLayer:
+def _dense(node: Node, weights: Weights, bias: Weights, kind: str) -> MatrixLayer:
     """A matrix for one vector, or for the last axis of several: tokens."""
     rows, columns = weights.shape
     if node.input_shape[-1] != rows:
@@ -137,5 +140,5 @@ def _dense(node: Node, weights: Weights, bias: Weights) -> MatrixLayer:
     tokens = math.prod(node.input_shape[:-1])
     return MatrixLayer(
         node.name, node.inputs, node.output_shape, (rows, 1, tokens), Window(), (matrix,),
-        channels_last=len(node.output_shape) > 1,
+        channels_last=len(node.output_shape) > 1, number_type=kind,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from chipsim.network.operators.recurrent_operands import (
     rules_of,
 )
 from chipsim.network.operators.recurrent_shapes import check_recurrent
+from chipsim.network.operators.stored_numbers import numbers_of
 
 __all__ = ["RECURRENT", "names_of", "read_recurrent"]
 
@@ -74,8 +75,8 @@ def _sizes(node: Node) -> Sizes:
         node.unsupported("of constants")
     first, second, inputs = node.shape(0)
     weights, recurrent = node.constant(1), node.constant(2)
-    if weights is None or recurrent is None or weights.dtype != np.float32 or recurrent.dtype != np.float32:
-        node.unsupported("whose weights are missing or not float32")
+    if weights is None or recurrent is None or weights.dtype.kind != "f":
+        node.unsupported("whose weights are missing or no floating-point numbers")
     if node.attributes.get("layout", 0):  # of one sequence: `without_inner_batches` leaves no others
         first, second = second, first
     directions = len(_directions(node))
@@ -96,7 +97,7 @@ def _chain(node: Node, name: str, sizes: Sizes, index: int, reverse: bool, wante
     """The layers of one direction; ``wanted`` are the operator's outputs that are read."""
     rules, views = rules_of(node, sizes, index), operand_views(node, name, sizes, index)
     hidden, split = sizes.hidden, rules.kind == "GRU" and not rules.linear_before_reset
-    weights, recurrent = (np.asarray(node.constants[i][index], np.float32).T for i in (1, 2))
+    weights, recurrent = (numbers_of(node, node.constants[i][index]).T for i in (1, 2))
     before, after = np.split(bias_of(node, rules, index), 2)
     late = np.zeros_like(after)
     if rules.kind == "GRU" and rules.linear_before_reset:
