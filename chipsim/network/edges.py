@@ -135,11 +135,12 @@ def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.i
     picks: NDArray[np.int64] | None = None
     while isinstance(layer, ViewLayer):
         source = network.layers[layer.inputs[0]]
-        if layer.picks is not None and not is_turned(source, layer):
+        if layer.picks is not None and not is_turned(source, layer) and not mixed:
             chosen = np.array(layer.picks, np.int64)
             picks = chosen if picks is None else chosen[picks]
         else:
             mixed |= layer.picks is not None or source.positions != layer.positions or is_turned(source, layer)
+            picks = None if mixed else picks
         layer = source
     return layer.name, mixed, picks
 

@@ -180,6 +180,8 @@ def busy_for(machine: Machine) -> dict[str, int]:
         busy[placed.array] += tile.busy
     for neuron in machine.neurons:
         busy[neuron.name] += neuron.busy
+    for reduction in machine.reductions:
+        busy[reduction.adder.name] += reduction.busy
     for layer in machine.digital:
         busy[layer.unit.name] += layer.busy
     for traffic in (*machine.far_writers, *machine.far_readers):

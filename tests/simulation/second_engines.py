@@ -1,4 +1,4 @@
-"""Several second engines on one chip: one calendar, the same links and digital units, networks in order (T90, T91)."""
+"""Several second engines on one chip: one calendar, the same links, adders and units, networks in order (T90, T91)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SecondEngines:
         for number, engine in enumerate(engines):
             engine._heap, engine._number = first._heap, first._number
             engine.links, engine.units, engine.used = first.links, first.units, first.used
-            engine.shared.memory = first.shared.memory
+            engine.shared.memory, engine.reductions.free = first.shared.memory, first.reductions.free
             engine.rank = {name: (number, rank) for name, rank in engine.rank.items()}  # type: ignore[misc]
 
     def run(self) -> SecondEngines:

@@ -83,3 +83,18 @@ def test_a_transposition_turns_maps_into_tokens_position_by_position() -> None:
     layers = [InputLayer("x", (), (WIDTH, STEPS)), turned]
     edge = found(layers, ("t",))["t", 0]
     assert (edge.mixed, edge.need.tolist()) == (False, [1, 2, 3, 4, 5])
+
+
+def test_what_is_picked_in_front_of_views_that_mix_says_nothing_about_positions_behind_them() -> None:
+    """Queries, keys and values side by side in one product's channels, as in one export of a transformer."""
+    layers: list[AnyLayer] = [
+        InputLayer("x", (), (STEPS, WIDTH), channels_last=True),
+        tokens("qkv", "x", WIDTH, 6),
+        ViewLayer("split", ("qkv",), (STEPS, 3, 2), channels_last=True),
+        ViewLayer("keys", ("split",), (STEPS, 2), channels_last=True, picks=tuple(range(1, 3 * STEPS, 3))),
+        DigitalLayer("r", ("keys",), (STEPS, 2), "Relu", pattern="elementwise", channels_last=True),
+    ]
+    both = found(layers, ("r", "keys"))
+    assert both["r", 0].mixed
+    for edge in (both["r", 0], both[HOST, 1]):
+        assert (edge.producer, edge.need.max(), edge.oldest.min()) == ("qkv", STEPS, 0)
