@@ -10,6 +10,7 @@ from typing import Any
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import spec_hash
 from chipsim.errors import InputError
+from chipsim.explain_rounds import AskedOfRounds, explain_rounds
 from chipsim.explain_several import (
     Asked,
     Several,
@@ -26,7 +27,8 @@ from chipsim.explanation import Explanation, explanation
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.zoo import load_network
-from chipsim.planning.choose import make_plan, with_strategy
+from chipsim.planning.choose import make_plan, make_rounds, with_strategy
+from chipsim.planning.rounds import Rounds
 from chipsim.simulation.explaining.traced_run import TracedRun
 from chipsim.simulation.explaining.tracing import trace_run
 from chipsim.simulation.explaining.what_if import FEWEST_INPUTS, MOST_INPUTS, Stream, what_if
@@ -99,7 +101,12 @@ def explain(question: Question, progress: Progress) -> Explanation:
     total = settings["inputs"]
     _check_input(question, total)
     progress("reading", 0, 1)
-    plan = _plan(data, question.folder)
+    mapped = _mapped(data, question.folder)
+    if isinstance(mapped, Rounds):
+        faster = question.faster if question.what_if else None
+        asked = AskedOfRounds(question.folder, question.input, question.trace, MOST_MVMS, faster)
+        return explain_rounds(data, mapped, asked, progress)
+    plan = mapped
     traced = _traced_inputs(question, plan, total, data["chip"]["max_inputs_in_flight"])
     stream = Stream(_what_if_inputs(data, plan), settings["batch"], settings["drain"])
     progress("computing values", 0, 1)
@@ -160,21 +167,21 @@ def _what_if_of_all(
     return what_if_rows_of_all(faster, counts, variants, [item["label"] for item in data["networks"]], asked)
 
 
-def _plan(data: dict[str, Any], folder: Path) -> Plan:
+def _mapped(data: dict[str, Any], folder: Path) -> Plan | Rounds:
     """Architecture and network of the result, as they were."""
     settings, hashes = data["settings"], data["input_hashes"]
     spec = chip_of(settings)
-    if spec.mapping.reload and data["chip"].get("reloading") is not None:
-        raise InputError("explain follows one run, not the rounds of mapping.reload: explain a network that fits")
     spec = with_strategy(spec, settings.get("mapping"))
     check_hash("architecture", settings["architecture"], spec_hash(spec), hashes["architecture"], folder)
     shape = data["network"].get("input_shape")  # results of older versions lack it
     network = load_network(settings["model"], seed=data["seed"], data_shape=None if shape is None else tuple(shape))
     check_hash("model", settings["model"], network.sha256, hashes["model"], folder)
-    plan = make_plan(network, build_chip(spec), settings["replicas"], data["seed"])
+    chip = build_chip(spec)
+    rounds = make_rounds(network, chip, settings["replicas"])
+    plan = make_plan(network, chip, settings["replicas"], data["seed"]) if rounds is None else rounds.plan
     if "mapping" in data:  # results of older versions lack it
         check_hash("mapping", spec.mapping.strategy, plan_sha256(plan), data["mapping"]["sha256"], folder)
-    return plan
+    return rounds or plan
 
 
 def _traced_inputs(question: Question, plan: Plan, total: int, in_flight: int) -> int:

@@ -13,6 +13,7 @@ from chipsim.architecture.spec import InMemorySpec
 from chipsim.errors import InputError, nearest
 from chipsim.execution.first_inputs import activity_of_first
 from chipsim.execution.split import split_data
+from chipsim.execution.values_outcome import ValuesOutcome
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import fit_data, load_data, synthetic_data
@@ -171,6 +172,13 @@ def counts_again(
     tile = plan.chip.spec.tile
     if settings["timing_only"] or not (tile.dac.early_stop or tile.adc.early_stop):
         return None
+    return first_programming(plan, settings, seed, data_sha256, inputs, folder).conversion_counts
+
+
+def first_programming(
+    plan: Plan, settings: Mapping[str, Any], seed: int, data_sha256: str, inputs: int, folder: Path
+) -> ValuesOutcome:
+    """What tiles did in the first programming, computed again for the first inputs; see `counts_again`."""
     if data_sha256 and settings["data"].endswith("seeded standard-normal inputs"):
         dataset = synthetic_data(plan.network, SYNTHETIC_INPUTS, seed)
     else:
@@ -180,7 +188,7 @@ def counts_again(
     return activity_of_first(
         inputs, plan, split_data(dataset), seed, settings["age_s"], precision=settings["precision"],
         load=None if load is None else Path(load),
-    ).conversion_counts  # fmt: skip
+    )  # fmt: skip
 
 
 def _works(data: Mapping[str, Any], folder: Path) -> list[Workload]:

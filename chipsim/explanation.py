@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from chipsim.files import write_atomically
 from chipsim.result import Records
-from chipsim.simulation.explaining.critical_path import Cycle, Segment, critical_path, steady_cycle
+from chipsim.simulation.explaining.critical_path import Segment, critical_path, steady_cycle
 from chipsim.simulation.explaining.traced_run import TracedRun
-from chipsim.simulation.explaining.waits import kind_of, waits
+from chipsim.simulation.explaining.waits import Wait, kind_of, waits
 from chipsim.units import from_ps
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def explanation(
         The last input whose times nothing changes that was not traced; as many inputs tell if not given.
     """
     path = critical_path(run, input)
+    rows_of_path = path_rows(run, path)
     last = _last_exact(run, result["settings"]["inputs"]) if last is None else last
     causes = _causes(run, max(last, input))
     late = last if last >= run.outcome.max_inputs_in_flight else run.outcome.inputs - 1
@@ -86,7 +87,7 @@ def explanation(
         "chip": result["chip"]["name"],
         "network": result["network"]["name"],
         "beside": result.get("beside", []),
-        "settings": {key: result["settings"][key] for key in ("inputs", "batch", "drain", "arrivals", "replicas")},
+        "settings": settings_of(result),
         "inputs_traced": run.outcome.inputs,
         "max_inputs_in_flight": run.outcome.max_inputs_in_flight,
         "path": {
@@ -94,14 +95,19 @@ def explanation(
             "exact": input <= last,
             "latency_s": from_ps(path[-1].end_ps - path[0].start_ps),
             "segments": len(path),
-            "composition": composition(run, path, input),
+            "composition": composition(rows_of_path, input),
         },
         "steady": _steady(run, late),
         "causes": causes,
         "what_if": what_if,
     }
     rows = [] if what_if is None else what_if["variants"]
-    return Explanation(data, {"causes": causes, "critical_path": _path(run, path), "what_if": rows})
+    return Explanation(data, {"causes": causes, "critical_path": rows_of_path, "what_if": rows})
+
+
+def settings_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a run that its explanation names."""
+    return {key: result["settings"][key] for key in ("inputs", "batch", "drain", "arrivals", "replicas")}
 
 
 def _last_exact(run: TracedRun, total: int) -> int:
@@ -110,22 +116,22 @@ def _last_exact(run: TracedRun, total: int) -> int:
     return traced - 1 if traced == total else max(-1, traced - run.outcome.max_inputs_in_flight)
 
 
-def composition(run: TracedRun, segments: Iterable[Segment], input: int | None) -> Records:
+def composition(rows: Records, input: int | None) -> Records:
     """Time of a path by layer, kind of component and activity, the longest first.
 
     Parameters
     ----------
-    run : TracedRun
-    segments : iterable of Segment
+    rows : list of dict
+        The path; see `path_rows`.
     input : int or None
         Whose path: time that goes to others is counted apart.
     """
     found: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for segment in segments:
-        times = found[segment.layer, kind_of(run, segment.component), segment.activity]
-        times[0] += segment.ps
-        of_others = segment.input != input or bool(run.networks[segment.layer].tag)
-        times[1] += segment.ps if input is not None and of_others else 0
+    for row in rows:
+        times, ps = found[row["layer"], row["kind"], row["activity"]], row["end_ps"] - row["start_ps"]
+        times[0] += ps
+        of_others = row["input"] != input or bool(row.get("network"))
+        times[1] += ps if input is not None and of_others else 0
     total = sum(times[0] for times in found.values())
     ordered = sorted(found.items(), key=lambda item: -item[1][0])
     return [
@@ -141,40 +147,55 @@ def _steady(run: TracedRun, input: int) -> dict[str, Any] | None:
     cycle = steady_cycle(run, input)
     if cycle is None:
         return None
-    rows = composition(run, cycle.segments, None)
-    for row in rows:
+    rows = path_rows(run, cycle.segments)
+    return pace(rows, cycle.inputs, repeats=cycle.repeats, through_admission=cycle.admits)
+
+
+def pace(cycle: Records, inputs: int, *, repeats: bool, through_admission: bool) -> dict[str, Any]:
+    """What sets the pace, from the rows of what recurs every so many inputs.
+
+    Parameters
+    ----------
+    cycle : list of dict
+        See `path_rows`.
+    inputs : int
+    repeats, through_admission : bool
+        See `chipsim.simulation.explaining.critical_path.Cycle`.
+    """
+    found, times = composition(cycle, None), defaultdict[str, int](int)
+    for row in found:
         del row["for_other_inputs_s"]
-        row["time_s"] /= cycle.inputs
+        row["time_s"] /= inputs
+    for row in cycle:
+        times[row["component"]] += row["end_ps"] - row["start_ps"]
     return {
-        "interval_s": cycle.interval_ps / 1e12,
-        "inputs": cycle.inputs,
-        "repeats": cycle.repeats,
-        "through_admission": cycle.admits,
-        "component": _most_of(cycle),
-        "composition": rows,
+        "interval_s": (cycle[-1]["end_ps"] - cycle[0]["start_ps"]) / inputs / 1e12,
+        "inputs": inputs,
+        "repeats": repeats,
+        "through_admission": through_admission,
+        "component": max(times, key=lambda name: (times[name], name)),
+        "composition": found,
     }
 
 
-def _most_of(cycle: Cycle) -> str:
-    """The component that has most of a cycle."""
-    times: defaultdict[str, int] = defaultdict(int)
-    for segment in cycle.segments:
-        times[segment.component] += segment.ps
-    return max(times, key=lambda name: (times[name], name))
-
-
 def _causes(run: TracedRun, last: int) -> Records:
+    return cause_rows(waits(run, last))
+
+
+def cause_rows(found: Iterable[Wait]) -> Records:
+    """Waiting as rows of a table."""
     return [
         {
             "layer": wait.layer, "kind": wait.kind, "activity": wait.activity, "cause": wait.cause, "count": wait.count,
             "busy_s": from_ps(wait.busy_ps), "work_waited_s": from_ps(wait.work_ps),
             "server_waited_s": from_ps(wait.server_ps),
         }
-        for wait in waits(run, last)
+        for wait in found
     ]  # fmt: skip
 
 
-def _path(run: TracedRun, path: Sequence[Segment]) -> Records:
+def path_rows(run: TracedRun, path: Sequence[Segment]) -> Records:
+    """The segments of a path as rows of a table."""
     return [
         {
             "start_ps": segment.start_ps, "end_ps": segment.end_ps, "component": segment.component,

@@ -122,7 +122,7 @@ class _Sum:
     def add(self, run: ChipOutcome, number: int, start: int) -> None:
         """A batch of inputs went through one round, which began at a time."""
         self._runs[id(run)] = run
-        self._busy.update({_part(name, number): time for name, time in run.timeline.busy_ps.items()})
+        self._busy.update({component_in_round(name, number): time for name, time in run.timeline.busy_ps.items()})
         self._mvms.update({_block(name, number): count for name, count in run.tile_mvms.items()})
         self._block_busy.update({_block(name, number): time for name, time in run.block_busy_ps.items()})
         for name, source, target, *amounts in run.links:
@@ -215,7 +215,7 @@ class _Sum:
                 self._ledger.add(component, kind, action, "", times * load.end_ps / PS_PER_S)
 
 
-def _part(name: str, number: int) -> str:
+def component_in_round(name: str, number: int) -> str:
     """Name of a component, a link or an array in a round."""
     return _block(name, number) if name.startswith("tile(") and "->" not in name else in_round(name, number)
 

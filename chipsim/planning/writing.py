@@ -85,7 +85,8 @@ def end_of(load: Loading | None) -> int:
     return 0 if load is None else load.end_ps
 
 
-def _writes(plan: Plan, number: int, writes: Mapping[str, Writes] | None) -> dict[str, Writes]:
+def writes_of(plan: Plan, number: int, writes: Mapping[str, Writes] | None) -> dict[str, Writes]:
+    """What writing each block of a round takes; the most that a cell can take if nothing is known."""
     if writes is None:
         return {placed.name: MostWrites.of(plan.chip.spec, placed) for placed in plan.blocks}
     named = {placed.name: replace(placed, tile=in_round(placed.tile, number)).name for placed in plan.blocks}
@@ -94,7 +95,7 @@ def _writes(plan: Plan, number: int, writes: Mapping[str, Writes] | None) -> dic
 
 def load_of(each: Round, number: int, writes: Mapping[str, Writes] | None) -> Loading | None:
     """Writing what a round needs and is not there."""
-    return simulate_loading(each.loaded, _writes(each.loaded, number, writes)) if each.loaded.layers else None
+    return simulate_loading(each.loaded, writes_of(each.loaded, number, writes)) if each.loaded.layers else None
 
 
 def load_before(rounds: Rounds, writes: Mapping[str, Writes] | None) -> Loading:
@@ -104,5 +105,5 @@ def load_before(rounds: Rounds, writes: Mapping[str, Writes] | None) -> Loading:
     for number, each in enumerate(rounds.rounds):
         there = {name: layer for name, layer in each.plan.layers.items() if number == 0 or name in rounds.resident}
         layers |= there
-        given |= _writes(replace(each.plan, layers=there), number, writes)
+        given |= writes_of(replace(each.plan, layers=there), number, writes)
     return simulate_loading(replace(rounds.rounds[0].plan, layers=layers), given)

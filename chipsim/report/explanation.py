@@ -62,7 +62,8 @@ def _path(data: dict[str, Any]) -> Table:
 def _not_exact(data: dict[str, Any]) -> list[RenderableType]:
     if data["path"]["exact"]:
         return []
-    traced, needed = data["inputs_traced"], data["path"]["input"] + data["max_inputs_in_flight"]
+    traced = data["inputs_traced"]
+    needed = data.get("trace_for_exact", data["path"]["input"] + data["max_inputs_in_flight"])
     several = "" if traced == 1 else "s"
     text = f"Times are those of a run of {traced} input{several}; for those of the whole run: --trace {needed}\n"
     return [Text(text)]
@@ -73,7 +74,8 @@ def _add(table: Table, *cells: str) -> None:
 
 
 def _who(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["layer"] or "-", component_kind(row["kind"]), row["activity"]
+    component = component_kind(row["kind"]) + (f"@{row['round']}" if "round" in row else "")
+    return row["layer"] or "-", component, row["activity"]
 
 
 def _add_rest(table: Table, rows: Records) -> None:

@@ -6,7 +6,7 @@ The functional plane hands over counts per tile (`Writes`); values never come he
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -143,7 +143,9 @@ def writing_ps(programming: Programming, groups: int, rounds: int) -> int:
     return math.ceil(seconds * PS_PER_S)
 
 
-def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
+def simulate_loading(
+    plan: Plan, writes: Mapping[str, Writes], *, watch: Callable[[Interconnect], None] | None = None
+) -> Loading:
     """Send all weights from the host and write them into the cells.
 
     Parameters
@@ -152,6 +154,8 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
         Its chip has ``tile.programming``.
     writes : mapping of str to Writes
         For each block, by the name of its place; a block alone on a tile has the tile's.
+    watch : callable, optional
+        Given the interconnect over which weights are sent, before they are: one flow for each block, in plan order.
 
     Raises
     ------
@@ -168,7 +172,7 @@ def simulate_loading(plan: Plan, writes: Mapping[str, Writes]) -> Loading:
     programming = plan.chip.spec.tile.programming
     if programming is None:
         raise SpecError(f"{plan.chip.spec.name} has no section tile.programming, so loading cannot be simulated")
-    arrived, transfer_j = _send(plan)
+    arrived, transfer_j = _send(plan, watch)
     clock, most = Clock(), programming.tiles_in_parallel
     turns = simpy.Resource(clock, capacity=max(1, len(arrived)) if most == "all" else most)
     spans: dict[str, tuple[int, int]] = {}
@@ -218,7 +222,7 @@ class _Arrival:
         self.time = time
 
 
-def _send(plan: Plan) -> tuple[dict[str, tuple[int, int]], float]:
+def _send(plan: Plan, watch: Callable[[Interconnect], None] | None) -> tuple[dict[str, tuple[int, int]], float]:
     """Bytes and arrival in ps of each block's weights, in plan order, and the joules of all transfers."""
     chip, spec = plan.chip, plan.chip.spec
     clock = Clock()
@@ -234,6 +238,8 @@ def _send(plan: Plan) -> tuple[dict[str, tuple[int, int]], float]:
             way = chip.path("host", placed.tile)
             joules += flow.bytes * sum(chip.graph.edges[edge]["energy_per_byte_j"] for edge in way)
     interconnect.close()
+    if watch is not None:
+        watch(interconnect)
     for _, flow, _ in flows:
         interconnect.send(flow, 0, 0, 0)
     clock.run_all()

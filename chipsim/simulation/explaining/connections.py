@@ -67,7 +67,7 @@ def _read(machines: Sequence[Machine], tags: Sequence[str], inputs: Sequence[int
         found.senders.append(senders.get(flow, flow.source))
         found.links.append({})
         channels = {hop.branch: hop.channel for hop in flow.hops if isinstance(hop, RoomyHop)}
-        _note_links(found.links[-1], flow, flow.tree, "", number, found.far.writers, channels)
+        note_links(found.links[-1], flow, flow.tree, "", number, found.far.writers, channels)
     return found
 
 
@@ -156,10 +156,11 @@ def _note_credits(found: Connections, machine: Machine, tag: str, inputs: int) -
             ]
 
 
-def _note_links(
+def note_links(
     links: dict[str, Link], flow: Flow, branch: Branch, before: str, number: dict[int, int],
     writers_of: Mapping[int, int], channels: dict[Branch, int],
 ) -> None:  # fmt: skip
+    """Note the tree of a flow from one branch on: its links by their names, the first one first."""
     server = branch.link
     writers = [writers_of[id(sink.writer)] for sink in branch.sinks if isinstance(sink, FarSink)]
     sinks = [
@@ -173,4 +174,4 @@ def _note_links(
         unit, channels.get(branch, 0),
     )  # fmt: skip
     for child in branch.children:
-        _note_links(links, flow, child, server.name, number, writers_of, channels)
+        note_links(links, flow, child, server.name, number, writers_of, channels)

@@ -28,6 +28,7 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("buffers in routers", ("router.buffer",)),
     ("host", ("host.bandwidth", "host.latency")),
 )
+_WRITING = ("programming", ("tile.programming.pulse_time", "tile.programming.verify_time"))
 _RATES = ("bandwidth", "rate", "router.buffer")
 """Fields that are more where the component is faster, or holds more."""
 AnySection = TypeVar("AnySection", bound=BaseModel)
@@ -35,7 +36,9 @@ AnyShape = TypeVar("AnyShape", bound=Shape)
 AnyLink = TypeVar("AnyLink", bound=LinkChanges)
 
 
-def faster_chips(spec: InMemorySpec, faster: float) -> Iterator[tuple[str, tuple[str, ...], Chip]]:
+def faster_chips(
+    spec: InMemorySpec, faster: float, *, writing: bool = False
+) -> Iterator[tuple[str, tuple[str, ...], Chip]]:
     """For each component that takes time: its name, the fields that change, and the chip on which it is faster.
 
     Parameters
@@ -43,8 +46,10 @@ def faster_chips(spec: InMemorySpec, faster: float) -> Iterator[tuple[str, tuple
     spec : InMemorySpec
     faster : float
         How many times, greater than zero.
+    writing : bool
+        Whether tiles are written in the run.
     """
-    for what, paths in _PARTS:
+    for what, paths in (*_PARTS, *((_WRITING,) if writing else ())):
         used = tuple(path for path in paths if isinstance(value := _value(spec, path), int | float) and value)
         if what == "buffers in routers" and faster < 1:
             continue  # they might not hold a packet

@@ -11,9 +11,14 @@ INPUT, PORT, REGISTER, ARRAY, ADC = "input not there", "port busy", "register bu
 PLACE, LINK, UNIT, SPACE = "no place for partial sums", "link busy", "unit busy", "buffer full"
 FAR, MEMORY = "spilled data not there", "memory busy"
 ADMISSION, ARRIVAL = "admission", "arrival"
+BATCH, WRITTEN = "batch not through the round before", "tiles not written"
+TILE, TURN = "tile busy", "no turn to write"
 OWN_SERVER = frozenset({PORT, ARRAY, ADC, LINK, UNIT, MEMORY})
 """Causes by which an activity waits for what its own server did before."""
-CAUSES = (INPUT, FAR, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, MEMORY, SPACE, ADMISSION, ARRIVAL)
+CAUSES = (
+    INPUT, FAR, PORT, REGISTER, ARRAY, ADC, PLACE, LINK, UNIT, MEMORY, SPACE, ADMISSION, ARRIVAL, BATCH, WRITTEN,
+    TILE, TURN,
+)  # fmt: skip
 
 
 class Term(NamedTuple):

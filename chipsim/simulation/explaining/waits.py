@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chipsim.architecture.chip import component_of
+from chipsim.architecture.chip import Chip, component_of
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.causes import latest_of, terms
@@ -102,7 +102,12 @@ def _activities(run: TracedRun) -> Iterator[Span]:
 
 def kind_of(run: TracedRun, component: str) -> str:
     """Kind of a component, or of a link by its name."""
-    graph, component = run.plan.chip.graph, component_of(component)
+    return kind_on(run.plan.chip, component)
+
+
+def kind_on(chip: Chip, component: str) -> str:
+    """The same on a chip."""
+    graph, component = chip.graph, component_of(component)
     if component == GLOBAL_MEMORY:
         return "memory"
     if component in graph:
