@@ -20,7 +20,9 @@ from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, make_rounds, with_strategy
 from chipsim.planning.compare import Compared, compare
 from chipsim.planning.estimate import estimate
+from chipsim.planning.rounds import Rounds
 from chipsim.planning.rounds_chip import RoundsChip
+from chipsim.planning.rounds_file import write_rounds
 from chipsim.report.comparison_rows import (
     COMPARED_HOW,
     comparison_numbers,
@@ -60,7 +62,7 @@ def map_command(request: Request) -> None:
         rounds = make_rounds(network, chip, request.replicas)
         plan = make_plan(network, chip, request.replicas, request.seed) if rounds is None else rounds.plan
         found = compare(network, spec, request.compare, request.replicas, request.seed)
-        paths = [] if request.out is None else _write(plan, request.out)
+        paths = [] if request.out is None else _write(plan, rounds, request.out)
     _print(plan, found, paths, request)
 
 
@@ -88,15 +90,18 @@ def _print(plan: Plan, found: dict[str, Compared], paths: list[Path], request: R
         console.print(file_table(paths, request.out))
 
 
-def _write(plan: Plan, folder: Path) -> list[Path]:
-    """A picture, and the plan as a file that ``--mapping`` takes; rounds are no such plan."""
+def _write(plan: Plan, rounds: Rounds | None, folder: Path) -> list[Path]:
+    """A picture, and the plan as a file that ``--mapping`` takes; rounds are no such plan and have their own."""
     from chipsim.report.figures.canvas import house_style, save
     from chipsim.report.figures.placement import draw_placement
 
-    file, picture = folder / "mapping.json", folder / "mapping.png"
+    picture = folder / "mapping.png"
     with house_style():
         save(draw_placement(plan), picture)
-    if isinstance(plan.chip, RoundsChip):
-        return [picture]
+    if rounds is not None:
+        file = folder / "rounds.json"
+        write_rounds(rounds, file)
+        return [file, picture]
+    file = folder / "mapping.json"
     write_plan(plan, file, plan.chip.spec.mapping.strategy)
     return [file, picture]

@@ -187,6 +187,11 @@ def read_plan_file(path: Path) -> tuple[PlanFile, Callable[[tuple[str | int, ...
         raise InputError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: expected a mapping, as chipsim map --out writes it, found none")
+    if values.get("kind") == "rounds":
+        raise InputError(
+            f"{where(('kind',))}: rounds, as chipsim map --reload writes them to be read, are no mapping: which round "
+            "a layer is in follows from network and chip; give --reload instead of --mapping"
+        )
     try:
         return PlanFile.model_validate(values), where
     except ValidationError as error:

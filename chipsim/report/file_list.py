@@ -25,6 +25,7 @@ _MEANING = {
     "energy.png": "where the energy of an input goes",
     "comparison.png": "chip against baseline",
     "mapping.json": "which block sits on which tile; to edit, and for --mapping",
+    "rounds.json": "which block sits on which tile in which round; to read",
     "mapping.png": "floor plan: which layer sits on which tiles",
     "ageing.csv": "one row per age and compensation",
     "ageing.json": "every number, settings, seed, versions",

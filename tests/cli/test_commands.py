@@ -231,5 +231,5 @@ def test_map_shows_rounds(capsys, tmp_path):
     assert outcome.code == 0
     assert "in 2 rounds" in outcome.out
     assert "(0,1)@2" in outcome.out
-    assert [path.name for path in (tmp_path / "plan").iterdir()] == ["mapping.png"]
+    assert sorted(path.name for path in (tmp_path / "plan").iterdir()) == ["mapping.png", "rounds.json"]
     assert json.loads(here(capsys, *words, "--json").out)["estimate"] is None
