@@ -18,6 +18,7 @@ from chipsim.mapping.registry import find_mapping
 from chipsim.mapping.strategy import Options
 from chipsim.network.graph import Network
 from chipsim.planning.balanced import chosen_replicas
+from chipsim.planning.columns import in_columns
 from chipsim.planning.rounds import Rounds, plan_rounds
 
 
@@ -75,7 +76,7 @@ def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> R
     InputError
         If that cannot be combined with other options.
     CapacityError
-        If a layer does not fit by itself.
+        If a layer does not fit by itself, and cannot be cut between its columns.
     """
     if not needs_rounds(network, chip):
         return None
@@ -83,7 +84,7 @@ def make_rounds(network: Network, chip: Chip, replicas: Sequence[str] = ()) -> R
         raise InputError("mapping.reload has no tiles to spare for copies: leave out --replicas")
     if chip.spec.mapping.tiles != "all":
         raise InputError("mapping.reload uses all tiles of the chip in every round: leave out mapping.tiles")
-    return plan_rounds(prepared(network, chip.spec.mapping, why_unshared(chip.spec)), chip)
+    return plan_rounds(in_columns(prepared(network, chip.spec.mapping, why_unshared(chip.spec)), chip), chip)
 
 
 def check_strategy(spec: InMemorySpec) -> None:
