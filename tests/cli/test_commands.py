@@ -232,4 +232,11 @@ def test_map_shows_rounds(capsys, tmp_path):
     assert "in 2 rounds" in outcome.out
     assert "(0,1)@2" in outcome.out
     assert sorted(path.name for path in (tmp_path / "plan").iterdir()) == ["mapping.png", "rounds.json"]
+    data = json.loads((tmp_path / "plan" / "rounds.json").read_text(encoding="utf-8"))
+    assert [[layer["layer"] for layer in each["layers"]] for each in data["rounds"]] == [
+        ["stem", "block1", "block2"], ["wide", "classify"],
+    ]  # fmt: skip
+    refused = here(capsys, "run", *words[1:3], "--mapping", tmp_path / "plan" / "rounds.json", "--timing-only")
+    assert refused.code == 2
+    assert "give --reload instead" in refused.one_message()
     assert json.loads(here(capsys, *words, "--json").out)["estimate"] is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_line import here
 from small_machines import dense, network, source
 from test_rounds import small
 
@@ -13,10 +12,6 @@ from chipsim.errors import InputError
 from chipsim.mapping.plan_file import read_plan_file
 from chipsim.planning.rounds import plan_rounds
 from chipsim.planning.rounds_file import rounds_data, write_rounds
-
-PROGRAMMING = (
-    "tile.programming={pulse_time: 125 ns, verify_time: 768 ns, step: 0.25, tolerance: 0.02, max_iterations: 30}"
-)
 
 
 @pytest.fixture
@@ -65,17 +60,3 @@ def test_the_file_is_refused_as_a_mapping(rounds, tmp_path):
     write_rounds(rounds, path)
     with pytest.raises(InputError, match=r"rounds.json:3: kind: rounds, as chipsim map --reload .* give --reload"):
         read_plan_file(path)
-
-
-def test_map_writes_it(capsys, tmp_path):
-    words = ("hermes64", "zoo:digits-cnn", "--set", "grid.shape=[1,3]", "--set", PROGRAMMING)
-    outcome = here(capsys, "map", *words, "--reload", "--out", tmp_path / "plan")
-    assert outcome.code == 0
-    assert "to read" in outcome.out
-    data = json.loads((tmp_path / "plan" / "rounds.json").read_text(encoding="utf-8"))
-    assert [[layer["layer"] for layer in each["layers"]] for each in data["rounds"]] == [
-        ["stem", "block1", "block2"], ["wide", "classify"],
-    ]  # fmt: skip
-    refused = here(capsys, "run", *words, "--mapping", tmp_path / "plan" / "rounds.json", "--timing-only")
-    assert refused.code == 2
-    assert "give --reload instead" in refused.one_message()
