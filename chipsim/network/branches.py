@@ -11,21 +11,24 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
+from chipsim.network.conditions import write_condition
 from chipsim.network.constants import Constant, Constants, fold
-from chipsim.network.inner_values import renamed
+from chipsim.network.dataflow import Kept
+from chipsim.network.inner_values import renamed, values_read
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.turns import write_loop, write_scan
-from chipsim.network.unfolded import graph_of
+from chipsim.network.unfolded import UndecidedError
 from chipsim.network.value_lists import ValueLists
 from chipsim.network.weight_sharing import origin_of
 
 MOST_NODES = 100_000
 """After writing out all loops."""
-WHERE_OPSET = 9
-"""From which on there is an operator that chooses."""
 DEEPEST = 20
 """Conditions and loops inside each other."""
-FromShapes = Callable[[Sequence[onnx.NodeProto], Mapping[str, Constant]], Constants]
+FromShapes = Callable[[Sequence[onnx.NodeProto], Mapping[str, Constant], Mapping[str, Kept | None]], Constants]
+TryWhole = Callable[
+    [Sequence[onnx.NodeProto], Mapping[str, Constant], Mapping[str, Kept | None]], dict[str, Kept | None]
+]
 
 
 @dataclass(slots=True)
@@ -39,18 +42,24 @@ class Unfolding:
     opset : int
     from_shapes : callable (nodes, constants) -> constants
         Further constants that follow from the shapes of the data; asked when a condition is not known otherwise.
+    try_whole : callable (nodes, constants, kept) -> kept
+        What the last of some nodes gives, which stays as it is.
     nodes : list of onnx.NodeProto
     constants : dict of str to ndarray
     lists : ValueLists
         Sequences of tensors.
+    kept : dict of str to Kept or None
+        What loops and conditions give that depend on data; see `Dataflow`.
     """
 
     name: str
     opset: int
     from_shapes: FromShapes
+    try_whole: TryWhole
     constants: Constants
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     lists: ValueLists = field(default_factory=ValueLists)
+    kept: dict[str, Kept | None] = field(default_factory=dict)
     _copies: int = 0
     _computed: dict[Hashable, Constant] = field(default_factory=dict)
     _initializers: dict[tuple[str, str], Constant] = field(default_factory=dict)
@@ -104,43 +113,25 @@ class Unfolding:
         return values
 
     def _control(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        match node.op_type:
-            case "If":
-                self._if(node, names, depth)
-            case "Loop":
-                write_loop(self, node, names, depth)
-            case _:
-                write_scan(self, node, names, depth)
+        """Write a loop out and decide a condition; where that depends on data, keep it as it is."""
+        nodes, constants, members = len(self.nodes), dict(self.constants), dict(self.lists.members)
+        write = {"If": write_condition, "Loop": write_loop, "Scan": write_scan}[node.op_type]
+        try:
+            write(self, node, names, depth)
+        except UndecidedError:
+            del self.nodes[nodes:]
+            self.constants, self.lists.members = constants, members
+            self._keep(node)
 
-    def _if(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        if not self.is_known(node.input[0]):
-            self._choose(node, names, depth)
-            return
-        chosen = "then_branch" if bool(self.known(node.input[0], node)) else "else_branch"
-        outputs = self.inline(graph_of(node, chosen, self.name), names, depth)
-        for value, result in zip(node.output, outputs, strict=False):
-            self.alias(result, value)
-
-    def _choose(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
-        """Both branches, and which of their outputs is taken, where the condition depends on data."""
-        label = f"{self.name}: node {label_of(node)!r} (If)"
-        if self.opset < WHERE_OPSET:
+    def _keep(self, node: onnx.NodeProto) -> None:
+        listed = next((value for value in values_read(node) if value in self.lists.members), None)
+        if listed is not None:
             raise UnsupportedOperatorError(
-                f"{label} depends on data; export the model with opset {WHERE_OPSET} or newer"
+                f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on data and reads {listed!r}, a "
+                "sequence of tensors; export the model with tensors"
             )
-        both = [
-            self.inline(graph_of(node, branch, self.name), names, depth) for branch in ("then_branch", "else_branch")
-        ]
-        for value, first, second in zip(node.output, *both, strict=False):
-            shapes = [self.sizes(result, node) for result in (first, second)]
-            if shapes[0] != shapes[1]:
-                raise UnsupportedOperatorError(
-                    f"{label} depends on data, and its branches give the shapes {shapes[0]} and {shapes[1]}; chipsim "
-                    "needs sizes that do not depend on data"
-                )
-            if value:
-                name = f"{node.name or node.output[0]}/{value}"
-                self.nodes.append(helper.make_node("Where", [node.input[0], first, second], [value], name))
+        self.nodes.append(node)
+        self.kept |= self.try_whole(self.nodes, self.constants, self.kept)
 
     def inline(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[str]:
         """Add the nodes of a branch or body under names of their own; what its outputs are called."""
@@ -157,15 +148,15 @@ class Unfolding:
     def is_known(self, value: str) -> bool:
         """Whether a value is a constant, or follows from the shapes of data."""
         if value not in self.constants:
-            self.constants |= self.from_shapes(self.nodes, self.constants)
+            self.constants |= self.from_shapes(self.nodes, self.constants, self.kept)
         return value in self.constants
 
     def known(self, value: str, node: onnx.NodeProto) -> Any:
         """The one number that a condition or count is."""
         if not self.is_known(value):
-            raise UnsupportedOperatorError(
+            raise UndecidedError(
                 f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which is known only when "
-                "the network runs; chipsim does not run such conditions yet"
+                "the network runs; export the model without it"
             )
         if self.constants[value].size != 1:
             raise ModelError(
@@ -180,11 +171,12 @@ class Unfolding:
         shape = f"{value}@shape{self._copies}"
         if value in self.constants:
             return list(self.constants[value].shape)
-        found = self.from_shapes([*self.nodes, helper.make_node("Shape", [value], [shape])], self.constants)
+        reading = helper.make_node("Shape", [value], [shape])
+        found = self.from_shapes([*self.nodes, reading], self.constants, self.kept)
         if shape not in found:
-            raise ModelError(
-                f"{self.name}: node {label_of(node)!r} ({node.op_type}) reads {value!r}, whose shape is not known; "
-                "export the model again"
+            raise UndecidedError(
+                f"{self.name}: node {label_of(node)!r} ({node.op_type}) reads {value!r}, whose size depends on data; "
+                "export the model without it"
             )
         return [int(size) for size in found[shape]]
 

@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.network.constants import Constant
+from chipsim.network.inner_values import values_read
 from chipsim.network.layers import Shape
 from chipsim.network.model_file import LARGE_TENSOR
 
@@ -45,6 +46,20 @@ class DataInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Shape (batch of one included) and type of a value that a node gives which runs whole; None where data decides."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    @property
+    def fixed(self) -> Shape | None:
+        """The shape, if it does not depend on data."""
+        sizes = tuple(size for size in self.shape if size is not None)
+        return sizes if len(sizes) == len(self.shape) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Dataflow:
     """What is left of a graph when everything constant is computed.
 
@@ -66,6 +81,10 @@ class Dataflow:
     rounded : mapping of str to str
         Values that stand here in float32 and are rounded to another type where they are made, and to which. Inputs
         among them are given rounded.
+    kept : mapping of str to Kept or None
+        Values of loops and branches that are not written out; None where not even their number of axes is fixed.
+    functions : tuple of onnx.FunctionProto
+        What nodes of `chipsim.network.regions` stand for.
     """
 
     name: str
@@ -78,6 +97,8 @@ class Dataflow:
     batch: int | None = None
     domains: tuple[tuple[str, int], ...] = ()
     rounded: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Kept | None] = field(default_factory=dict)
+    functions: tuple[onnx.FunctionProto, ...] = ()
 
     def opset_of(self, domain: str) -> int:
         """Version of a domain's operators; 1 where the file does not say."""
@@ -87,7 +108,7 @@ class Dataflow:
         self, nodes: Sequence[onnx.NodeProto], constants: Mapping[str, Constant], outputs: Sequence[str]
     ) -> Dataflow:
         """The same inputs with other nodes, and those of the constants that they read."""
-        used = {value for node in nodes for value in node.input}
+        used = {value for node in nodes for value in values_read(node)}
         kept = {key: value for key, value in constants.items() if key in used}
         return replace(self, nodes=tuple(nodes), constants=kept, outputs=tuple(outputs))
 
@@ -96,8 +117,9 @@ class Dataflow:
         return replace(self, constants={**self.constants, **constants})
 
     def model(
-        self, batch: int | str = "N", output_shapes: Mapping[str, Shape] | None = None, weights: bool = True
-    ) -> onnx.ModelProto:
+        self, batch: int | str = "N", output_shapes: Mapping[str, Shape] | None = None, weights: bool = True,
+        functions: bool = True,
+    ) -> onnx.ModelProto:  # fmt: skip
         """An ONNX model of this graph.
 
         Parameters
@@ -108,6 +130,8 @@ class Dataflow:
             Shapes without the batch of those outputs that are float32 and have a batch, where known.
         weights : bool
             If False, large weights become inputs: enough to infer shapes, and small.
+        functions : bool
+            If False, what nodes that run whole stand for is left out: enough to infer shapes.
         """
         inputs = [helper.make_tensor_value_info(i.name, kind_of(i.dtype), [batch, *i.shape]) for i in self.inputs]
         stored = []
@@ -125,9 +149,15 @@ class Dataflow:
             for name in self.outputs
         ]
         nodes = [made for node in self.nodes for made in self._with_rounding(node)]
-        graph = helper.make_graph(nodes, "network", inputs, values, stored)
-        opsets = [helper.make_opsetid(domain, version) for domain, version in (("", self.opset), *self.domains)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=self.ir_version, producer_name="chipsim")
+        graph = helper.make_graph(nodes, "network", inputs, values, stored, value_info=self._known(batch))
+        versions = (("", self.opset), *self.domains, *((function.domain, 1) for function in self.functions))
+        return helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions],
+            functions=self.functions if functions else (),
+            ir_version=self.ir_version,
+            producer_name="chipsim",
+        )
 
     def _with_rounding(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         """The node, and casts to and fro of those of its outputs that are rounded."""
@@ -143,3 +173,14 @@ class Dataflow:
             for kind, source, target in zip((self.rounded[value], "float32"), steps, steps[1:], strict=False):
                 casts.append(helper.make_node("Cast", [source], [target], f"{target}{ROUNDING}", to=kind_of(kind)))
         return [plain, *casts]
+
+    def _known(self, batch: int | str) -> list[onnx.ValueInfoProto]:
+        """What inference cannot find out about nodes that run whole; for one input alone."""
+        if batch != 1:
+            return []
+        outputs = set(self.outputs)
+        return [
+            helper.make_tensor_value_info(name, kind_of(kept.dtype), list(kept.shape))
+            for name, kept in self.kept.items()
+            if kept is not None and name not in outputs
+        ]

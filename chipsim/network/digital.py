@@ -149,8 +149,10 @@ def _one_node_model(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> byte
         [onnx.ValueInfoProto(name=outputs[layer.output])],
         constants,
     )
-    opset = helper.make_opsetid(layer.domain, layer.opset)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    opsets, functions = [helper.make_opsetid(layer.domain, layer.opset)], []
+    if layer.function is not None:
+        opsets, functions = [*opsets, *layer.function.opset_import], [layer.function]
+    model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=IR_VERSION)
     return bytes(model.SerializeToString(deterministic=True))
 
 

@@ -10,22 +10,31 @@ import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant, attributes_of
+from chipsim.network.counting import Count
 from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, Shape, ViewLayer
 from chipsim.network.layouts import lay_out
-from chipsim.network.operators import DROPPED, READERS
-from chipsim.network.operators.generic import read_generic
+from chipsim.network.operators import DROPPED
 from chipsim.network.operators.node import Node
+from chipsim.network.operators.reading import has_batch, own_shape, read_node, what_is_wrong
 from chipsim.network.operators.recurrent import RECURRENT, names_of, read_recurrent
 from chipsim.network.operators.stored_numbers import type_of
+from chipsim.network.operators.whole import read_whole
+from chipsim.network.regions import is_region
 from chipsim.network.shapes import infer_shapes, shape_constants
 from chipsim.network.weight_sharing import Origin, origin_of
 
 
 def layers_of(
-    flow: Dataflow,
+    flow: Dataflow, counts: Mapping[str, Count]
 ) -> tuple[dict[str, AnyLayer], list[str], bool, tuple[Shape, ...], dict[str, Origin]]:
     """One layer per node.
+
+    Parameters
+    ----------
+    flow : Dataflow
+    counts : mapping of str to Count
+        What parts that run whole take (`count_whole`).
 
     Returns
     -------
@@ -44,7 +53,7 @@ def layers_of(
     ModelError
         If sizes do not fit together, or an output is not a value of a layer.
     """
-    reading = _Reading.start(flow)
+    reading = _Reading.start(flow, counts)
     for node, name in zip(flow.nodes, _layer_names(flow), strict=True):
         reading.add(node, name)
     for output in flow.outputs:
@@ -74,6 +83,8 @@ class _Reading:
         Value -> layer.
     read : frozenset of str
         Values that a node or the network's caller reads.
+    counts : mapping of str to Count
+        What parts that run whole take, by their domain.
     batched : bool
         Whether all values have a batch, and no operator runs one example at a time.
     reasons : dict of str to str
@@ -88,19 +99,21 @@ class _Reading:
     layers: dict[str, AnyLayer]
     made_by: dict[str, str]
     read: frozenset[str]
+    counts: Mapping[str, Count]
     batched: bool = True
     reasons: dict[str, str] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, flow: Dataflow) -> _Reading:
+    def start(cls, flow: Dataflow, counts: Mapping[str, Count]) -> _Reading:
         layers: dict[str, AnyLayer] = {
             given.name: InputLayer(given.name, (), given.shape, kind, position_axes=_input_axes(flow, given))
             for given in flow.inputs
             for kind in [flow.rounded.get(given.name, given.dtype)]
         }
         read = frozenset([*(value for node in flow.nodes for value in node.input), *flow.outputs])
-        return cls(flow, infer_shapes(flow), dict(flow.constants), layers, {name: name for name in layers}, read)
+        made_by = {name: name for name in layers}
+        return cls(flow, infer_shapes(flow), dict(flow.constants), layers, made_by, read, counts)
 
     def add(self, node: onnx.NodeProto, name: str) -> None:
         constants = shape_constants(node, self.shapes, self.constants, self.flow)
@@ -121,7 +134,7 @@ class _Reading:
                     weights = next(value for value in node.input[1::-1] if value in self.constants)
                     self.origins[own] = origin_of(self.constants[weights])
                 alone = isinstance(layer, DigitalLayer) and layer.operands is not None
-                self.batched &= not alone and _has_batch(self.shapes[node.output[output]])
+                self.batched &= not alone and has_batch(self.shapes[node.output[output]])
                 self.made_by[node.output[output]] = own
 
     def _add_recurrent(self, node: onnx.NodeProto, name: str, wanted: list[int]) -> bool:
@@ -130,9 +143,9 @@ class _Reading:
             name += "'"
         context = self._context(node, name, wanted[0])
         try:
-            layers, given = read_recurrent(context, {i: _own(self.shapes[node.output[i]]) for i in wanted})
+            layers, given = read_recurrent(context, {i: own_shape(self.shapes[node.output[i]]) for i in wanted})
         except UnsupportedOperatorError as error:
-            self.reasons |= {node.output[output]: _reason(error, node) for output in wanted}
+            self.reasons |= {node.output[output]: what_is_wrong(error, node.op_type) for output in wanted}
             return False
         weights = self.constants[node.input[1]]
         kind = self.flow.rounded.get(node.output[wanted[0]], type_of(weights))
@@ -142,7 +155,7 @@ class _Reading:
                 weights = self.constants[node.input[1 if layer.name.endswith("/input") else 2]]
                 self.origins[layer.name] = origin_of(weights, layer.name.removeprefix(name))
         for output, made in given.items():
-            self.batched &= bool(context.attributes.get("layout", 0)) and _has_batch(self.shapes[node.output[output]])
+            self.batched &= bool(context.attributes.get("layout", 0)) and has_batch(self.shapes[node.output[output]])
             self.made_by[node.output[output]] = made
         return True
 
@@ -153,18 +166,9 @@ class _Reading:
 
     def _layer(self, node: onnx.NodeProto, name: str, output: int) -> AnyLayer:
         context = self._context(node, name, output)
-        reader = READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        loose = any(not _has_batch(shape) for shape in (*context.operand_shapes, context.full_shape))
-        if node.op_type in RECURRENT:
-            return read_generic(context, self.reasons.get(node.output[output], "has no form of its own"))
-        if reader is None or output:
-            return read_generic(context, "has no form of its own")
-        if loose and node.op_type not in ("Gemm", "MatMul"):
-            return read_generic(context, "of values without a batch on axis 0")
-        try:
-            return reader(context)
-        except UnsupportedOperatorError as error:
-            return read_generic(context, _reason(error, node))
+        if is_region(node):
+            return read_whole(context, self.flow, self.counts[node.domain], self.read)
+        return read_node(context, self.reasons.get(node.output[output], "has no form of its own"))
 
     def _with_axes(self, layer: AnyLayer) -> AnyLayer:
         """What keeps the shape of a volume keeps its positions."""
@@ -186,7 +190,7 @@ class _Reading:
         full = self.shapes[node.output[output]]
         if 0 in full:
             raise UnsupportedOperatorError(f"{label} gives no values at all (shape {full})")
-        if self.flow.batch not in (None, 1) and not _has_batch(full):
+        if self.flow.batch not in (None, 1) and not has_batch(full):
             raise UnsupportedOperatorError(
                 f"{label} gives the shape {full} for one input: the batch must stay on axis 0; "
                 "export the model with a batch of 1 or a free one"
@@ -200,7 +204,7 @@ class _Reading:
             positions=tuple(position for position, _ in data),
             input_shapes=tuple(self.layers[source].output_shape for source in inputs),
             constants={i: self.constants[value] for i, value in enumerate(node.input) if value in self.constants},
-            output_shape=_own(full),
+            output_shape=own_shape(full),
             opset=self.flow.opset_of(node.domain),
             operand_shapes=tuple(self.shapes[value] for _, value in data),
             full_shape=full,
@@ -214,25 +218,10 @@ def _gives(layer: AnyLayer, kind: str) -> AnyLayer:
     return replace(layer, number_type=kind) if outside and kind else layer
 
 
-def _reason(error: UnsupportedOperatorError, node: onnx.NodeProto) -> str:
-    """What a reader said of a node, without its name."""
-    return str(error).partition(f" is a {node.op_type} ")[2] or str(error)
-
-
 def _input_axes(flow: Dataflow, given: DataInput) -> int:
     """Axes of an input that are positions: three where it is a volume that something slides over."""
     slides = {"AveragePool", "Conv", "ConvTranspose", "MaxPool"}
     return 3 if len(given.shape) == 4 and any(node.op_type in slides for node in flow.nodes) else 2
-
-
-def _has_batch(shape: Shape) -> bool:
-    """Whether axis 0 of a value can be the batch of one."""
-    return len(shape) > 1 and shape[0] == 1
-
-
-def _own(full: Shape) -> Shape:
-    """The shape of one example's value: without the batch, if it has one."""
-    return full[1:] if _has_batch(full) else full or (1,)
 
 
 def _free_name(name: str, taken: Mapping[str, AnyLayer]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
 
+import onnx
 from numpy.typing import NDArray
 
 from chipsim.network.cell import CellRules, Role
@@ -183,6 +184,8 @@ class DigitalLayer(Layer):
         Multiply-accumulates among the element operations (two operations each), per input of the network.
     reason : str
         Why a product is not on tiles, or the operator is run as it stands; empty where there is nothing to say.
+    function : onnx.FunctionProto, or None
+        The nodes that the operator stands for, where several run together; their operands have its names.
     """
 
     operator: str
@@ -200,6 +203,7 @@ class DigitalLayer(Layer):
     macs: int = 0
     reason: str = ""
     omitted: tuple[int, ...] = ()
+    function: onnx.FunctionProto | None = None
 
     @property
     def positions_given(self) -> tuple[int, ...]:

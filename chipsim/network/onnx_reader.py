@@ -13,6 +13,7 @@ import onnx
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.batch_axis import batch_first
 from chipsim.network.constants import Constant
+from chipsim.network.counting import count_whole
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
 from chipsim.network.graph import Network
@@ -24,11 +25,13 @@ from chipsim.network.model_file import load_model
 from chipsim.network.number_types import type_notes
 from chipsim.network.products import plain_products
 from chipsim.network.reduction import free_batch, reduce_model, stored_constants
+from chipsim.network.regions import is_region
 from chipsim.network.retyping import computable, holds_other_floats
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.synthetic import synthetic_weights
 from chipsim.network.uncounted import uncounted_notes
 from chipsim.network.weight_sharing import share_weights, sharing_notes
+from chipsim.network.whole_notes import whole_notes
 
 
 def read_onnx(
@@ -105,7 +108,8 @@ def _read(
 
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:
-    read, made, batched, shapes, origins = layers_of(without_inner_batches(plain_products(flow)))
+    counts = count_whole(flow)
+    read, made, batched, shapes, origins = layers_of(without_inner_batches(plain_products(flow)), counts)
     folded, outputs = fold_layers(read, made)
     layers = share_weights(folded, origins)
     plain = {
@@ -124,7 +128,13 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
         onnx_bytes=partial(_serialised, free_batch(flow) if batched else flow, plain),
         input_name=flow.inputs[0].name,
         sha256=sha256,
-        notes=(*notes, *sharing_notes(layers), *type_notes(layers), *uncounted_notes(layers)),
+        notes=(
+            *notes,
+            *sharing_notes(layers),
+            *type_notes(layers),
+            *uncounted_notes(layers),
+            *whole_notes(flow, counts),
+        ),
         alone=not batched,
         value_shapes=shapes,
     )
@@ -149,7 +159,7 @@ def _check_finite(flow: Dataflow) -> None:
     for node in flow.nodes:
         for value in node.input:
             constant = flow.constants.get(value)
-            if constant is not None and constant.dtype.kind == "f" and not _finite(node, constant):
+            if constant is not None and constant.dtype.kind == "f" and not (is_region(node) or _finite(node, constant)):
                 raise ModelError(
                     f"{flow.name}: weight {value!r} of node {label_of(node)!r} ({node.op_type}) holds NaN "
                     "or infinite values; train or export the model again"

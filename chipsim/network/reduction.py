@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -11,11 +12,14 @@ from chipsim.errors import ModelError
 from chipsim.network.branches import Unfolding, array_of
 from chipsim.network.constants import Constants, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
+from chipsim.network.inner_values import values_read
 from chipsim.network.input_shape import DeclaredInput
 from chipsim.network.layers import Shape
 from chipsim.network.model_file import opset_of
 from chipsim.network.refused import check_operator
+from chipsim.network.regions import run_whole
 from chipsim.network.shapes import constants_from_shapes
+from chipsim.network.whole import kept_values
 
 
 def stored_constants(graph: onnx.GraphProto, name: str) -> Constants:
@@ -58,8 +62,13 @@ def reduce_model(
         name, (), {}, inputs, (), opset_of(model), 10, batch,
         tuple((item.domain, item.version) for item in model.opset_import if item.domain not in ("", "ai.onnx")),
     )  # fmt: skip
-    unfolding = Unfolding(name, start.opset, lambda nodes, known: constants_from_shapes(start, nodes, known), constants)
-    unfolding.constants = dict(constants)
+    unfolding = Unfolding(
+        name,
+        start.opset,
+        lambda nodes, known, kept: constants_from_shapes(replace(start, kept=kept), nodes, known),
+        lambda nodes, known, kept: kept_values(replace(start, kept=kept), nodes, known),
+        dict(constants),
+    )
     unfolding.walk(model.graph.node, {})
     for node in unfolding.nodes:
         check_operator(node, name)
@@ -69,7 +78,8 @@ def reduce_model(
             raise ModelError(
                 f"{name}: output {output!r} does not depend on the input; remove it from the model's outputs"
             )
-    flow = start.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs)
+    whole = replace(start, kept=unfolding.kept)
+    flow = run_whole(whole.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs))
     return flow if batch in (None, 1) else free_batch(flow)
 
 
@@ -78,7 +88,7 @@ def _wanted(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onn
     read, kept = set(outputs), []
     for node in reversed(nodes):
         if read.intersection(node.output):
-            read.update(node.input)
+            read.update(values_read(node))
             kept.append(node)
     return kept[::-1]
 

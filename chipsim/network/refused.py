@@ -5,31 +5,26 @@ from __future__ import annotations
 import onnx
 
 from chipsim.errors import UnsupportedOperatorError
+from chipsim.network.inner_values import inner_graphs
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.unknown_operators import MEND
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Whose operators onnxruntime computes."""
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-_SIZED_BY_DATA = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
 _NO_TENSOR = {
     *("Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap", "SequenceMap", "ZipMap"),
 }
 _TEXT = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
-_CONTROL = {"If", "Loop"}
 REASONS = (
     dict.fromkeys(_RANDOM, "draws random values; export the model in inference mode, without it")
-    | dict.fromkeys(_SIZED_BY_DATA, "gives as many values as its data says; end the model before it")
     | dict.fromkeys(_NO_TENSOR, "gives something else than numbers; export the model without it")
     | dict.fromkeys(_TEXT, "works on text; end or begin the model beside it")
-    | dict.fromkeys(
-        _CONTROL, "depends on data that is known only when the network runs, which chipsim does not run yet"
-    )
 )
 
 
 def check_operator(node: onnx.NodeProto, name: str) -> None:
-    """Refuse a node that touches data in a way that no digital unit is simulated for.
+    """Refuse a node, or one within its branches or body, that no digital unit is simulated for.
 
     Raises
     ------
@@ -44,3 +39,6 @@ def check_operator(node: onnx.NodeProto, name: str) -> None:
         raise UnsupportedOperatorError(
             f"{name}: node {label_of(node)!r} has the operator {node.op_type}, which {REASONS[node.op_type]}"
         )
+    for graph in inner_graphs(node):
+        for inner in graph.node:
+            check_operator(inner, name)

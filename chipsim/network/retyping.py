@@ -15,11 +15,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-from chipsim.errors import ModelError
+from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.digital import open_session
 from chipsim.network.number_types import BFLOAT16
 from chipsim.network.operators.recurrent import RECURRENT
+from chipsim.network.regions import is_region
+from chipsim.network.stored_tensors import label_of
 from chipsim.network.weight_sharing import Origin, origin_of
 
 KINDS: Mapping[str, int] = {BFLOAT16: TensorProto.BFLOAT16, "float64": TensorProto.DOUBLE}
@@ -45,6 +47,8 @@ def computable(flow: Dataflow) -> tuple[Dataflow, tuple[str, ...]]:
     ------
     ModelError
         If a float64 constant is too large for float32.
+    UnsupportedOperatorError
+        If a part of the graph runs whole.
     """
     notes: list[str] = []
     if _holds(flow, BFLOAT16):
@@ -112,6 +116,12 @@ def _not_in_float64(flow: Dataflow) -> str:
 
 def _as_float32(flow: Dataflow, kind: str) -> Dataflow:
     """Constants, inputs and what nodes make in float32 instead of one type."""
+    if flow.functions:
+        node = next(each for each in flow.nodes if is_region(each))
+        raise UnsupportedOperatorError(
+            f"{flow.name}: node {label_of(node)!r} ({node.op_type}) runs whole, in a model of {kind} that ONNX Runtime "
+            "has not all operators for; convert the model to float32"
+        )
     made: dict[Origin, NDArray[Any]] = {}
     constants = dict(flow.constants)
     for name, value in flow.constants.items():

@@ -11,17 +11,20 @@ import onnx
 from chipsim.errors import ModelError
 from chipsim.network.constants import Constant, Constants, attributes_of, fold
 from chipsim.network.dataflow import Dataflow
-from chipsim.network.digital import open_session
+from chipsim.network.inner_values import values_read
 from chipsim.network.layers import Shape
+from chipsim.network.tried import tried
 
 MOST_VALUES = 2**30
 """Of one value of the network, for one input: 4 GiB of float32."""
+SIZED_BY_DATA = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+"""Operators that give as many values as their data says."""
 
 
 def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     """Shapes with a leading batch of one, from ONNX's inference or, where that is not enough, from one run.
 
-    Values that nothing reads may be missing.
+    Values that nothing reads may be missing, and those are whose size depends on data.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     shapes |= {name: value.shape for name, value in flow.constants.items()}
     try:
         inferred = onnx.shape_inference.infer_shapes(
-            flow.model(batch=1, weights=False), check_type=True, data_prop=True
+            flow.model(batch=1, weights=False, functions=False), check_type=True, data_prop=True
         )
     except (onnx.shape_inference.InferenceError, RuntimeError):
         inferred = onnx.ModelProto()
@@ -40,13 +43,32 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
         sizes = [size.dim_value if size.HasField("dim_value") else -1 for size in value.type.tensor_type.shape.dim]
         if value.type.tensor_type.HasField("shape") and min(sizes, default=1) >= 1:
             shapes[value.name] = tuple(sizes)
+    shapes |= {name: kept.fixed for name, kept in flow.kept.items() if kept is not None and kept.fixed is not None}
     _check_sizes(shapes, flow)
+    loose = loose_values(flow, shapes)
     read = {value for node in flow.nodes for value in node.input} | set(flow.outputs)
-    values = [value for node in flow.nodes for value in node.output if value and value in read]
+    values = [value for node in flow.nodes for value in node.output if value and value in read and value not in loose]
     other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
-        shapes |= _measured(flow, values)
-    return shapes
+        shapes |= {value: found.shape for value, found in tried(flow, values).items()}
+    return shapes if not loose else {name: shape for name, shape in shapes.items() if name not in loose}
+
+
+def loose_values(flow: Dataflow, shapes: Mapping[str, Shape]) -> set[str]:
+    """Values whose size depends on data, which is known of some operators and holds for what is made of them.
+
+    Parameters
+    ----------
+    flow : Dataflow
+    shapes : mapping of str to tuple of int
+        Of values whose sizes are known without running anything.
+    """
+    loose = {name for name, kept in flow.kept.items() if kept is None or kept.fixed is None}
+    for node in flow.nodes:
+        open_ended = node.op_type in SIZED_BY_DATA and node.domain in ("", "ai.onnx")
+        if open_ended or (loose and not loose.isdisjoint(values_read(node))):
+            loose.update(value for value in node.output if value and value not in shapes and value not in flow.kept)
+    return loose
 
 
 def shape_constants(
@@ -95,23 +117,3 @@ def _check_sizes(shapes: Mapping[str, Shape], flow: Dataflow) -> None:
 def _rounds_up(flow: Dataflow) -> bool:
     """Whether a pooling rounds its size up: ONNX and onnxruntime differ on a last window that starts outside."""
     return any(a.name == "ceil_mode" and a.i for node in flow.nodes for a in node.attribute)
-
-
-def _measured(flow: Dataflow, values: list[str]) -> dict[str, Shape]:
-    """Shapes that one run on zeros gives; large weights are handed over as inputs, and stored where that fails."""
-    feeds: dict[str, Constant] = {given.name: np.zeros((1, *given.shape), given.dtype) for given in flow.inputs}
-    for stored in (False, True):
-        model = flow.model(batch=1, weights=stored)
-        model.graph.ClearField("output")
-        model.graph.output.extend(onnx.ValueInfoProto(name=value) for value in values)
-        needed = [given.name for given in model.graph.input]
-        try:
-            session = open_session(model.SerializeToString())
-            results = session.run(values, {name: (feeds | flow.constants)[name] for name in needed})
-        except Exception as error:  # onnxruntime's exceptions share no base class
-            if stored:
-                reason = str(error).strip().splitlines()[0]
-                raise ModelError(f"{flow.name}: its sizes do not fit together: {reason}") from error
-        else:
-            break
-    return {value: result.shape for value, result in zip(values, results, strict=True)}

@@ -7,12 +7,16 @@ from typing import Any, Protocol
 
 import onnx
 
-from chipsim.errors import ModelError
+from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant
 from chipsim.network.stored_tensors import label_of
 
 MOST_TURNS = 10_000
 """Of one loop."""
+
+
+class UndecidedError(UnsupportedOperatorError):
+    """What has to be known when a model is read depends on data."""
 
 
 class Unfolded(Protocol):
