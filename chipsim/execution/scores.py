@@ -39,13 +39,16 @@ def check_values(network: Network, reference: Values, labels: NDArray[np.int64] 
         )
     classes = reference[0].size
     if labels is not None and not ((labels >= 0) & (labels < classes)).all():
-        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        wrong, several = labels[(labels < 0) | (labels >= classes)][0], len(network.outputs) > 1
+        first = " (its first output counts: put the one that holds a value per class there)" if several else ""
         if classes == 1:
             raise DataError(
-                f"'y' holds the label {wrong}, but {network.name} gives one value per input, which is no choice "
+                f"'y' holds the label {wrong}, but {network.name} gives one value per input{first}, which is no choice "
                 "between classes; leave 'y' out (accuracies are then null), or give it one output per class"
             )
-        raise DataError(f"'y' holds the label {wrong}, but {network.name} has {classes} classes, 0 to {classes - 1}")
+        raise DataError(
+            f"'y' holds the label {wrong}, but {network.name} has {classes} classes, 0 to {classes - 1}{first}"
+        )
 
 
 def signal_to_noise_db(clean: Values, noisy: Values) -> float | None:

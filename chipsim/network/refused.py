@@ -13,12 +13,13 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Whose operators onnxruntime computes."""
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 _NO_TENSOR = {
-    *("Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap", "SequenceMap", "ZipMap"),
+    *("Optional", "OptionalGetElement", "OptionalHasElement", "ReverseSequenceMap", "SequenceMap"),
 }
 _TEXT = {"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit"}
 REASONS = (
     dict.fromkeys(_RANDOM, "draws random values; export the model in inference mode, without it")
     | dict.fromkeys(_NO_TENSOR, "gives something else than numbers; export the model without it")
+    | {"ZipMap": "gives a map from labels; export the model without it (skl2onnx: options={'zipmap': False})"}
     | dict.fromkeys(_TEXT, "works on text; end or begin the model beside it")
 )
 

@@ -21,6 +21,10 @@ from chipsim.network.stored_tensors import first_line
 from chipsim.streams import stream
 
 _TURNS, _GO = "chipsim/turns", "chipsim/go"
+_OTHER_BATCH = (
+    "; the file is made for {} inputs at once, and here each comes alone: export it with a batch that is left open, or "
+    "with one example (docs/bring_your_own.md)"
+)
 
 
 def made_up(given: DataInput, *, zeros: bool = False) -> Constant:
@@ -74,7 +78,8 @@ def tried(
             results = session.run(list(values), {name: (feeds | flow.constants)[name] for name in needed})
         except Exception as error:  # onnxruntime's exceptions share no base class
             if stored:
-                raise ModelError(f"{flow.name}: its sizes do not fit together: {first_line(error)}") from error
+                hint = "" if flow.batch in (None, 1) else _OTHER_BATCH.format(flow.batch)
+                raise ModelError(f"{flow.name}: its sizes do not fit together: {first_line(error)}{hint}") from error
         else:
             break
     return dict(zip(values, results, strict=True))

@@ -315,6 +315,22 @@ def test_labels_for_a_network_with_one_output(refused, tmp_path, regression):
     refused(*words, names=["holds the label 2, but regression gives one value per input", "leave 'y' out"])
 
 
+def test_a_classifier_whose_first_output_is_its_label_is_told_to_turn_them_round(refused, tmp_path):
+    """As skl2onnx writes one unless the label is taken off."""
+    nodes = [
+        onnx.helper.make_node("ArgMax", ["x"], ["label"], "label", axis=1),
+        onnx.helper.make_node("Softmax", ["x"], ["odds"], "odds", axis=1),
+    ]
+    info = onnx.helper.make_tensor_value_info
+    outputs = [info("label", onnx.TensorProto.INT64, ["N", 1]), info("odds", 1, ["N", 8])]
+    graph = onnx.helper.make_graph(nodes, "g", [info("x", 1, ["N", 8])], outputs)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "labels.onnx").write_bytes(model.SerializeToString())
+    np.savez(tmp_path / "data.npz", x=DIGITS[:, :8], y=np.arange(8))
+    words = "run", "hermes64", tmp_path / "labels.onnx", "--data", tmp_path / "data.npz", "--programmings", "1"
+    refused(*words, names=["one value per input (its first output counts: put the one that holds a value per class"])
+
+
 def test_a_network_without_layers_on_tiles_is_told_that_nothing_ran_in_crossbars(capsys, tmp_path, regression):
     np.savez(tmp_path / "data.npz", x=DIGITS[:, :8])
     words = "--data", tmp_path / "data.npz", "--programmings", "1", "--out"
