@@ -24,9 +24,12 @@ from chipsim.execution.calibration import Ranges
 from chipsim.execution.functional import AnalogNetwork, program_network
 from chipsim.mapping.placement import pieces, place
 from chipsim.network.binding import as_batch, bind, held_inputs, keeps_batch, modern
+from chipsim.network.constants import ConstantOutputError
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, Shape
+from chipsim.network.model_file import load_model
 from chipsim.network.onnx_reader import read_onnx
+from chipsim.network.reduction import reduce_model, stored_constants
 
 Array = NDArray[Any]
 NAME = "model"
@@ -39,24 +42,35 @@ class Programmed:
 
     Attributes
     ----------
-    network : Network
-    analog : AnalogNetwork
+    outputs : tuple of str
+        Of the model.
+    network, analog : Network, AnalogNetwork; or None
+        None where no output depends on what the inputs hold.
     whole : bool
         The inputs as they are given are one example; else axis 0 is a batch.
+    known : mapping of str to ndarray
+        Outputs that follow from the shapes of the inputs.
     """
 
-    network: Network
-    analog: AnalogNetwork
+    outputs: tuple[str, ...]
+    network: Network | None
+    analog: AnalogNetwork | None
     whole: bool
+    known: Mapping[str, Array]
 
     @property
     def share_on_tiles(self) -> float | None:
         """Of the multiply-accumulates; None where there are none."""
-        return self.network.macs_on_tiles / self.network.macs if self.network.macs else None
+        macs = 0 if self.network is None else self.network.macs
+        return None if self.network is None or not macs else self.network.macs_on_tiles / macs
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
         """Outputs in the model's order and shapes."""
-        network = self.network
+        computed = iter(() if self.network is None else self._computed(self.network, inputs))
+        return tuple(self.known[name] if name in self.known else next(computed) for name in self.outputs)
+
+    def _computed(self, network: Network, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+        assert self.analog is not None
         given = {name + "/all" * self.whole: as_batch(values, whole=self.whole) for name, values in inputs.items()}
         x = network.join_inputs(given, np.float64)
         found = self.analog.run(x, dict.fromkeys(network.outputs))
@@ -109,9 +123,9 @@ class PreparedModel(BackendRep):
         if kwargs:
             raise InputError(f"run: there is no option {next(iter(kwargs))!r}")
         given = self._named(inputs)
-        held = {name: given[name] for name in self.held}
+        held = {name: given[name] for name in self.held} | {name: v for name, v in given.items() if not v.size}
         data = {name: values for name, values in given.items() if name not in held}
-        if not data:  # nothing would be left to compute with
+        if not data and all(values.size for values in held.values()):  # nothing would be left to compute with
             data = {name: held.pop(name) for name in self.inputs[:1]}
         key = _fingerprint(held, data)
         if self.programmed is None or key != self._key:
@@ -151,25 +165,59 @@ def _fingerprint(held: Mapping[str, Array], data: Mapping[str, Array]) -> bytes:
 def _program(
     model: onnx.ModelProto, held: Mapping[str, Array], data: Mapping[str, Array], architecture: str
 ) -> Programmed:
-    network, whole = _read(model, held, {name: values.shape for name, values in data.items()})
+    outputs = tuple(value.name for value in model.graph.output)
+    if not data:
+        return Programmed(outputs, None, None, True, _without_data(model, held))
+    network, whole, known = _read(model, held, {name: values.shape for name, values in data.items()})
+    if network is None:
+        return Programmed(outputs, None, None, whole, known)
     chip = _chip_for(network, architecture)
     units = {layer.name: chip.digital_units[0] for layer in network.layers.values() if isinstance(layer, DigitalLayer)}
     plan = place(network, chip, digital_units=units)  # which unit does not matter: nothing is timed
     ranges = {name: Ranges(1.0, {}) for name in plan.layers}  # without converters there are none
-    return Programmed(network, program_network(plan, ranges, _EXACTLY, seed=0), whole)
+    return Programmed(outputs, network, program_network(plan, ranges, _EXACTLY, seed=0), whole, known)
 
 
-def _read(model: onnx.ModelProto, held: Mapping[str, Array], shapes: Mapping[str, Shape]) -> tuple[Network, bool]:
-    """The network, with axis 0 as the batch where that gives the same, else with one example."""
+def _read(
+    model: onnx.ModelProto, held: Mapping[str, Array], shapes: Mapping[str, Shape]
+) -> tuple[Network | None, bool, Mapping[str, Array]]:
+    """The network, with axis 0 as the batch where that gives the same, else with one example; and constant outputs."""
     if keeps_batch(model, held, shapes):
         try:
             network = read_onnx(bind(model, held, shapes, whole=False), NAME)
-        except ModelError:  # sizes that only fit together with this very batch
+        except ModelError:  # sizes that only fit together with this very batch, or are an output themselves
             pass
         else:
             if not network.alone:
-                return network, False
-    return read_onnx(bind(model, held, shapes, whole=True), NAME), True
+                return network, False, {}
+    try:
+        return read_onnx(bind(model, held, shapes, whole=True), NAME), True, {}
+    except ConstantOutputError as error:
+        known = error.values
+    others = onnx.ModelProto()
+    others.CopyFrom(model)
+    kept = [value for value in model.graph.output if value.name not in known]
+    del others.graph.output[:]
+    others.graph.output.extend(kept)
+    return read_onnx(bind(others, held, shapes, whole=True), NAME) if kept else None, True, known
+
+
+def _without_data(model: onnx.ModelProto, held: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Outputs of a model whose data inputs have no values at all.
+
+    Raises
+    ------
+    InputError
+        If they are not known without computing.
+    """
+    bound, _ = load_model(bind(model, held, {}, whole=True), NAME)
+    try:
+        reduce_model(bound, NAME, stored_constants(bound.graph, NAME), (), ())
+    except ConstantOutputError as error:
+        if len(error.values) == len(model.graph.output):
+            return error.values
+    empty = ", ".join(repr(name) for name, values in held.items() if not values.size)
+    raise InputError(f"run: {empty} is given without any values, so that there is nothing to compute with")
 
 
 def _chip_for(network: Network, architecture: str) -> Chip:

@@ -44,7 +44,6 @@ ENOUGH = 0.99
 EXCLUDED = {
     r"test_strnorm_": "takes text, which is no number",
     r"test_gradient_of_": "an operator of training, of a preview of ONNX that no runtime has",
-    r"test_sequence_model[68]": "gives a length alone, which is known when the model is read: nothing is computed",
 }
 
 
@@ -151,10 +150,11 @@ def run(case: Case) -> Row:
     if Recording.latest is None or Recording.latest.programmed is None:
         raise AssertionError(f"{case.name} ran without the backend")
     network = Recording.latest.programmed.network
+    if network is None:  # what comes out is known when the model is read
+        return Row(case.category, case.name, 0, 0, "")
     digital = Counter(layer.operator for layer in network.layers.values() if isinstance(layer, DigitalLayer))
     listed = ", ".join(name if count == 1 else f"{name} {count}" for name, count in sorted(digital.items()))
     gates = any(isinstance(layer, GateLayer) for layer in network.layers.values())
-    where = f"{listed} (gates: neuron units)".strip() if gates else listed
     where = f"{listed} (gates: neuron units)".strip() if gates else listed
     return Row(case.category, case.name, network.macs, network.macs_on_tiles, where)
 

@@ -158,3 +158,22 @@ def test_slopes_of_an_old_prelu_belong_to_channels() -> None:
     (found,) = Backend.run_model(model, [-np.ones((2, 3, 4), np.float32)])
     np.testing.assert_array_equal(found, -np.float32([1, 2, 3])[None, :, None] * np.ones((2, 1, 4)))
     assert modern(gemm()) is not None
+
+
+def test_outputs_that_follow_from_shapes_beside_others() -> None:
+    """Of all that is given, not of an example of a batch: the first axis is part of the shape."""
+    model = gemm()
+    model.graph.node.append(helper.make_node("Shape", ["y"], ["s"]))
+    model.graph.output.insert(0, helper.make_tensor_value_info("s", TensorProto.INT64, [2]))
+    prepared = Backend.prepare(model)
+    for x in (X, np.concatenate([X, X])):
+        shape, y = prepared.run([x, W, B])
+        assert shape.tolist() == [len(x), 2]
+        np.testing.assert_allclose(y, x @ W + B)
+
+
+def test_inputs_without_any_values() -> None:
+    (y,) = Backend.run_node(helper.make_node("Shape", ["x"], ["y"]), [X[:0]])
+    assert y.tolist() == [0, 3]
+    with pytest.raises(InputError, match="'x' is given without any values"):
+        Backend.run_node(helper.make_node("LeakyRelu", ["x"], ["y"]), [X[:0]])

@@ -30,6 +30,24 @@ FOLDABLE = frozenset(
 )
 
 
+class ConstantOutputError(ModelError):
+    """Outputs of a model do not depend on its input.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    values : dict of str to ndarray
+        Output -> what it always is, for inputs of these shapes.
+    """
+
+    def __init__(self, name: str, values: Constants) -> None:
+        super().__init__(
+            f"{name}: output {next(iter(values))!r} does not depend on the input; remove it from the model's outputs"
+        )
+        self.values = values
+
+
 def fold(node: onnx.NodeProto, constants: Mapping[str, Constant], opset: int, model_name: str) -> Constants | None:
     """Values of a node that reads constants only, or None if it is not such a node.
 

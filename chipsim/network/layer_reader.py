@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
-from chipsim.network.constants import Constant, attributes_of
+from chipsim.network.constants import Constant, ConstantOutputError, attributes_of
 from chipsim.network.counting import Count
 from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, InputLayer, MatrixLayer, Shape, ViewLayer
@@ -51,14 +51,13 @@ def layers_of(
     Raises
     ------
     ModelError
-        If sizes do not fit together, or an output is not a value of a layer.
+        If sizes do not fit together, or an output does not depend on data.
     """
     reading = _Reading.start(flow, counts)
     for node, name in zip(flow.nodes, _layer_names(flow), strict=True):
         reading.add(node, name)
-    for output in flow.outputs:
-        if output not in reading.made_by:
-            raise ModelError(f"{flow.name}: output {output!r} is not a value of a layer; remove it from the outputs")
+    if others := [output for output in flow.outputs if output not in reading.made_by]:
+        raise ConstantOutputError(flow.name, {output: reading.constants[output] for output in others})
     shapes = tuple(reading.shapes[output] for output in flow.outputs)
     return (
         lay_out(reading.layers),

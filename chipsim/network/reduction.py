@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from chipsim.errors import ModelError
 from chipsim.network.branches import Unfolding, array_of
-from chipsim.network.constants import Constants, attributes_of
+from chipsim.network.constants import ConstantOutputError, Constants, attributes_of
 from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.inner_values import values_read
 from chipsim.network.input_shape import DeclaredInput
@@ -73,11 +72,9 @@ def reduce_model(
     for node in unfolding.nodes:
         check_operator(node, name)
     outputs = tuple(value.name for value in model.graph.output)
-    for output in outputs:
-        if output in unfolding.constants:
-            raise ModelError(
-                f"{name}: output {output!r} does not depend on the input; remove it from the model's outputs"
-            )
+    known = {output: unfolding.constants[output] for output in outputs if output in unfolding.constants}
+    if known:
+        raise ConstantOutputError(name, known)
     whole = replace(start, kept=unfolding.kept)
     flow = run_whole(whole.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs))
     return flow if batch in (None, 1) else free_batch(flow)

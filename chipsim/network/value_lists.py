@@ -117,7 +117,7 @@ def _split(node: onnx.NodeProto, graph: Unfolded) -> list[str]:
         sizes = [min(step, shape[axis] - at) for at in range(0, shape[axis], step)]
     else:
         sizes = [int(size) for size in given]
-    if sum(sizes) != shape[axis] or min(sizes, default=0) < 1 or len(sizes) > MOST_PARTS:
+    if sum(sizes) != shape[axis] or min(sizes, default=0) < 0 or len(sizes) > MOST_PARTS:
         raise ModelError(
             f"{graph.name}: node {label_of(node)!r} (SplitToSequence) cuts {shape[axis]} into {sizes[:8]}; "
             "export the model again"
