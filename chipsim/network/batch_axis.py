@@ -49,7 +49,7 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
         What a reader of the results should know.
     """
     if _has_no_batch(model.graph, constants):
-        return _with_batches(model, constants)
+        return with_batches(model, constants)
     lengths = _lengths(model.graph, constants)
     axes = {name: axis for name, axis in _batch_axes(model.graph, constants).items() if axis > 0}
     if not axes and not lengths:
@@ -83,8 +83,8 @@ def _put_before(graph: onnx.GraphProto, nodes: list[onnx.NodeProto], names: Mapp
     graph.node.extend([*nodes, *others])
 
 
-def _with_batches(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """Give every input an axis for the batch, which the graph takes off again."""
+def with_batches(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Give every input an axis for the batch, which the graph takes off again; what `batch_first` returns."""
     moved = onnx.ModelProto()
     moved.CopyFrom(model)
     graph, opset = moved.graph, opset_of(model)

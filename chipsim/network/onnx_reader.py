@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,15 +11,15 @@ from typing import Literal
 import numpy as np
 import onnx
 
-from chipsim.errors import ModelError, UnsupportedOperatorError
-from chipsim.network.batch_axis import batch_first
-from chipsim.network.constants import Constant
+from chipsim.errors import InputError, ModelError, UnsupportedOperatorError
+from chipsim.network.batch_axis import batch_first, with_batches
+from chipsim.network.constants import Constant, Constants
 from chipsim.network.counting import count_whole
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
 from chipsim.network.graph import Network
 from chipsim.network.inner_batches import without_inner_batches
-from chipsim.network.input_shape import GUESSES, DataShapes, candidate_shapes, declared_inputs
+from chipsim.network.input_shape import GUESSES, DataShapes, DeclaredInput, candidate_shapes, declared_inputs
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
 from chipsim.network.model_file import load_model
@@ -70,41 +71,77 @@ def read_onnx(
         If it holds an operator that chipsim does not run.
     """
     try:
-        return _read(source, name, synthetic_seed, shapes or {}, data_shape)
+        model, sha256 = load_model(source, name)
+        constants = stored_constants(model.graph, name)
+        return _Reader(name, constants, sha256, synthetic_seed, shapes or {}, data_shape).read(model)
     except UnicodeDecodeError:  # protobuf looks at text only when it is asked for
         raise ModelError(
             f"{name}: its names are not text, so the file is damaged; export or download it again"
         ) from None
 
 
-def _read(
-    source: bytes | Path, name: str, synthetic_seed: int | None, shapes: Mapping[str, Shape], data: DataShapes | None
-) -> Network:
-    model, sha256 = load_model(source, name)
-    constants = stored_constants(model.graph, name)
-    model, moved = batch_first(model, constants)
-    declared = declared_inputs(model.graph, _values_read(model.graph), constants, name)
-    candidates = candidate_shapes(declared, shapes, data, name)
-    first: ModelError | None = None
-    for bound, notes in candidates:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What `read_onnx` was asked for, and what the file stores."""
+
+    name: str
+    constants: Constants
+    sha256: str
+    seed: int | None
+    shapes: Mapping[str, Shape]
+    data: DataShapes | None
+
+    def read(self, model: onnx.ModelProto) -> Network:
+        """The network; a model that computes nothing with one example of its batch is one example throughout."""
+        turned, moved = batch_first(model, self.constants)
+        declared = self._declared(turned)
         try:
-            flow, retyped = computable(reduce_model(model, name, constants, declared, bound))
-            if synthetic_seed is not None:
-                flow = synthetic_weights(flow, synthetic_seed)
-            _check_finite(flow)
-            return _network(flow, (*moved, *notes, *retyped), "file" if synthetic_seed is None else "synthetic", sha256)
+            return self._sized(turned, declared, moved)
         except UnsupportedOperatorError:
             raise
         except ModelError as error:
-            if len(candidates) == 1:
+            if moved or not all((given.batch or 1) > 1 for given in declared):
                 raise
-            first = first or error
-    free = [given for given in declared if given.name not in shapes and not given.is_bound]
-    written = ", ".join(f"input {given.name!r} is {given.written}" for given in free)
-    raise ModelError(
-        f"{name}: {written}, and no size of {', '.join(map(str, GUESSES))} "
-        f"works for what is open; give --shape {free[0].name}=1x3x224x224 (with 1: {first})"
-    )
+            first = error
+        whole, moved = with_batches(model, self.constants)
+        try:
+            return self._sized(whole, self._declared(whole), moved)
+        except UnsupportedOperatorError:
+            raise
+        except InputError as error:
+            raise ModelError(
+                f"{self.name}: axis 0 of input {declared[0].name!r} is {declared[0].batch} in the file and taken for "
+                f"the batch, but one example does not fit the model ({first}), nor does all of it as one example "
+                f"({error}); export it with a free batch as axis 0"
+            ) from None
+
+    def _declared(self, model: onnx.ModelProto) -> list[DeclaredInput]:
+        return declared_inputs(model.graph, _values_read(model.graph), self.constants, self.name)
+
+    def _sized(self, model: onnx.ModelProto, declared: list[DeclaredInput], moved: tuple[str, ...]) -> Network:
+        """With the first sizes that work out."""
+        candidates = candidate_shapes(declared, self.shapes, self.data, self.name)
+        first: ModelError | None = None
+        for bound, notes in candidates:
+            try:
+                flow, retyped = computable(reduce_model(model, self.name, self.constants, declared, bound))
+                if self.seed is not None:
+                    flow = synthetic_weights(flow, self.seed)
+                _check_finite(flow)
+                weights: Literal["file", "synthetic"] = "file" if self.seed is None else "synthetic"
+                return _network(flow, (*moved, *notes, *retyped), weights, self.sha256)
+            except UnsupportedOperatorError:
+                raise
+            except ModelError as error:
+                if len(candidates) == 1:
+                    raise
+                first = first or error
+        free = [given for given in declared if given.name not in self.shapes and not given.is_bound]
+        written = ", ".join(f"input {given.name!r} is {given.written}" for given in free)
+        raise ModelError(
+            f"{self.name}: {written}, and no size of {', '.join(map(str, GUESSES))} "
+            f"works for what is open; give --shape {free[0].name}=1x3x224x224 (with 1: {first})"
+        )
 
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:

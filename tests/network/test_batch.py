@@ -7,8 +7,10 @@ import onnx
 import pytest
 from network_models import assert_like_reference, model_bytes, node, normal, read_and_check
 
+from chipsim.errors import ModelError
 from chipsim.network import shapes
 from chipsim.network.onnx_reader import read_onnx
+from chipsim.network.reference import run_reference
 
 DENSE = {"w": normal(12, 5)}
 
@@ -106,3 +108,30 @@ def test_several_outputs_keep_their_order() -> None:
 def test_layers_that_lead_nowhere_are_left_out() -> None:
     nodes = [node("Gemm", "x w", "y"), node("Relu", "x", "unused")]
     assert list(read_onnx(model_bytes(nodes, ("N", 12), DENSE), "test").layers) == ["x", "y"]
+
+
+@pytest.mark.parametrize("opset", [11, 17])
+def test_a_model_without_a_batch_is_one_example(opset: int) -> None:
+    """Of 3 x 20 x 20, to which the model itself adds the axis; the oracle is ONNX Runtime on the file."""
+    import onnxruntime
+
+    added = node("Unsqueeze", "x axes", "u") if opset > 12 else node("Unsqueeze", "x", "u", axes=[0])
+    weights = {"w": normal(4, 3, 3, 3)} | ({"axes": np.array([0])} if opset > 12 else {})
+    content = model_bytes([added, node("Conv", "u w", "c"), node("Relu", "c", "y")], (3, 20, 20), weights, opset=opset)
+    network = read_onnx(content, "whole")
+    assert network.input_shape == (3, 20, 20)
+    assert network.macs_on_tiles == network.macs == 4 * 27 * 18 * 18
+    assert network.notes == ("without a batch in the file; here, in data and in --shape axis 0 is one: input 'x'",)
+    x = normal(2, 3, 20, 20)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    wanted = np.concatenate([session.run(None, {"x": each})[0] for each in x])
+    np.testing.assert_allclose(run_reference(network, x)[0], wanted, atol=1e-5)
+    assert_like_reference(network, x)
+
+
+def test_a_model_that_fits_neither_way_is_refused_in_words() -> None:
+    content = model_bytes([node("Conv", "x w", "y")], (2, 5, 8, 8), {"w": normal(4, 3, 3, 3)})
+    with pytest.raises(
+        ModelError, match="input 'x' is 2 in the file and taken for the batch, but one example does not"
+    ):
+        read_onnx(content, "neither")
