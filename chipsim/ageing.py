@@ -19,6 +19,8 @@ from chipsim.execution.split import Split, split_data
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.loops import loops
+from chipsim.network.one_answer import note_one_answer
+from chipsim.network.unused_arrays import note_unused
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import make_plan, needs_rounds, with_strategy
 from chipsim.settings import SYNTHETIC_INPUTS
@@ -93,10 +95,11 @@ def age_network(
     ages_s = default_ages(device_of(spec)) if settings.ages is None else _ages(settings.ages)
     data = None if settings.data is None else load_data(settings.data)
     network = load_network(settings.model, seed=settings.seed, data_shape=None if data is None else data.shapes)
+    network = note_unused(network, data)
     if asked is None and loops(network):
         compensations = [each for each in compensations if each.kind != "affine"]
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
-    chip = build_chip(with_strategy(spec, None))
+    network, chip = note_one_answer(network, dataset), build_chip(with_strategy(spec, None))
     if needs_rounds(network, chip):
         raise InputError(
             f"{network.name} does not fit on {spec.name} at once, and chipsim age does not write tiles between rounds "
@@ -158,7 +161,13 @@ def _data(
     return {
         "schema_version": SCHEMA_VERSION,
         "chip": {"name": spec.name, "device": spec.tile.crossbar.device_name, "age_zero_s": _age_zero_s(spec)},
-        "network": {"name": network.name, "macs": network.macs, "layers": len(network.layers)},
+        "network": {
+            "name": network.name,
+            "macs": network.macs,
+            "layers": len(network.layers),
+            "notes": list(network.notes),
+            "tiles_used": plan.tiles_used,
+        },
         "weights": network.weights,
         "accuracy": found.accuracy,
         "ageing": _rows(found.scores),

@@ -13,6 +13,7 @@ from chipsim.execution.calibration import device_of
 from chipsim.execution.stored import stored_age_and_count
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
 from chipsim.network.graph import Network
+from chipsim.network.one_answer import note_one_answer
 from chipsim.network.unused_arrays import note_unused
 from chipsim.network.zoo import load_network
 from chipsim.planning.choose import with_strategy
@@ -53,4 +54,26 @@ def network_and_data(
     known = None if given is None else given.shapes
     network = load_network(model, seed=settings.seed, shapes=shapes, data_shape=known)
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if given is None else fit_data(given, network)
-    return note_unused(network, given), dataset
+    return note_one_answer(note_unused(network, given), dataset), dataset
+
+
+def note_options(network: Network, asked: Settings, settings: Settings, inputs: int) -> Network:
+    """The network, with notes on options of a run that mean something else than they say.
+
+    Parameters
+    ----------
+    network : Network
+    asked, settings : Settings
+        Before and after `age_of`.
+    inputs : int
+        That are scored.
+    """
+    notes = []
+    if asked.programmings != settings.programmings:
+        notes.append(
+            f"{asked.load_programming} decides on the number of programmings, {settings.programmings}; "
+            f"--programmings ({asked.programmings}) has no say"
+        )
+    if asked.trace > inputs:
+        notes.append(f"--trace {asked.trace}: there are {inputs} inputs, and all of them are traced")
+    return replace(network, notes=(*network.notes, *notes)) if notes else network

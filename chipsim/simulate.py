@@ -23,7 +23,7 @@ from chipsim.planning.choose import make_plan, make_rounds
 from chipsim.planning.reloading import check_reload, simulate_rounds
 from chipsim.planning.rounds import Rounds
 from chipsim.planning.writing import Reloading
-from chipsim.prepare import Progress, age_of, chip_spec, network_and_data
+from chipsim.prepare import Progress, age_of, chip_spec, network_and_data, note_options
 from chipsim.result import Result
 from chipsim.settings import Settings, texts_of
 from chipsim.simulation.chip_outcome import ChipOutcome
@@ -117,10 +117,10 @@ def _simulate(
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec, other = chip_spec(settings), von_neumann(settings)
-    settings, age_s = age_of(settings, spec)
+    given, (settings, age_s) = settings, age_of(settings, spec)
     network, dataset = network_and_data(settings, settings.model, settings.data, settings.shapes)
-    plan, rounds = _mapped(settings, spec, network)
     split = split_data(dataset)
+    plan, rounds = _mapped(settings, spec, note_options(network, given, settings, len(split.x)))
     load = None if settings.load_programming is None else Path(settings.load_programming)
     values = None if settings.timing_only else compute_values(
         plan, split, settings.seed, age_s, settings.programmings,
@@ -174,7 +174,7 @@ def _timed(
             writes = None if values is None else values.writes
             return simulate_rounds(mapped, inputs, settings.batch, writes=writes, progress=report)
         chip = simulate_chip(
-            mapped, inputs, settings.batch, drain=settings.drain, trace_inputs=settings.trace,
+            mapped, inputs, settings.batch, drain=settings.drain, trace_inputs=min(settings.trace, inputs),
             arrivals_ps=arrivals_ps, stop=lambda: stop.asked, progress=report, at_time=at_time,
             counts=None if values is None else values.conversion_counts, exact_all=exact_all,
         )  # fmt: skip

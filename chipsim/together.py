@@ -139,7 +139,7 @@ def _simulate(
     with stop.patiently():
         found = simulate_together(
             works,
-            trace_inputs=settings.trace,
+            trace_inputs=min(settings.trace, max(work.inputs for work in works)),
             stop=lambda: stop.asked,
             progress=lambda done: progress("timing", done, total),
             at_time=at_time,

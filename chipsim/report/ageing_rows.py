@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chipsim.report.conversion_notes import crossbar_notes
 from chipsim.report.grid import add_column, keep_names, new_table
 from chipsim.report.metrics import percent
 from chipsim.units import age_text, human
@@ -25,7 +26,8 @@ def ageing_table(data: dict[str, Any]) -> Group:
     data : dict
         What ``ageing.json`` holds.
     """
-    return Group(*(Padding(table, (0, 0, 1, 0)) for table in (_run(data), _scores(data))), Text(_WITHOUT_GAIN))
+    notes = [_WITHOUT_GAIN, *crossbar_notes(data["network"]), *data["network"]["notes"]]
+    return Group(*(Padding(table, (0, 0, 1, 0)) for table in (_run(data), _scores(data))), *map(Text, notes))
 
 
 def age_in_words(age_s: float) -> str:

@@ -4,8 +4,10 @@ import csv
 import json
 
 import numpy as np
+import onnx
 import pytest
 from command_line import apart, here, interrupted
+from onnx import TensorProto, helper
 
 AGE = "age", "hermes64", "zoo:digits-mlp", "--programmings", "2", "--ages", "1 year,1 hour"
 FILES = {"ageing.csv", "ageing.json", "ageing.png"}
@@ -141,3 +143,24 @@ def test_interrupt_leaves_nothing(tmp_path, seconds):
     found = interrupted(tmp_path / "a" / "b", seconds, *words)
     assert found == (1, "", "interrupted: no results were written\n")
     assert not (tmp_path / "a").exists()
+
+
+def test_it_is_said_that_nothing_is_on_tiles(capsys, tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Softsign", ["x"], ["y"], "soft")], "plain",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "a.onnx")
+    words = ("age", "hermes64", tmp_path / "a.onnx", "--programmings", "1", "--ages", "1 hour")
+    outcome = here(capsys, *words)
+    assert outcome.code == 0
+    assert "Nothing ran in crossbars: no layer is on a tile" in " ".join(outcome.out.split())
+    assert json.loads(here(capsys, *words, "--json").out)["network"]["tiles_used"] == 0
+
+
+def test_arrays_that_nobody_reads_are_named(capsys, tmp_path, digits):
+    with np.load(digits) as data:
+        np.savez(tmp_path / "more.npz", **data, more=np.zeros(3))
+    outcome = here(capsys, *AGE, "--data", tmp_path / "more.npz")
+    assert "that no input reads: 'more'" in " ".join(outcome.out.split())
