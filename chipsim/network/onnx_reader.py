@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from chipsim.errors import InputError, ModelError, UnsupportedOperatorError
+from chipsim.network.added_batch import adds_batch
 from chipsim.network.batch_axis import batch_first, with_batches
 from chipsim.network.constants import Constant, Constants
 from chipsim.network.counting import count_whole
@@ -92,7 +93,7 @@ class _Reader:
     data: DataShapes | None
 
     def read(self, model: onnx.ModelProto) -> Network:
-        """The network; a model that computes nothing with one example of its batch is one example throughout."""
+        """The network; what looks like a batch and is none, since the model adds it, is one example."""
         turned, moved = batch_first(model, self.constants)
         declared = self._declared(turned)
         try:
@@ -100,7 +101,7 @@ class _Reader:
         except UnsupportedOperatorError:
             raise
         except ModelError as error:
-            if moved or not all((given.batch or 1) > 1 for given in declared):
+            if moved or not adds_batch(model.graph, self.constants):
                 raise
             first = error
         whole, moved = with_batches(model, self.constants)

@@ -129,7 +129,16 @@ def test_a_model_without_a_batch_is_one_example(opset: int) -> None:
     assert_like_reference(network, x)
 
 
+def test_what_comes_value_by_value_before_the_batch_is_added_changes_nothing() -> None:
+    nodes = [node("Div", "x k", "d"), node("Reshape", "d s", "u"), node("Conv", "u w", "y")]
+    weights = {"w": normal(4, 3, 3, 3), "k": np.float32(255), "s": np.array([1, 3, 20, 20])}
+    network = read_onnx(model_bytes(nodes, (3, 20, 20), weights), "whole")
+    assert network.input_shape == (3, 20, 20)
+    assert_like_reference(network, normal(2, 3, 20, 20))
+
+
 def test_a_model_that_fits_neither_way_is_refused_in_words() -> None:
-    content = model_bytes([node("Conv", "x w", "y")], (2, 5, 8, 8), {"w": normal(4, 3, 3, 3)})
+    nodes = [node("Unsqueeze", "x axes", "u"), node("Conv", "u w", "y")]
+    content = model_bytes(nodes, (2, 8, 8), {"w": normal(4, 3, 3, 3), "axes": np.array([0])})
     with pytest.raises(ModelError, match="'x' is 2 in the file and taken for the batch, but one example does not"):
         read_onnx(content, "neither")
