@@ -2,72 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from random_recurrent import BOUNDED, LOOPS, laid, with_operands
+from random_recurrent import LOOPS, with_operands
+from recurrent_engines import (
+    agree,
+    agree_on,
+    agree_on_shared_tiles,
+    agree_where_buffers_spill,
+    check_jump,
+    check_least_buffers,
+)
 from recurrent_layers import recurrent, steps
-from second_engine import SecondEngine
 from sequence_models import bench_of, recurrent_weights
 from small_machines import chip, network
-from test_loops_engines import SLOW, SUMS, agree
-from test_periodic import both
+from test_loops_engines import SLOW, SUMS
 from test_recurrent_data_operands import OPERANDS, Case
-from test_second_engine import least_buffers
-from test_shared_tiles_engines import SHARING, together
-from test_shared_tiles_engines import compare as compare_shared
-from test_spilling import SPILLING, amounts
+from test_shared_tiles_engines import SHARING
+from test_spilling import SPILLING
 
 from chipsim.errors import CapacityError
 from chipsim.execution.functional import IDEAL
-from chipsim.mapping.placement import gate_units, place
+from chipsim.mapping.placement import place
 from chipsim.network.edges import edges
 from chipsim.network.graph import Network
 from chipsim.network.layers import InputLayer
 from chipsim.network.onnx_reader import read_onnx
 from chipsim.network.reference import run_reference
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.memories.buffers import least_capacities
 
 
 @settings(max_examples=80, suppress_health_check=SLOW)
 @given(with_operands(), LOOPS, SUMS, st.integers(1, 4), st.integers(1, 2), st.booleans())
 def test_two_engines_agree(net, changes, sums, inputs, batch, drain):
-    plan = laid(net, {**changes, **sums})
-    assume(plan is not None)
-    agree(plan, changes, inputs, batch=batch, drain=drain)
+    agree_on(net, {**changes, **sums}, inputs, batch=batch, drain=drain)
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
 @given(with_operands(), LOOPS, SUMS, st.integers(1, 4))
 def test_two_engines_agree_with_the_least_buffers_and_neither_deadlocks(net, changes, sums, inputs):
-    plan = laid(net, {**changes, **sums, **BOUNDED})
-    assume(plan is not None)
-    agree(plan, changes, inputs, least=True)
+    agree_on(net, {**changes, **sums}, inputs, bounded=True)
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
 @given(st.data(), with_operands(), LOOPS, SUMS, st.integers(1, 3), st.booleans())
 def test_two_engines_agree_with_replicas_of_recurrent_matrices(data, net, changes, sums, inputs, bounded):
-    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})}, data.draw)
-    assume(plan is not None)
-    agree(plan, changes, inputs, least=bounded)
+    agree_on(net, {**changes, **sums}, inputs, bounded=bounded, draw=data.draw)
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
 @given(with_operands(), LOOPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 3), st.booleans())
 def test_two_engines_agree_where_loops_share_tiles(net, changes, sharing, tiles, inputs, bounded):
-    plan = together(net, {**changes, **sharing, **(BOUNDED if bounded else {})}, tiles, 1)
-    assume(plan is not None)
-    plan = replace(plan, gate_units=gate_units(net, plan.layers))
-    with least_buffers() if bounded else np.errstate():
-        outcome = simulate_chip(plan, inputs)
-    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"]), least=bounded).run()
-    compare_shared(plan, outcome, second, inputs)
+    agree_on_shared_tiles(net, {**changes, **sharing}, inputs, tiles=tiles, bounded=bounded)
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
@@ -75,37 +64,23 @@ def test_two_engines_agree_where_loops_share_tiles(net, changes, sharing, tiles,
 def test_two_engines_agree_where_the_state_spills_and_the_first_one_does_not(
     net, changes, sharing, spilling, tiles, inputs
 ):
-    plan = together(net, {**changes, **sharing, **spilling}, tiles, 1)
-    assume(plan is not None)
-    plan = replace(plan, gate_units=gate_units(net, plan.layers))
     try:
-        outcome = simulate_chip(plan, inputs)
+        agree_where_buffers_spill(net, {**changes, **sharing, **spilling}, inputs, tiles=tiles)
     except CapacityError as error:
         assume("/recurrent has" not in str(error))  # of two sequences' first states the buffer holds one
         raise
-    second = SecondEngine(plan, inputs, int(changes["host.max_inputs_in_flight"])).run()
-    compare_shared(plan, outcome, second, inputs)
-    assert amounts(outcome) == {"write": second.shared.written, "read": second.shared.read}
 
 
 @settings(max_examples=30, suppress_health_check=SLOW)
 @given(with_operands(), LOOPS, SUMS, st.integers(12, 30), st.booleans())
 def test_the_jump_changes_nothing(net, changes, sums, inputs, bounded):
-    plan = laid(net, {**changes, **sums, **(BOUNDED if bounded else {})})
-    assume(plan is not None)
-    with least_buffers() if bounded else np.errstate():
-        both(plan, inputs)
+    check_jump(net, {**changes, **sums}, inputs, bounded=bounded)
 
 
 @settings(max_examples=60)
 @given(with_operands())
 def test_the_least_buffers_are_those_of_a_recursive_execution_on_demand(net: Network) -> None:
-    plan = laid(net, {"grid.shape": "[12, 12]", "tile.crossbar.rows": 64, "digital_unit.tiles_per_unit": 12})
-    assert plan is not None
-    found = edges(net)
-    least = least_capacities(found, {name: layer.positions for name, layer in net.layers.items()})
-    again = SecondEngine(plan, 1, 1).least()
-    assert {(edge.consumer, edge.operand): count for edge, count in zip(found, least, strict=True)} == again
+    check_least_buffers(net)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
