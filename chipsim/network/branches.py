@@ -114,14 +114,44 @@ class Unfolding:
 
     def _control(self, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:
         """Write a loop out and decide a condition; where that depends on data, keep it as it is."""
-        nodes, constants, members = len(self.nodes), dict(self.constants), dict(self.lists.members)
         write = {"If": write_condition, "Loop": write_loop, "Scan": write_scan}[node.op_type]
+        back = self._way_back()
         try:
             write(self, node, names, depth)
         except UndecidedError:
-            del self.nodes[nodes:]
-            self.constants, self.lists.members = constants, members
+            back()
             self._keep(node)
+
+    def _way_back(self) -> Callable[[], None]:
+        """What takes away all that is added from now on."""
+        nodes, constants, members = len(self.nodes), dict(self.constants), dict(self.lists.members)
+        kept = dict(self.kept)
+
+        def back() -> None:
+            del self.nodes[nodes:]
+            self.constants, self.lists.members, self.kept = constants, members, kept
+
+        return back
+
+    def would_give(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[Kept]:
+        """Shapes and types of what a branch or body gives; nothing is added."""
+        back, found = self._way_back(), []
+        for value in self.inline(graph, names, depth):
+            if value in self.constants:
+                found.append(Kept(self.constants[value].shape, str(self.constants[value].dtype)))
+                continue
+            name = f"{value}@kind{self.new_number()}"
+            read = [*self.nodes, helper.make_node("Identity", [value], [name])]
+            kind = self.try_whole(read, self.constants, self.kept)[name]
+            if kind is None or kind.fixed is None:
+                raise UndecidedError(f"{self.name}: the size of {value!r} depends on data; export the model without it")
+            found.append(kind)
+        back()
+        return found
+
+    def is_list(self, value: str) -> bool:
+        """Whether it is a sequence of tensors."""
+        return value in self.lists.members
 
     def _keep(self, node: onnx.NodeProto) -> None:
         listed = next((value for value in values_read(node) if value in self.lists.members), None)

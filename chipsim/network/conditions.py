@@ -39,6 +39,8 @@ def _choose(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], dep
         raise UndecidedError(f"{label} depends on data; export the model with opset {WHERE_OPSET} or newer")
     both = [graph.inline(graph_of(node, name, graph.name), names, depth) for name in ("then_branch", "else_branch")]
     for value, first, second in zip(node.output, *both, strict=False):
+        if graph.is_list(first) or graph.is_list(second):
+            raise UndecidedError(f"{label} depends on data and gives a sequence of tensors; export it with tensors")
         shapes = [graph.sizes(result, node) for result in (first, second)]
         if shapes[0] != shapes[1]:
             raise UndecidedError(

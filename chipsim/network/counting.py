@@ -45,6 +45,8 @@ class Count:
         Operators with constant weights, which tiles would do elsewhere -> their multiply-accumulates.
     turns : dict of str to int
         Loops -> turns that were counted.
+    stated : set of str
+        Those of them whose trip count is a constant.
     failed : str
         Why it could not be counted; empty where it was.
     """
@@ -53,6 +55,7 @@ class Count:
     macs: int = 0
     weighted: dict[str, int] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
+    stated: set[str] = field(default_factory=set)
     failed: str = ""
 
     def add(self, other: Count, times: int = 1) -> None:
@@ -63,6 +66,7 @@ class Count:
             self.weighted[name] = self.weighted.get(name, 0) + times * macs
         for name, turns in other.turns.items():
             self.turns[name] = max(self.turns.get(name, 0), turns)
+        self.stated |= other.stated
 
 
 def count_whole(flow: Dataflow) -> dict[str, Count]:
@@ -182,7 +186,9 @@ class _Walk:
             for slot, value in zip(slots, made, strict=True):
                 slot.append(value)
             turn += 1
-        most = limit if node.input[0] in self.constants and limit <= MOST_TURNS else max(1, turn)
+        stated = node.input[0] in self.constants and limit <= MOST_TURNS
+        most = limit if stated else max(1, turn)
+        count.stated |= {label_of(node)} if stated else set()
         if not turn:  # what a turn takes is not known yet
             latest = self._turn(body, 0, carried, values)[3]
         count.add(latest, max(0, most - turn))

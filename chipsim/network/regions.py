@@ -19,7 +19,8 @@ from onnx import helper
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.dataflow import Dataflow, Kept
 from chipsim.network.inner_values import values_read
-from chipsim.network.shapes import SIZED_BY_DATA, infer_shapes, loose_values
+from chipsim.network.loose import SIZED_BY_DATA, loose_values, may_be_loose
+from chipsim.network.shapes import infer_shapes
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.tried import tried
 
@@ -55,9 +56,12 @@ def run_whole(flow: Dataflow) -> Dataflow:
     UnsupportedOperatorError
         If the size of an output depends on data.
     """
-    if not any(node.op_type in CONTROL or node.op_type in SIZED_BY_DATA for node in flow.nodes):
+    controls = any(node.op_type in CONTROL for node in flow.nodes)
+    if not controls and not may_be_loose(flow):
         return flow
     loose = loose_values(flow, infer_shapes(flow))
+    if not controls and not loose:
+        return flow
     _check_outputs(flow, loose)
     parts = _Parts.of(flow, loose)
     nodes = [*parts.merged()]
@@ -92,9 +96,9 @@ def _shapes(flow: Dataflow, values: Sequence[str]) -> dict[str, Kept]:
         return {}
     runs: list[dict[str, Any]] = []
     failed: ModelError | None = None
-    for zeros, turns in ((False, 1), (False, 2), (True, 1)):  # nothing at all may be too little for some operators
+    for draw, turns in ((1, 1), (1, 2), (0, 1)):  # nothing at all may be too little for some operators
         try:
-            runs.append(tried(flow, values, zeros=zeros, turns=turns))
+            runs.append(tried(flow, values, draw=draw, turns=turns))
         except ModelError as error:
             failed = failed or error
     if not runs and failed is not None:

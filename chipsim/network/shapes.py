@@ -11,14 +11,12 @@ import onnx
 from chipsim.errors import ModelError
 from chipsim.network.constants import Constant, Constants, attributes_of, fold
 from chipsim.network.dataflow import Dataflow
-from chipsim.network.inner_values import values_read
 from chipsim.network.layers import Shape
+from chipsim.network.loose import loose_values
 from chipsim.network.tried import tried
 
 MOST_VALUES = 2**30
 """Of one value of the network, for one input: 4 GiB of float32."""
-SIZED_BY_DATA = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
-"""Operators that give as many values as their data says."""
 
 
 def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
@@ -52,23 +50,6 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
         shapes |= {value: found.shape for value, found in tried(flow, values).items()}
     return shapes if not loose else {name: shape for name, shape in shapes.items() if name not in loose}
-
-
-def loose_values(flow: Dataflow, shapes: Mapping[str, Shape]) -> set[str]:
-    """Values whose size depends on data, which is known of some operators and holds for what is made of them.
-
-    Parameters
-    ----------
-    flow : Dataflow
-    shapes : mapping of str to tuple of int
-        Of values whose sizes are known without running anything.
-    """
-    loose = {name for name, kept in flow.kept.items() if kept is None or kept.fixed is None}
-    for node in flow.nodes:
-        open_ended = node.op_type in SIZED_BY_DATA and node.domain in ("", "ai.onnx")
-        if open_ended or (loose and not loose.isdisjoint(values_read(node))):
-            loose.update(value for value in node.output if value and value not in shapes and value not in flow.kept)
-    return loose
 
 
 def shape_constants(

@@ -21,25 +21,30 @@ from chipsim.network.stored_tensors import first_line
 from chipsim.streams import stream
 
 _TURNS, _GO = "chipsim/turns", "chipsim/go"
+DRAWS = (0, 1, 2)
+"""Of made-up data: nothing, standard normal values, larger ones that are all positive."""
+_LARGE = 4
 _OTHER_BATCH = (
     "; the file is made for {} inputs at once, and here each comes alone: export it with a batch that is left open, or "
     "with one example (docs/bring_your_own.md)"
 )
 
 
-def made_up(given: DataInput, *, zeros: bool = False) -> Constant:
-    """Values of an input, batch of one included: standard normal in its type, or zeros."""
+def made_up(given: DataInput, draw: int = 1) -> Constant:
+    """Values of an input, batch of one included, in its type: 0 gives zeros, 1 standard normal ones, 2 larger ones."""
     shape = (1, *given.shape)
-    if zeros:
+    if not draw:
         return np.zeros(shape, given.dtype)
     drawn = stream(0, "made up", given.name).standard_normal(shape, np.float32)
+    if draw > 1:
+        drawn = np.abs(drawn) * np.float32(_LARGE)
     if given.dtype == "bool":
         return drawn > 0
     return (np.abs(drawn) if given.dtype.startswith("u") else drawn).astype(given.dtype)
 
 
 def tried(
-    flow: Dataflow, values: Sequence[str], *, zeros: bool = True, turns: int = 1,
+    flow: Dataflow, values: Sequence[str], *, draw: int = 0, turns: int = 1,
     decided: tuple[onnx.NodeProto, bool] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Values of one run.
@@ -49,8 +54,8 @@ def tried(
     flow : Dataflow
     values : sequence of str
         What is asked for.
-    zeros : bool
-        All inputs are zero; otherwise standard normal.
+    draw : int
+        One of `DRAWS`, of the inputs.
     turns : int
         That every loop takes at most.
     decided : (onnx.NodeProto, bool), optional
@@ -66,7 +71,7 @@ def tried(
     ModelError
         If onnxruntime cannot run it.
     """
-    feeds = {given.name: made_up(given, zeros=zeros) for given in flow.inputs}
+    feeds = {given.name: made_up(given, draw) for given in flow.inputs}
     for stored in (False, True):  # large weights are handed over as inputs, and stored where that fails
         model = flow.model(batch=1, weights=stored, functions=True)
         _cut_short(model, turns, decided)

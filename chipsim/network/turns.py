@@ -36,12 +36,7 @@ def write_loop(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], 
     while going and turn < trips:
         if turn == MOST_TURNS:
             raise ModelError(f"{graph.name}: node {label_of(node)!r} (Loop) takes more than {MOST_TURNS:,} turns")
-        number = graph.new_number()
-        counter, condition = f"{node.output[0]}@{number}", f"{node.output[0]}?{number}"
-        graph.constants[counter], graph.constants[condition] = np.array(turn, np.int64), np.array(True)
-        given = [counter, condition, *carried]
-        inner = {**names, **{value.name: outer for value, outer in zip(body.input, given, strict=False)}}
-        proceed, *outputs = graph.inline(body, inner, depth)
+        proceed, *outputs = graph.inline(body, _names_within(graph, node, turn, carried, names), depth)
         carried, made = outputs[: len(carried)], outputs[len(carried) :]
         for values, value in zip(scanned, made, strict=True):
             values.append(value)
@@ -49,8 +44,26 @@ def write_loop(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], 
         turn += 1
     for value, result in zip(node.output, carried, strict=False):
         graph.alias(result, value)
-    for value, parts in zip(node.output[len(carried) :], scanned, strict=False):
+    collected = [(value, parts) for value, parts in zip(node.output[len(carried) :], scanned, strict=False) if value]
+    if not turn and collected:
+        kinds = graph.would_give(body, _names_within(graph, node, 0, carried, names), depth)[1 + len(carried) :]
+        for (value, _), kind in zip(collected, kinds, strict=False):
+            graph.constants[value] = np.zeros((0, *(kind.fixed or ())), kind.dtype)
+        return
+    for value, parts in collected:
         _stack(graph, parts, value, node)
+
+
+def _names_within(
+    graph: Unfolded, node: onnx.NodeProto, turn: int, carried: Sequence[str], names: Mapping[str, str]
+) -> dict[str, str]:
+    """What a loop's body calls values, in one turn."""
+    number = graph.new_number()
+    counter, condition = f"{node.output[0]}@{number}", f"{node.output[0]}?{number}"
+    graph.constants[counter], graph.constants[condition] = np.array(turn, np.int64), np.array(True)
+    body = graph_of(node, "body", graph.name)
+    given = (counter, condition, *carried)
+    return {**names, **{value.name: outer for value, outer in zip(body.input, given, strict=False)}}
 
 
 def write_scan(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], depth: int) -> None:

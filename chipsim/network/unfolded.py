@@ -9,6 +9,7 @@ import onnx
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant
+from chipsim.network.dataflow import Kept
 from chipsim.network.stored_tensors import label_of
 
 MOST_TURNS = 10_000
@@ -32,6 +33,12 @@ class Unfolded(Protocol):
 
     def inline(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[str]:
         """Add the nodes of a branch or body; what its outputs are called."""
+
+    def would_give(self, graph: onnx.GraphProto, names: Mapping[str, str], depth: int) -> list[Kept]:
+        """Shapes and types of what a branch or body gives; nothing is added."""
+
+    def is_list(self, value: str) -> bool:
+        """Whether it is a sequence of tensors."""
 
     def is_known(self, value: str) -> bool:
         """Whether a value is a constant."""

@@ -13,7 +13,7 @@ from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow, Kept
 from chipsim.network.stored_tensors import label_of
-from chipsim.network.tried import tried
+from chipsim.network.tried import DRAWS, tried
 
 
 def kept_values(
@@ -28,7 +28,7 @@ def kept_values(
     start : Dataflow
         What is known of the inputs, and of nodes that were kept before.
     nodes : sequence of onnx.NodeProto
-        The last is a Loop, an If or a Scan.
+        The last is a Loop, an If or a Scan; or any other, that may read what depends on data.
     constants : mapping of str to ndarray
 
     Returns
@@ -82,11 +82,11 @@ def _results(flow: Dataflow, node: onnx.NodeProto, wanted: Sequence[str]) -> lis
     """Of all ways that can be run."""
     failed: ModelError | None = None
     results = []
-    for zeros, way in itertools.product((True, False), (0, 1, 2) if node.op_type == "Loop" else (0, 1)):
+    for draw, way in itertools.product(DRAWS[:2], (0, 1, 2) if node.op_type == "Loop" else (0, 1)):
         turns, decided = (way, (node, True)) if node.op_type == "Loop" else (1, (node, bool(way)))
         try:
             results.append(
-                tried(flow, wanted, zeros=zeros, turns=turns, decided=None if node.op_type == "Scan" else decided)
+                tried(flow, wanted, draw=draw, turns=turns, decided=decided if node.op_type in ("If", "Loop") else None)
             )
         except ModelError as error:
             failed = failed or error

@@ -83,6 +83,21 @@ def test_a_loop_that_ends_itself() -> None:
     assert len(read_and_check(model_bytes([loop], ("N", 4), weights, opset=18)).matrix_layers) == 2
 
 
+@pytest.mark.parametrize("trips", [0, 2])
+def test_a_loop_that_may_never_turn_gives_as_many_rows_as_turns(trips: int) -> None:
+    body = graph([node("Identity", "go", "on"), node("Gemm", "h w", "q"), node("Relu", "q", "s")], "on q s", "i go h")
+    loop = helper.make_node("Loop", ["n", "", "x"], ["last", "all"], "loop", body=body)
+    nodes = [
+        loop,
+        node("Unsqueeze", "x first", "u"),
+        node("Concat", "u all", "c", axis=0),
+        node("ReduceSum", "c first", "s", keepdims=0),
+        node("Add", "s last", "y"),
+    ]
+    weights = {"w": W, "n": np.array(trips), "first": np.array([0])}
+    assert len(read_and_check(model_bytes(nodes, ("N", 4), weights, opset=18)).matrix_layers) == trips
+
+
 def test_a_count_that_is_no_number() -> None:
     loop = helper.make_node("Loop", ["n", "", "x"], ["y"], "loop", body=graph([], "go h", "i go h"))
     with pytest.raises(ModelError, match=r"node 'loop' \(Loop\) depends on 'n', which must be one number"):

@@ -102,7 +102,8 @@ def test_a_trip_count_that_is_data_counts_the_turns_of_made_up_data() -> None:
     assert turns >= 8
     assert rest == 0
     (note,) = network.notes
-    assert f"counted with {turns} turns of 'loop'; its weights are on no tiles (q, {16 * turns} MACs)" in note
+    assert f"counted with {turns} turns of 'loop' (as made-up data take); its weights" in note
+    assert f"are on no tiles (q, {16 * turns} MACs)" in note
     assert "constant number of turns" in note
 
 
@@ -336,3 +337,47 @@ def test_a_size_that_is_read_again_is_no_constant() -> None:
     ]
     network = check(nodes, 18, **SIZES, one_i=np.array(1))
     assert digital(network, "r").reason.endswith("2 nodes run together")
+
+
+COUNT = [
+    node("ReduceSum", "x", "t", keepdims=0),
+    node("Abs", "t", "u"),
+    node("Cast", "u", "n", to=TensorProto.INT64),
+    node("Unsqueeze", "n first", "n1"),
+]
+COMPUTED = {
+    "Range": [node("Add", "n i1", "n2"), node("Range", "i0 n2 i1", "z"), node("Cast", "z", "r", to=1)],
+    "Slice": [node("Add", "n1 second", "n2"), node("Slice", "x first n2 second", "r")],
+    "TopK": [
+        node("Min", "n1 two", "n2"),
+        node("Add", "n2 second", "n3"),
+        helper.make_node("TopK", ["x", "n3"], ["r", "places"], "r"),
+    ],
+    "Expand": [node("Add", "n1 second", "n2"), node("Concat", "n2 second", "n3", axis=0), node("Expand", "x n3", "r")],
+    "ConstantOfShape": [node("Add", "n1 second", "n2"), node("ConstantOfShape", "n2", "r")],
+}
+PLACES = {"i0": np.array(0), "i1": np.array(1), "two": np.array([2])}
+
+
+@pytest.mark.parametrize("operator", COMPUTED)
+def test_a_size_that_is_computed_from_data(operator: str) -> None:
+    summed = [node("Exp", "r", "s"), node("ReduceSum", "s", "sum", keepdims=0), node("Mul", "x sum", "y")]
+    network = check([*COUNT, *COMPUTED[operator], *summed], **PLACES)
+    whole = digital(network, "z" if operator == "Range" else "r")
+    assert whole.operator == operator
+    assert "gives as many values as its data says; " in whole.reason
+    with pytest.raises(UnsupportedOperatorError, match=rf"'r' has a size .* \({operator}\)"):
+        read_onnx(model_bytes([*COUNT, *COMPUTED[operator]], ("N", 4), CONSTANTS | PLACES, ("r",), 18), "net")
+
+
+def test_a_window_at_a_place_that_data_chooses_has_a_fixed_size() -> None:
+    nodes = [
+        *COUNT,
+        node("Min", "n1 two", "from"),
+        node("Add", "from second", "to"),
+        node("Slice", "x from to second", "r"),
+        node("MatMul", "r row", "y"),
+    ]
+    network = check(nodes, **PLACES, row=normal(1, 3))
+    assert [layer.name for layer in network.matrix_layers] == ["y"]
+    assert not network.notes
