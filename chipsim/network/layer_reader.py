@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -128,6 +129,7 @@ class _Reading:
             for output in wanted:
                 own = name if output == 0 else _free_name(f"{name}/{output}", self.layers)
                 layer = self._rounding(self._layer(node, own, output), node.output[output])
+                layer = layer if output == wanted[0] else _counted_before(layer)
                 self.layers[own] = layer = self._with_axes(layer)
                 if isinstance(layer, MatrixLayer):
                     weights = next(value for value in node.input[1::-1] if value in self.constants)
@@ -209,6 +211,13 @@ class _Reading:
             full_shape=full,
             output=output,
         )
+
+
+def _counted_before(layer: AnyLayer) -> AnyLayer:
+    """Another output of an operator whose products are counted with the first that is read: one operation per value."""
+    if not isinstance(layer, DigitalLayer) or not layer.macs:
+        return layer
+    return replace(layer, macs=0, element_operations=math.prod(layer.output_shape))
 
 
 def _gives(layer: AnyLayer, kind: str) -> AnyLayer:

@@ -23,6 +23,7 @@ from chipsim.network.inner_batches import without_inner_batches
 from chipsim.network.input_shape import GUESSES, DataShapes, DeclaredInput, candidate_shapes, declared_inputs
 from chipsim.network.layer_reader import layers_of
 from chipsim.network.layers import InputLayer, Shape, ViewLayer
+from chipsim.network.matrix_forms import plain_forms
 from chipsim.network.model_file import load_model
 from chipsim.network.number_types import type_notes
 from chipsim.network.products import plain_products
@@ -147,7 +148,7 @@ class _Reader:
 
 def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "synthetic"], sha256: str) -> Network:
     counts = count_whole(flow)
-    read, made, batched, shapes, origins = layers_of(without_inner_batches(plain_products(flow)), counts)
+    read, made, batched, shapes, origins = layers_of(without_inner_batches(plain_products(plain_forms(flow))), counts)
     folded, outputs = fold_layers(read, made)
     layers = share_weights(folded, origins)
     plain = {

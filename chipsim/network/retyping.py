@@ -52,7 +52,7 @@ def computable(flow: Dataflow) -> tuple[Dataflow, tuple[str, ...]]:
     """
     notes: list[str] = []
     if _holds(flow, BFLOAT16):
-        kinds = _kinds(flow)
+        kinds = value_types(flow)
         values = [*(given.name for given in flow.inputs), *(value for node in flow.nodes for value in node.output)]
         rounded = {value: BFLOAT16 for value in values if kinds.get(value) == KINDS[BFLOAT16]}
         flow = replace(_as_float32(flow, BFLOAT16), rounded=rounded)
@@ -85,7 +85,7 @@ def _holds(flow: Dataflow, kind: str) -> bool:
     )
 
 
-def _kinds(flow: Dataflow) -> dict[str, int]:
+def value_types(flow: Dataflow) -> dict[str, int]:
     """ONNX's numbers of the types of values, as far as they can be inferred."""
     found = {given.name: int(helper.np_dtype_to_tensor_dtype(np.dtype(given.dtype))) for given in flow.inputs}
     found |= {name: int(helper.np_dtype_to_tensor_dtype(value.dtype)) for name, value in flow.constants.items()}
@@ -100,7 +100,7 @@ def _kinds(flow: Dataflow) -> dict[str, int]:
 
 def _not_in_float64(flow: Dataflow) -> str:
     """The first operator on float64 values that ONNX Runtime does not have; empty where there is none."""
-    kinds = _kinds(flow)
+    kinds = value_types(flow)
     doubled = [node for node in flow.nodes if any(kinds.get(value) == KINDS["float64"] for value in node.input)]
     recurrent = next((node.op_type for node in doubled if node.op_type in RECURRENT), "")
     if recurrent:  # ONNX Runtime takes them, and refuses their values
