@@ -184,6 +184,8 @@ class DigitalLayer(Layer):
         Multiply-accumulates among the element operations (two operations each), per input of the network.
     reason : str
         Why a product is not on tiles, or the operator is run as it stands; empty where there is nothing to say.
+    step : bool
+        Whether it hands on one step of what a loop goes along.
     function : onnx.FunctionProto, or None
         The nodes that the operator stands for, where several run together; their operands have its names.
     """
@@ -203,6 +205,7 @@ class DigitalLayer(Layer):
     macs: int = 0
     reason: str = ""
     omitted: tuple[int, ...] = ()
+    step: bool = False
     function: onnx.FunctionProto | None = None
 
     @property

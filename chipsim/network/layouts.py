@@ -32,7 +32,7 @@ def lay_out(layers: Layers) -> Layers:
     dict of str to layer
         Unchanged where there are neither tokens on tiles nor recurrent operators. Choosing some tokens becomes a view.
     """
-    last = {name: True for name, layer in layers.items() if _is_token_layer(layer)}
+    last = {name: True for name, layer in layers.items() if _is_token_layer(layer, layers)}
     if not last:
         return layers
     last |= {name: False for name, layer in layers.items() if name not in last and _is_map_layer(layer)}
@@ -45,10 +45,12 @@ def lay_out(layers: Layers) -> Layers:
     return laid
 
 
-def _is_token_layer(layer: AnyLayer) -> bool:
-    """Whether a reader has put a layer's channels last: tokens, recurrent operators and what these pick."""
+def _is_token_layer(layer: AnyLayer, layers: Layers) -> bool:
+    """Whether a layer's channels come last anyway: tokens, recurrent operators and what these pick, steps of a Scan."""
     if isinstance(layer, ViewLayer):
         return layer.channels_last and layer.picks is not None
+    if isinstance(layer, DigitalLayer):
+        return layer.step and picked_positions(layer, layers[layer.inputs[0]].output_shape) is not None
     return layer.channels_last and isinstance(layer, MatrixLayer | GateLayer)
 
 
@@ -74,7 +76,7 @@ def _onwards(layers: Layers, last: dict[str, bool]) -> None:
 def _backwards(layers: Layers, last: dict[str, bool]) -> None:
     """What tokens are made of are tokens."""
     for layer in reversed(layers.values()):
-        if last.get(layer.name) and (_is_token_layer(layer) or _keeps_axes(layer)):
+        if last.get(layer.name) and (_is_token_layer(layer, layers) or _keeps_axes(layer)):
             last |= {name: True for name in layer.inputs if name not in last}
 
 

@@ -10,6 +10,7 @@ from onnx import helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import attributes_of
+from chipsim.network.operators.generic import A_STEP
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.unfolded import MOST_TURNS, Unfolded, graph_of
 
@@ -167,7 +168,7 @@ def _part(graph: Unfolded, value: str, place: int, axis: int) -> str:
     """What a value has at a place of an axis, without that axis."""
     name = f"{value}@{graph.new_number()}"
     graph.constants[f"{name}/place"] = np.array(place, np.int64)
-    graph.walk([helper.make_node("Gather", [value, f"{name}/place"], [name], axis=axis)], {})
+    graph.walk([helper.make_node("Gather", [value, f"{name}/place"], [name], axis=axis, doc_string=A_STEP)], {})
     return name
 
 

@@ -13,7 +13,8 @@ from network_models import assert_like_reference, model_bytes, node, normal, rea
 from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
-from chipsim.network.layers import DigitalLayer
+from chipsim.network.edges import edges
+from chipsim.network.layers import DigitalLayer, ViewLayer
 from chipsim.network.onnx_reader import read_onnx
 
 W, R = normal(4, 6), normal(6, 6, seed=1) / 3
@@ -53,6 +54,26 @@ def test_the_weights_of_all_steps_stand_on_tiles_once(opset: int) -> None:
     network = read_and_check(content, batch=2)
     assert network.macs_on_tiles == network.macs
     assert len({layer.shares or layer.name for layer in network.matrix_layers}) == 2
+
+
+def test_each_step_reads_its_own_position_which_costs_nothing() -> None:
+    """So that the first step begins when the first position is there."""
+    for axes, shape in (([1], ("N", 5, 4)), ([0], (5, "N", 4)), ([0], (5, 1, 4))):
+        content = model_bytes([rnn(scan_input_axes=axes, scan_input_directions=[1])], shape, WEIGHTS, ("last", "y"))
+        layers = read_onnx(content, "net").layers
+        assert layers["x"].channels_last
+        steps = [layer.picks for layer in layers.values() if isinstance(layer, ViewLayer) and layer.picks is not None]
+        assert steps == [(4,), (3,), (2,), (1,), (0,)]
+        assert not [layer for layer in layers.values() if getattr(layer, "operator", "") == "Gather"]
+
+
+def test_a_convolution_that_reads_the_same_input() -> None:
+    """It waits for all of its positions, since these are not its own."""
+    nodes = [rnn(scan_input_axes=[1]), node("Conv", "x kernel", "y2", pads=[1, 1])]
+    content = model_bytes(nodes, ("N", 5, 4), WEIGHTS | {"kernel": normal(2, 5, 3)}, ("y", "y2"))
+    network = read_and_check(content)
+    edge = next(edge for edge in edges(network) if (edge.producer, edge.consumer) == ("x", "y2"))
+    assert set(edge.need.tolist()) == {5}
 
 
 @pytest.mark.parametrize("turned", [(0, 0), (1, 0), (0, 1), (1, 1)])

@@ -18,6 +18,8 @@ ELEMENTWISE = frozenset(
     | {"Softsign", "Sqrt", "Sub", "Sum", "Swish", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor"}
 )
 """Output position p depends on position p of operands with as many positions."""
+A_STEP = "a step of a Scan"
+"""What says so of a node, in its ``doc_string``."""
 VIEWS = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -49,6 +51,7 @@ def read_generic(node: Node, reason: str) -> DigitalLayer | ViewLayer:
         outputs=len(node.proto.output),
         macs=macs,
         reason=reason,
+        step=node.proto.doc_string == A_STEP,
     )
 
 
