@@ -103,7 +103,7 @@ def simulate(
     if settings.beside:
         return simulate_several(
             settings, threads=threads, chunk=chunk, progress=progress, save_programming=save_programming, stop=stop,
-            at_time=at_time,
+            at_time=at_time, exact_all=exact_all,
         )  # fmt: skip
     with staged(save_programming) as place:  # programmings are kept only beside a result
         return checked(

@@ -127,7 +127,7 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
         "tile_mvms": plan.tile_mvms,
         "utilisation_cells": plan.utilisation_cells,
         "max_inputs_in_flight": chip.max_inputs_in_flight,
-        "simulation": _simulation(chip),
+        "simulation": simulation_data(chip),
         "arrivals": arrivals_data(found.settings.arrivals, chip),
         **_loading(found.loading),
         "reloading": _reloading(found),
@@ -162,7 +162,7 @@ def _reloading(found: Findings) -> dict[str, Any] | None:
     }
 
 
-def _simulation(chip: ChipOutcome) -> dict[str, Any]:
+def simulation_data(chip: ChipOutcome) -> dict[str, Any]:
     """How much of the stream was simulated; the rest follows exactly."""
     found = chip.simulated
     return {"inputs_simulated": found.inputs, "period_inputs": found.period_inputs, "why_all": found.why_all}

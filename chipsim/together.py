@@ -65,14 +65,14 @@ class _Network:
 
 def simulate_several(
     settings: Settings, *, threads: int, chunk: int | None, progress: Progress, save_programming: Path | None = None,
-    stop: Stop | None = None, at_time: Callable[[int], None] | None = None,
+    stop: Stop | None = None, at_time: Callable[[int], None] | None = None, exact_all: bool = False,
 ) -> Result:  # fmt: skip
     """Run the networks of ``settings.model`` and ``settings.beside`` on one chip at once.
 
     Parameters
     ----------
     settings : Settings
-    threads, chunk, progress, save_programming, stop, at_time
+    threads, chunk, progress, save_programming, stop, at_time, exact_all
         As for `chipsim.simulate.simulate`.
 
     Returns
@@ -88,7 +88,8 @@ def simulate_several(
     with ExitStack() as files:  # programmings are kept only beside a result
         places = [files.enter_context(staged(path)) for path in _different(asked)]
         return checked(
-            lambda: _simulate(settings, asked, places, threads, chunk, progress, stop or Stop(), at_time), settings
+            lambda: _simulate(settings, asked, places, threads, chunk, progress, stop or Stop(), at_time, exact_all),
+            settings,
         )
 
 
@@ -118,7 +119,7 @@ def _one_age(settings: Settings, asked: Sequence[Beside], spec: InMemorySpec) ->
 
 def _simulate(
     settings: Settings, asked: Sequence[Beside], places: Sequence[Path | None], threads: int, chunk: int | None,
-    progress: Progress, stop: Stop, at_time: Callable[[int], None] | None,
+    progress: Progress, stop: Stop, at_time: Callable[[int], None] | None, exact_all: bool,
 ) -> Result:  # fmt: skip
     progress("reading", 0, 1)
     spec, other = chip_spec(settings), von_neumann(settings)
@@ -143,6 +144,7 @@ def _simulate(
             stop=lambda: stop.asked,
             progress=lambda done: progress("timing", done, total),
             at_time=at_time,
+            exact_all=exact_all,
         )
         alone = [None if stop.asked else _alone(work) for work in works]
     members = [

@@ -22,7 +22,7 @@ from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.outcome import headline
 from chipsim.simulation.together import Together
-from chipsim.summary import accuracy_data, chip_precision, network_data
+from chipsim.summary import accuracy_data, chip_precision, network_data, simulation_data
 from chipsim.units import PS_PER_S, human
 from chipsim.versions import software_versions
 
@@ -174,6 +174,7 @@ def _network(name: str, member: Member, other: VonNeumannSpec | None) -> dict[st
         "tiles_used": plan.tiles_used,
         "tile_mvms": plan.tile_mvms,
         "max_inputs_in_flight": outcome.max_inputs_in_flight,
+        "simulation": simulation_data(outcome),
         "latency_first_input_s": numbers["latency_first_input_s"],
         **{key: numbers[key] for key in COMPARED},
         "dynamic_energy_j": joules,

@@ -282,6 +282,18 @@ def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
         assert "--reload" not in str(error.value)
 
 
+def test_periods_of_all_networks_together_are_left_out_and_change_no_number() -> None:
+    told = {"data": "zoo:digits", "timing_only": True, "beside": ["zoo:digits-mlp,data=zoo:digits"],
+            "overrides": ["host.bandwidth=20 MB/s"]}  # fmt: skip
+    jumped, every = (chipsim.run("hermes64", "zoo:digits-cnn", **told, exact_all=exact).data for exact in (False, True))
+    for few_of_them, all_of_them in zip(jumped["networks"], every["networks"], strict=True):
+        assert few_of_them.pop("simulation")["inputs_simulated"] < 100
+        assert all_of_them.pop("simulation") == {"inputs_simulated": 450, "period_inputs": None, "why_all": "asked for"}
+    for data in (jumped, every):
+        del data["simulator"]
+    assert jumped == every
+
+
 def explained(folder: Path, **question) -> Explanation:
     return explain(Question(folder, **question), lambda *_: None)
 

@@ -12,7 +12,8 @@ from chipsim.simulation.core.gate import Gate
 from chipsim.simulation.core.timeline import Timeline
 from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.far_traffic import FarTraffic
-from chipsim.simulation.periodic.regime import PeriodicRegime
+from chipsim.simulation.periodic.member import Member
+from chipsim.simulation.periodic.regime import ASKED, PeriodicRegime, Share
 from chipsim.simulation.tiles.stages import STAGE_INPUTS, StageNotes
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.unfinished import check_nothing_is_left, who_waits
@@ -37,8 +38,8 @@ class Run:
         self.sink = HostSink(machine.hosts, stream, admitted, self._on_done)
         for gate in machine.host_gates:
             self.sink.add(gate)
-        kept = max(STAGE_INPUTS, trace_inputs)
-        self.regime = PeriodicRegime(machine, self.sink, stream, kept, exact_all=exact_all)
+        self.member = Member(machine, self.sink, stream, max(STAGE_INPUTS, trace_inputs))
+        self.regime = Share(PeriodicRegime([self.member], ASKED if exact_all else None), 0)
         self._progress = progress
         self.timeline = Timeline()
         self._stages = StageNotes()

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import partial
 
 from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.mapping.plan import Plan
@@ -19,11 +19,10 @@ from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.engine import Alone, no_cycle_search, outcome_of, simulate_alone
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.outcome import SimulatorCost
+from chipsim.simulation.periodic.regime import ASKED, TIES, PeriodicRegime, Share, TiesOpenError
 from chipsim.simulation.run import Run
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.simulation.units.host import Stream
-
-WHY_ALL = "several networks share the chip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +77,7 @@ class Together:
 def simulate_together(
     workloads: Sequence[Workload], *, trace_inputs: int = 0, stop: Callable[[], bool] | None = None,
     progress: Callable[[int], None] | None = None, at_time: Callable[[int], None] | None = None,
+    exact_all: bool = False,
 ) -> Together:  # fmt: skip
     """Simulate several networks that share links, digital units and the host.
 
@@ -89,6 +89,8 @@ def simulate_together(
         Keep every span of so many first inputs of each network.
     stop, progress, at_time : callable, optional
         As for `chipsim.simulation.engine.simulate_chip`; ``progress`` is told the number of finished inputs of all.
+    exact_all : bool
+        Simulate every input, also where periods are known (rules T50, T101): the same numbers, later.
 
     Raises
     ------
@@ -100,30 +102,67 @@ def simulate_together(
     cpu, wall = time.process_time(), time.perf_counter()
     with no_cycle_search():
         alone = [simulate_alone(work.plan, work.counts) for work in workloads]
-        streams = [_stream(work, first, stop) for work, first in zip(workloads, alone, strict=True)]
-        machines = build_machines(
-            [work.plan for work in workloads],
-            [stream.window for stream in streams],
-            [work.counts for work in workloads],
-        )
-        note = _counting(progress)
-        runs = [
-            Run(machine, stream, trace_inputs, note, exact_all=True, traces_links=False)
-            for machine, stream in zip(machines, streams, strict=True)
-        ]
-        if trace_inputs:
-            _trace_links(runs, trace_inputs)
-        for run in runs:
-            run.start()
-        machines[0].clock.run_all(at_time)
-        for run in runs:
-            run.finish()
-        machines[0].interconnect.account()
-    events = machines[0].clock.events + sum(first.events for first in alone)
+        events = sum(first.events for first in alone)
+        asked = _Asked(workloads, alone, trace_inputs, stop, progress, at_time)
+        try:
+            runs = _run(asked, ASKED if exact_all else None)
+        except TiesOpenError:
+            runs = _run(asked, TIES)
+    events += runs[0].machine.clock.events
     cost = SimulatorCost(events, time.process_time() - cpu, time.perf_counter() - wall)
     outcome = _together(runs, alone, cost)
-    take_apart(machines)
+    take_apart([run.machine for run in runs])
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be simulated; see `simulate_together`."""
+
+    workloads: Sequence[Workload]
+    alone: Sequence[Alone]
+    trace_inputs: int
+    stop: Callable[[], bool] | None
+    progress: Callable[[int], None] | None
+    at_time: Callable[[int], None] | None
+
+
+def _run(asked: _Asked, never: str | None) -> list[Run]:
+    """Simulate all networks to the end, leaving periods out unless there is a reason for never doing so.
+
+    Raises
+    ------
+    TiesOpenError
+        If inputs were left out that may matter for ties (rule T101).
+    """
+    works, trace_inputs, at_time = asked.workloads, asked.trace_inputs, asked.at_time
+    streams = [_stream(work, first, asked.stop) for work, first in zip(works, asked.alone, strict=True)]
+    machines = build_machines(
+        [work.plan for work in works], [stream.window for stream in streams], [work.counts for work in works]
+    )
+    notes = _counting(asked.progress, len(works))
+    runs = [
+        Run(machine, stream, trace_inputs, note, exact_all=True, traces_links=False)
+        for machine, stream, note in zip(machines, streams, notes, strict=True)
+    ]
+    for run, first in zip(runs, asked.alone, strict=True):
+        run.member.interval_ps = first.busiest_ps
+    regime = PeriodicRegime([run.member for run in runs], never)
+    for number, run in enumerate(runs):
+        run.regime = Share(regime, number)
+    if trace_inputs:
+        _trace_links(runs, trace_inputs)
+    for run in runs:
+        run.start()
+    try:
+        machines[0].clock.run_all(None if at_time is None else lambda time: at_time(time + regime.skipped_ps))
+    except TiesOpenError:
+        take_apart(machines)
+        raise
+    for run in runs:
+        run.finish()
+    machines[0].interconnect.account()
+    return runs
 
 
 def _trace_links(runs: Sequence[Run], count: int) -> None:
@@ -134,16 +173,16 @@ def _trace_links(runs: Sequence[Run], count: int) -> None:
     )  # fmt: skip
 
 
-def _counting(tell: Callable[[int], None] | None) -> Callable[[int], None]:
-    """What every run calls when an input of it is done; the number of all is passed on."""
-    done = count(1)
+def _counting(tell: Callable[[int], None] | None, networks: int) -> list[Callable[[int], None]]:
+    """What the run of each network calls when an input of it is done; the number of all is passed on."""
+    done = [0] * networks
 
-    def note(of_one: int) -> None:  # noqa: ARG001
-        total = next(done)
+    def note(number: int, of_one: int) -> None:
+        done[number] = of_one
         if tell is not None:
-            tell(total)
+            tell(sum(done))
 
-    return note
+    return [partial(note, number) for number in range(networks)]
 
 
 def _stream(work: Workload, alone: Alone, stop: Callable[[], bool] | None) -> Stream:
@@ -160,8 +199,7 @@ def _together(runs: Sequence[Run], alone: Sequence[Alone], cost: SimulatorCost) 
         ledger = Ledger()
         count_work(ledger, run.machine)
         outcome = outcome_of(run, first, cost, ledger)
-        simulated = replace(outcome.simulated, why_all=WHY_ALL)
-        networks.append(replace(outcome, links=_links_of(run.machine), simulated=simulated))
+        networks.append(replace(outcome, links=_links_of(run.machine)))
     machines = [run.machine for run in runs]
     static, makespan_ps = Ledger(), max(network.makespan_ps for network in networks)
     count_static(static, machines, makespan_ps)

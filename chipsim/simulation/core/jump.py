@@ -35,8 +35,6 @@ class Jump:
         Inputs and picoseconds of one period.
     times : int
         Periods that are left out.
-    counts : list of int
-        What one period adds to each count.
     """
 
     done: int
@@ -44,7 +42,6 @@ class Jump:
     period: int
     period_ps: int
     times: int
-    counts: list[int]
 
     @property
     def inputs(self) -> int:
@@ -61,7 +58,7 @@ class Jump:
 
         Examples
         --------
-        >>> Jump(done=3, admitted=3, period=2, period_ps=10, times=2, counts=[]).complete([1, 5, 9, 17], 3)
+        >>> Jump(done=3, admitted=3, period=2, period_ps=10, times=2).complete([1, 5, 9, 17], 3)
         [1, 5, 9, 15, 19, 25, 29, 37]
         """
         found = times_ps[:first]

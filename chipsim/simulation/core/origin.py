@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 State = tuple[object, ...]
@@ -21,6 +21,15 @@ class Origin:
 
     now_ps: int
     input: int
+
+    @property
+    def each(self) -> tuple[Origin, ...]:
+        """Of every network."""
+        return (self,)
+
+    def of(self, owner: object) -> int:  # noqa: ARG002
+        """The first input that is not done, of the network that something belongs to."""
+        return self.input
 
     def after(self, times: Iterable[int]) -> State:
         """From now on, in ps; what is past makes nothing wait any more and counts as now.
@@ -57,3 +66,28 @@ class Origin:
             found.append(times[last] - self.now_ps)
             last -= 1
         return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Origins(Origin):
+    """A moment of several networks, each with a first input that is not done.
+
+    Attributes
+    ----------
+    networks : tuple of Origin
+        Of each.
+    owners : mapping of int to int
+        Which network something belongs to, by its ``id``.
+    """
+
+    networks: tuple[Origin, ...]
+    owners: Mapping[int, int]
+
+    @property
+    def each(self) -> tuple[Origin, ...]:
+        """Of every network."""
+        return self.networks
+
+    def of(self, owner: object) -> int:
+        """The first input that is not done, of the network that something belongs to."""
+        return self.networks[self.owners[id(owner)]].input

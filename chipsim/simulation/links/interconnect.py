@@ -173,9 +173,8 @@ class Interconnect(LaidFlows):
     def state(self, origin: Origin) -> State:
         """When links are free, and what waits for them (rule T50)."""
         turns = () if self._in_turns is None else self._in_turns.state(origin)
-        input_key = origin.input * self.input_key
         behind = [
-            (head - origin.now_ps, key - input_key, *packet.state(origin))
+            (head - origin.now_ps, key - origin.of(packet.hop) * self.input_key, *packet.state(origin))
             for coming in self._coming.values()
             for head, key, _, packet in islice(coming, 1, None)  # the first one is pending in the clock
         ]

@@ -239,4 +239,4 @@ class Packet(Moment):
 
     def state(self, origin: Origin) -> State:
         """Where it is, and when its tail comes (rule T50)."""
-        return id(self.hop), self.input - origin.input, self.position, origin.after((self.tail,))
+        return id(self.hop), self.input - origin.of(self.hop), self.position, origin.after((self.tail,))

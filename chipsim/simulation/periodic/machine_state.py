@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.clock import Call, Moment
@@ -28,32 +30,56 @@ class MachineState:
     gates: bytes
 
 
-def progress_of(machine: Machine, sink: HostSink, origin: Origin) -> State:
+def progress_of(machines: Sequence[Machine], sinks: Sequence[HostSink], origin: Origin) -> State:
     """The state but for the gates: quickly made.
 
     Parameters
     ----------
-    machine : Machine
-        Between two events.
-    sink : HostSink
+    machines : sequence of Machine
+        Of all networks on the chip, between two events.
+    sinks : sequence of HostSink
+        Of each.
     origin : Origin
     """
-    servers = (sink, *machine.hosts, *machine.tiles, *machine.neurons, *machine.reductions, *machine.digital,
-               machine.interconnect, *(() if machine.memory is None else (machine.memory,)))  # fmt: skip
-    input_key = origin.input * machine.order.input_key
+    found: list[object] = []
+    for machine, sink, own in zip(machines, sinks, origin.each, strict=True):
+        servers = sink, *machine.hosts, *machine.tiles, *machine.neurons, *machine.reductions, *machine.digital
+        found += [server.state(own) for server in servers]
+    shared, input_key = machines[0], machines[0].order.input_key
+    found.append(shared.interconnect.state(origin))
+    if shared.memory is not None:
+        found.append(shared.memory.state(origin))
     events = [
-        (time - origin.now_ps, priority - input_key if isinstance(moment, Packet) else None, *_about(moment, origin))
-        for time, priority, moment in machine.clock.pending()
+        (
+            time - origin.now_ps,
+            priority - origin.of(moment.hop) * input_key if isinstance(moment, Packet) else None,
+            *_about(moment, origin),
+        )
+        for time, priority, moment in shared.clock.pending()
     ]
-    return *[server.state(origin) for server in servers], tuple(events)
+    return *found, tuple(events)
 
 
-def state_of(machine: Machine, sink: HostSink, origin: Origin) -> MachineState:
+def state_of(machines: Sequence[Machine], sinks: Sequence[HostSink], origin: Origin) -> MachineState:
     """The whole state; see `progress_of`."""
     digest = blake2b(digest_size=32)
-    for gate in machine.gates:
-        digest.update(gate.state(origin))
-    return MachineState(progress_of(machine, sink, origin), digest.digest())
+    for machine, own in zip(machines, origin.each, strict=True):
+        for gate in machine.gates:
+            digest.update(gate.state(own))
+    return MachineState(progress_of(machines, sinks, origin), digest.digest())
+
+
+def owners_of(machines: Sequence[Machine]) -> dict[int, int]:
+    """Which network a hop of packets, or a server that awaits its turn, belongs to, by its ``id``."""
+    found: dict[int, int] = {}
+    for number, machine in enumerate(machines):
+        servers = (
+            *machine.tiles, *machine.neurons, *machine.reductions, *machine.digital, *machine.far_writers,
+            *machine.far_readers, *(source.outlet for sources in machine.sources.values() for source in sources),
+            *(hop for flow in machine.flows for hop in flow.hops),
+        )  # fmt: skip
+        found |= dict.fromkeys(map(id, servers), number)
+    return found
 
 
 def _about(moment: Moment, origin: Origin) -> State:
@@ -62,8 +88,8 @@ def _about(moment: Moment, origin: Origin) -> State:
         about: State = moment.state(origin)
         return about
     assert isinstance(moment, Call)
-    function = moment.callbacks[0]
+    function: Any = moment.callbacks[0]
     if not isinstance(moment.payload, tuple):
         return function, id(moment.payload)
     input, position, *_ = moment.payload
-    return function, input - origin.input, position
+    return function, input - origin.of(function.__self__), position

@@ -1,221 +1,228 @@
-"""`PeriodicRegime`: once the state of a machine has come back, what follows is known (rules T50 to T53).
+"""`PeriodicRegime`: once the state of a machine has come back, what follows is known (rules T50 to T53, T101).
 
-A stream that has reached its period is simulated with fewer inputs: whole periods are left out, and `Jump` then puts
+Streams that have reached their period are simulated with fewer inputs: whole periods are left out, and `Jump` then puts
 these back into every time and count.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from collections.abc import Sequence
 
-from chipsim.simulation.building.machine import BufferUse, Machine
 from chipsim.simulation.core.clock import Call
 from chipsim.simulation.core.jump import Jump, Simulated
-from chipsim.simulation.core.origin import Origin
-from chipsim.simulation.periodic.machine_state import MachineState, progress_of, state_of
-from chipsim.simulation.tiles.shared_block import SharedBlock
-from chipsim.simulation.tiles.tile import TileServer
-from chipsim.simulation.tiles.varying import VaryingTileServer
-from chipsim.simulation.units.host import HostSink, Stream
+from chipsim.simulation.core.origin import Origin, Origins
+from chipsim.simulation.periodic.counted import are_finished, counted, known_ahead_ps
+from chipsim.simulation.periodic.machine_state import owners_of, progress_of, state_of
+from chipsim.simulation.periodic.member import Member, reason_for_all
+from chipsim.simulation.periodic.recurrence import Recurrence, Seen
+from chipsim.simulation.periodic.tie_spread import TieSpread
+from chipsim.simulation.units.host import HostSink
 
+ASKED = "asked for"
+TIES = "what is left out might decide ties between networks"
+"""Reasons for never leaving anything out."""
 BEFORE_EVERYTHING = -1
 """Priority of looking at the state: right after the event in which an input was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A whole state, how far everything had been counted then, and how far ahead of it things were known."""
-
-    origin: Origin
-    admitted: int
-    state: MachineState
-    counts: list[int]
-    ahead_ps: int
-
-
-def reason_for_all(machine: Machine, stream: Stream, kept: int) -> str | None:
-    """Why a stream cannot be cut short, as far as it is known before the run (rule T53)."""
-    if any(isinstance(tile, VaryingTileServer) or _varies(tile) for tile in machine.tiles):
-        return "the time of an MVM depends on its values"
-    if stream.in_flight >= stream.inputs:
-        return "all inputs are in flight at once"
-    if stream.inputs <= kept + stream.in_flight:
-        return "too few inputs"
-    if stream.arrivals_ps is not None:
-        firsts = stream.arrivals_ps[:: stream.batch]
-        gaps = [later - earlier for earlier, later in pairwise(firsts)]
-        if gaps and max(gaps) - min(gaps) > 1:
-            return "inputs come at random"
-    return None
-
-
-def _varies(tile: TileServer) -> bool:
-    """Whether a block on a shared tile has MVMs of different lengths."""
-    return isinstance(tile, SharedBlock) and len(tile.lengths) > 1
+class TiesOpenError(Exception):
+    """What was left out may matter for who comes first in a picosecond: all inputs are to be simulated."""
 
 
 class PeriodicRegime:
-    """Looks at the state whenever an input is done, and shortens the stream once it has come back.
+    """Looks at the state when an input is done, and shortens the streams once it has come back.
 
     Parameters
     ----------
-    machine : Machine
-    sink : HostSink
-    stream : Stream
-    kept : int
-        First inputs that every server must have finished before the jump, as their spans are kept.
-    exact_all : bool
-        Never jump.
+    members : sequence of Member
+        All networks on the chip.
+    never : str or None
+        Why never to jump, whatever comes.
     """
 
-    def __init__(self, machine: Machine, sink: HostSink, stream: Stream, kept: int, *, exact_all: bool) -> None:
-        self.jump: Jump | None = None
-        self._machine, self._sink, self._stream, self._kept = machine, sink, stream, kept
-        self._why: str | None = "asked for" if exact_all else reason_for_all(machine, stream, kept)
-        self._watching, self._asked = self._why is None, False
-        self._known: dict[int, int] = {}  # hash of the quick part of a state: inputs done
-        self._step = self._patience = 0
-        self._first: _Seen | None = None
-        self._again: _Seen | None = None
+    def __init__(self, members: Sequence[Member], never: str | None = None) -> None:
+        self._members, self._machines = members, [member.machine for member in members]
+        self._clock = members[0].machine.clock
+        for member in members:
+            member.why = never or reason_for_all(member.machine, member.stream, member.kept)
+        self._watching = any(member.why is None for member in members)
+        self._asked = self._counted = False
+        self._counts: list[tuple[int, list[int]]] = []  # of each jump: periods, and what one adds
+        self._owners = owners_of(self._machines) if len(members) > 1 and self._watching else None
+        self._spread = TieSpread(
+            lambda: [len(member.sink.done) for member in members],
+            [member.stream.in_flight for member in members],
+            lambda number: members[number].runs,
+        )
+        self._pace = 0
+        self._recurrence = self._afresh()
+        if self._watching:
+            self._set_pace()
 
-    def note(self) -> None:
-        """Call when an input is done: the state is looked at when the event that did it is over."""
-        if self._watching and not self._asked:
+    def note(self, number: int) -> None:
+        """Call when an input of a network is done: the state is looked at when the event that did it is over."""
+        if self._owners is not None and not self._note_ahead():
+            return
+        if not self._watching or self._asked:
+            return
+        if not self._members[self._pace].admits:
+            self._set_pace()
+        if number == self._pace and self._watching:
             self._asked = True
-            self._machine.clock.at(self._machine.clock._now, BEFORE_EVERYTHING, self._look)
-
-    @property
-    def skipped(self) -> int:
-        """Inputs that were left out so far."""
-        return 0 if self.jump is None else self.jump.inputs
+            self._clock.at(self._clock._now, BEFORE_EVERYTHING, self._look)
 
     @property
     def skipped_ps(self) -> int:
         """Time that was left out so far."""
-        return 0 if self.jump is None else self.jump.time_ps
+        return sum(jump.time_ps for jump in self._members[0].jumps)
 
-    def complete(self) -> Simulated:
+    def skipped(self, number: int) -> int:
+        """Inputs of a network that were left out so far."""
+        return sum(jump.inputs for jump in self._members[number].jumps)
+
+    def complete(self, number: int) -> Simulated:
         """Put in what was left out, times of inputs and counts of servers, and say what was not; call at the end."""
-        jump, sink, simulated = self.jump, self._sink, len(self._sink.done)
-        if jump is None:
-            return Simulated(simulated, None, self._why or "no state came back early enough")
-        sink.done = jump.complete(sink.done, jump.done)
-        sink.admitted = jump.complete(sink.admitted, jump.admitted)
-        arrivals = self._stream.arrivals_ps
-        if arrivals is None:
-            sink.released = jump.complete(sink.released, jump.admitted)
-        else:
+        if not self._counted:
+            self._counted = True
+            for place, (server, name) in enumerate(counted(self._machines) if self._counts else ()):
+                more = sum(times * each[place] for times, each in self._counts)
+                setattr(server, name, getattr(server, name) + more)
+        member = self._members[number]
+        sink, simulated = member.sink, len(member.sink.done)
+        if not self.skipped(number) and not member.jumps:
+            return Simulated(simulated, None, member.why or "no state came back early enough")
+        arrivals = member.stream.arrivals_ps
+        for jump in reversed(member.jumps):
+            sink.done = jump.complete(sink.done, jump.done)
+            sink.admitted = jump.complete(sink.admitted, jump.admitted)
+            if arrivals is None:
+                sink.released = jump.complete(sink.released, jump.admitted)
+        if arrivals is not None:
             sink.released = list(arrivals[: len(sink.done)])
-        for (server, name), each in zip(_counted(self._machine), jump.counts, strict=True):
-            setattr(server, name, getattr(server, name) + jump.times * each)
-        return Simulated(simulated, jump.period, None)
+        if not self.skipped(number):
+            return Simulated(simulated, None, member.why or "no state came back early enough")
+        period = next(jump.period for jump in member.jumps if jump.inputs)
+        return Simulated(simulated, period, None)
+
+    def _note_ahead(self) -> bool:
+        """Note by how much networks are ahead of each other; False where nothing else is to be done."""
+        if self._counts and self._spread.is_open():
+            raise TiesOpenError
+        if self._recurrence.first is not None:
+            self._spread.note()
+        return self._watching
+
+    def _afresh(self) -> Recurrence:
+        return Recurrence(lambda: progress_of(self._machines, self._sinks, self._origins()), self._see)
+
+    @property
+    def _sinks(self) -> list[HostSink]:
+        return [member.sink for member in self._members]
+
+    def _set_pace(self) -> None:
+        """The slowest network that goes on says when states are looked at; none is left, none is looked at."""
+        going_on = [number for number, member in enumerate(self._members) if member.admits and member.why is None]
+        self._recurrence, self._watching = self._afresh(), bool(going_on)
+        self._pace = max(going_on, key=lambda number: self._members[number].interval_ps, default=0)
+
+    def _origins(self) -> Origin:
+        now, done = self._clock._now, [len(member.sink.done) for member in self._members]
+        if self._owners is None:
+            return Origin(now, done[0])
+        return Origins(now, done[0], tuple(Origin(now, each) for each in done), self._owners)
 
     def _look(self, call: Call) -> None:  # noqa: ARG002
         self._asked = False
-        if len(self._sink.admitted) >= self._sink.inputs:
-            self._watching = False  # nothing is left to be left out
+        if any(member.runs and (member.why is not None or not member.admits) for member in self._members):
+            self._wait_for_others()
             return
-        origin = Origin(self._machine.clock._now, len(self._sink.done))
-        if self._again is not None:
-            self._jump_if_settled(origin)
-        elif self._first is not None:
-            self._compare(self._first, origin)
-        else:
-            self._search(origin)
+        origin = self._origins()
+        inputs = origin.each[self._pace].input
+        before = self._recurrence.first
+        if self._recurrence.look(inputs):
+            self._jump_if_settled(origin.each)
+        elif self._recurrence.first is not before:
+            self._spread.begin()
 
-    def _search(self, origin: Origin) -> None:
-        """Look whether the quick part of the state was there before."""
-        found = hash(progress_of(self._machine, self._sink, origin))
-        before = self._known.get(found)
-        self._known[found] = origin.input
-        if before is not None:
-            self._step = origin.input - before
-            self._first, self._patience = self._see(origin), 4 * self._step
+    def _wait_for_others(self) -> None:
+        """Nothing is left to be left out; or some network goes on without an end that could be seen ahead."""
+        if not any(member.admits for member in self._members):
+            self._watching = False
+        elif self._recurrence.first is not None:
+            self._recurrence = self._afresh()
 
-    def _compare(self, first: _Seen, origin: Origin) -> None:
-        """Look whether the whole state is again what it was; if not for long, compare with a later one."""
-        passed = origin.input - first.origin.input
-        if passed % self._step:
-            return
-        if progress_of(self._machine, self._sink, origin) == first.state.progress:
-            seen = self._see(origin)
-            if seen.state == first.state:
-                self._again = seen
-                self._jump_if_settled(origin)
-                return
-        if passed >= self._patience:
-            self._first, self._patience = self._see(origin), 2 * self._patience
+    def _see(self) -> Seen:
+        counts = [getattr(server, name) for server, name in counted(self._machines)]
+        origin = self._origins()
+        ahead = max(known_ahead_ps(machine) for machine in self._machines) - origin.now_ps
+        state = state_of(self._machines, self._sinks, origin)
+        admitted = tuple(len(member.sink.admitted) for member in self._members)
+        return Seen(origin.each, admitted, state, counts, max(ahead, 0))
 
-    def _see(self, origin: Origin) -> _Seen:
-        counts = [getattr(server, name) for server, name in _counted(self._machine)]
-        ahead = max((_last_ps(use) for use in self._machine.buffers), default=0) - origin.now_ps
-        state = state_of(self._machine, self._sink, origin)
-        return _Seen(origin, len(self._sink.admitted), state, counts, max(ahead, 0))
-
-    def _jump_if_settled(self, origin: Origin) -> None:
-        first, again, admitted = self._first, self._again, len(self._sink.admitted)
+    def _jump_if_settled(self, now: tuple[Origin, ...]) -> None:
+        first, again, pace = self._recurrence.first, self._recurrence.again, self._pace
         assert first is not None
         assert again is not None
-        period, period_ps = again.origin.input - first.origin.input, again.origin.now_ps - first.origin.now_ps
-        passed, rest = divmod(origin.input - first.origin.input, period)
+        each = [later.input - earlier.input for earlier, later in zip(first.origins, again.origins, strict=True)]
+        period_ps = again.origins[0].now_ps - first.origins[0].now_ps
+        passed, rest = divmod(now[pace].input - first.origins[pace].input, each[pace])
         settled = math.ceil(max(first.ahead_ps, again.ahead_ps) / period_ps) + 1
-        times = (self._sink.inputs - admitted) // period
-        if rest or passed < settled or not times or not self._kept_are_finished():
+        left = [
+            (member.sink.inputs - len(member.sink.admitted)) // period
+            for member, period in zip(self._members, each, strict=True)
+            if period
+        ]
+        if rest or passed < settled or not min(left) or not self._kept_are_finished():
             return
-        self._watching = False
-        if not self._arrivals_keep_step(first.admitted, again.admitted, period_ps):
-            self._why = "inputs come out of step with the period"
+        if not self._spread.keeps(each):
+            self._recurrence.compare_with(self._see(), now[pace].input)
+            self._spread.begin()
             return
+        self._leave_out(min(left), each, period_ps, first, again)
+
+    def _leave_out(self, times: int, each: Sequence[int], period_ps: int, first: Seen, again: Seen) -> None:
+        for number, member in enumerate(self._members):
+            if not member.keeps_step(first.admitted[number], again.admitted[number], period_ps):
+                member.why = "inputs come out of step with the period"
+                self._set_pace()
+                return
         counts = [later - earlier for earlier, later in zip(first.counts, again.counts, strict=True)]
-        self.jump = Jump(origin.input, admitted, period, period_ps, times, counts)
-        self._sink.shorten(self.jump.inputs)
+        self._counts.append((times, counts))
+        for number, (member, period) in enumerate(zip(self._members, each, strict=True)):
+            sink = member.sink
+            jump = Jump(len(sink.done), len(sink.admitted), period, period_ps, times)
+            member.jumps.append(jump)
+            sink.shorten(jump.inputs, jump.time_ps)
+            self._spread.skipped[number] += jump.inputs
+        self._watching = self._owners is not None  # when one network is done, the others may come back again
+        self._recurrence = self._afresh()
 
     def _kept_are_finished(self) -> bool:
         """No server works on the inputs any more whose spans are kept."""
-        machine = self._machine
-        servers = (
-            *((tile.drains, tile.gate) for tile in machine.tiles),
-            *((server.done, server.gate) for server in (*machine.neurons, *machine.digital)),
-        )
-        return all(done >= self._kept * gate.positions for done, gate in servers)
-
-    def _arrivals_keep_step(self, first: int, again: int, period_ps: int) -> bool:
-        """Arrivals repeat with the period, or inputs wait at the host for longer and longer."""
-        arrivals = self._stream.arrivals_ps
-        if arrivals is None:
-            return True
-        period, admitted = again - first, self._sink.admitted
-        gaps = {later - earlier for earlier, later in zip(arrivals[first:], arrivals[first + period :], strict=False)}
-        waited = all(admitted[input] > arrivals[input] for input in range(first, again))
-        return gaps == {period_ps} or (waited and max(gaps) <= period_ps)
+        return all(not member.runs or are_finished(member.machine, member.kept) for member in self._members)
 
 
-def _counted(machine: Machine) -> Iterator[tuple[Any, str]]:
-    """Everything that only grows and is reported: objects, and names of their attributes."""
-    for tile in machine.tiles:
-        yield from ((tile, name) for name in ("loads", "drains", "busy"))
-    for neuron in machine.neurons:
-        yield neuron.places, "done"
-    yield from ((writer, "written") for writer in machine.far_writers)
-    yield from ((reader, "fetched") for reader in machine.far_readers)
-    yield from ((traffic, "held") for traffic in (*machine.far_writers, *machine.far_readers))
-    if machine.memory is not None:
-        yield machine.memory, "busy"
-    for layer in (*machine.digital, *machine.reductions):
-        yield from ((layer, "busy"), (layer, "done"))
-    for adder in machine.adders.values():
-        yield adder, "busy"
-    for unit in machine.units.values():
-        yield unit, "busy"
-    for flow in machine.interconnect.flows:
-        yield flow, "packets"
-        yield from ((hop, "waited") for hop in flow.hops)
+class Share:
+    """One network's part of a regime."""
 
+    def __init__(self, regime: PeriodicRegime, number: int) -> None:
+        self._regime, self._number = regime, number
 
-def _last_ps(use: BufferUse) -> int:
-    """The latest time that is known of a buffer."""
-    return max(use.arrivals.latest(), use.releases[-1] if use.releases else 0)
+    def note(self) -> None:
+        """See `PeriodicRegime.note`."""
+        self._regime.note(self._number)
+
+    @property
+    def skipped(self) -> int:
+        """Inputs that were left out so far."""
+        return self._regime.skipped(self._number)
+
+    @property
+    def skipped_ps(self) -> int:
+        """Time that was left out so far."""
+        return self._regime.skipped_ps
+
+    def complete(self) -> Simulated:
+        """See `PeriodicRegime.complete`."""
+        return self._regime.complete(self._number)

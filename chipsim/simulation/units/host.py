@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -163,9 +163,18 @@ class HostSink(Actor):
             origin.after((self._latest, *ends)), self.released[-1] - origin.now_ps if begun else None,
         )  # fmt: skip
 
-    def shorten(self, inputs: int) -> None:
-        """Let so many inputs fewer follow, of those that are not admitted."""
+    def shorten(self, inputs: int, ps: int) -> None:
+        """Let so many inputs fewer follow, of those that are not admitted; the others come so much earlier."""
         self.inputs -= inputs
+        arrivals, first = self._stream.arrivals_ps, len(self.admitted)
+        if arrivals is not None:
+            later = [time - ps for time in arrivals[first + inputs :]]
+            self._stream = replace(self._stream, arrivals_ps=[*arrivals[:first], *later])
+
+    @property
+    def arrivals_ps(self) -> Sequence[int] | None:
+        """When each input is there, of those that are to follow."""
+        return self._stream.arrivals_ps
 
     def _step(self) -> bool:
         """Finish the next input if all its outputs are known, and admit as many more."""
