@@ -48,7 +48,7 @@ def both(works: list[Workload], **options: Any) -> Together:
     return jumped
 
 
-@settings(max_examples=80, suppress_health_check=SLOW)
+@settings(max_examples=60, suppress_health_check=SLOW)
 @given(
     st.lists(networks(layers=3), min_size=2, max_size=3), CHIPS, ROUTERS, SUMS,
     st.lists(LONG_STREAMS, min_size=3, max_size=3), st.sampled_from([0, 0, 2, 11]),
