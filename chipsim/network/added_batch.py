@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
 
 from chipsim.network.batch_axis import KEEP_AXES
@@ -43,5 +44,5 @@ def _in_front(node: onnx.NodeProto, known: Mapping[str, Any]) -> bool:
     given = known.get(node.input[1]) if len(node.input) > 1 else attributes_of(node).get("axes")
     if given is None or node.op_type not in ("Unsqueeze", "Reshape"):
         return False
-    numbers = [int(number) for number in given]
+    numbers = [int(number) for number in np.ravel(given)]
     return 0 in numbers if node.op_type == "Unsqueeze" else numbers[:1] == [1]

@@ -83,18 +83,25 @@ def _write_classifier(
 ) -> bool:
     """Scores of two classes or more with a score each; the label is that of the largest."""
     found, function = _targets(attributes, features), str(attributes.get("post_transform", "NONE"))
-    classes = np.array(attributes.get("classlabels_ints", ()), np.int64)
-    if found is None or function not in FUNCTIONS or len(classes) != found[0].shape[1] or len(classes) < 2:
+    classes, texts = (attributes.get(f"classlabels_{kind}", ()) for kind in ("ints", "strings"))
+    label, outputs, count = label_of(node), [*node.output, ""][:2], len(classes or texts)
+    if found is None or function not in FUNCTIONS or count != found[0].shape[1] or count < 2:
         return False
-    label, outputs = label_of(node), [*node.output, ""][:2]
+    if texts and outputs[0] in facts.read:  # a label is text
+        return False
     operator = FUNCTIONS[function]
     scores = _write_sums(node, *found, facts, writer, "" if operator else outputs[1])
     if operator and outputs[1] in facts.read:
         axis: dict[str, Any] = {"axis": 1} if operator == "Softmax" else {}
         made = writer.add(operator, [scores], f"{label}/scores", **axis)
         # a view, which costs nothing: the file has no Softmax whose operand could be looked at
-        writer.reshape(made, (1, len(classes)), f"{label}/probabilities", outputs[1])
+        writer.reshape(made, (1, count), f"{label}/probabilities", outputs[1])
     if outputs[0] in facts.read:
         largest = writer.add("ArgMax", [scores], f"{label}/largest", axis=1, keepdims=0)
-        writer.add("Gather", [writer.constant(f"{label}/classes", classes), largest], f"{label}/label", outputs[0])
+        writer.add(
+            "Gather",
+            [writer.constant(f"{label}/classes", np.array(classes, np.int64)), largest],
+            f"{label}/label",
+            outputs[0],
+        )
     return True

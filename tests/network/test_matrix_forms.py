@@ -176,6 +176,13 @@ def test_linear_classifiers(transform, outputs, classes):
         np.testing.assert_allclose(ideal(network, x)[name].reshape(reference.shape), reference, atol=1e-5)
 
 
+def test_scores_of_classes_whose_labels_are_text():
+    made = linear("LinearClassifier", 6, 3)
+    del made.attribute[[each.name for each in made.attribute].index("classlabels_ints")]
+    made.attribute.append(helper.make_attribute("classlabels_strings", ["a", "b", "c"]))
+    check(content([made], (6,)))
+
+
 @pytest.mark.parametrize(("rows", "transform"), [(1, "NONE"), (1, "LOGISTIC"), (4, "SOFTMAX_ZERO")])
 def test_products_of_other_classifiers_are_counted_once(rows, transform):
     """Both outputs are read: the second layer picks one of the scores."""
