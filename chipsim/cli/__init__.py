@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _report("error: out of memory; use fewer inputs or a smaller network", FAILED, debug)
     except OSError as error:
         _drop_output()  # a full disk, most likely
-        return _report(f"error: {error}", FAILED, debug)
+        where = "" if error.filename else "the output cannot be written: "
+        return _report(f"error: {where}{error}", FAILED, debug)
     except Exception as error:
         text = f"internal error: {type(error).__name__}: {error}\nThis is a fault of chipsim; --debug shows where."
         return _report(text, FAILED, debug)

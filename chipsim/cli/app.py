@@ -25,6 +25,7 @@ from chipsim.cli.options import (
     Replicas,
     Seed,
     Shapes,
+    named_folder,
 )
 
 Abort = typer.Abort
@@ -67,7 +68,9 @@ def run(
         str | None, typer.Option(help='Of the devices, e.g. "1 day"; the earliest known if not given.')
     ] = None,
     programmings: Annotated[int, typer.Option(help="Independent programmings for the noisy accuracy.", min=1)] = 5,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write results and figures here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", parser=named_folder, help="Write results and figures here.")
+    ] = None,
     overrides: Overrides = None,
     baseline_set: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Override a field of the baseline.")
@@ -130,7 +133,9 @@ def explain(
     network: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which one, of a run with --beside; the first if not given.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and a figure here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", parser=named_folder, help="Write tables and a figure here.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON, and nothing else.")] = False,
 ) -> Work:
     """Explain a run: its critical path, what sets its pace, what waited for what, and what if parts were faster."""
@@ -153,7 +158,10 @@ def map_(
     shape: Shapes = None,
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the mapping as a file, and a picture of it, here.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", parser=named_folder, help="Write the mapping as a file, and a picture of it, here."
+        ),
     ] = None,
     compare: Annotated[
         str | None, typer.Option(metavar="NAME,NAME", help="Mappings to simulate and show side by side.")
@@ -196,7 +204,9 @@ def device(
     ages: Annotated[str | None, typer.Option(help='Since age zero of the model, e.g. "0 s,1 day".')] = None,
     samples: Annotated[int, typer.Option(help="Cells per target.", min=2)] = 100_000,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a table and a plot here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", parser=named_folder, help="Write a table and a plot here.")
+    ] = None,
     parameters: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Parameter, e.g. g_max='20 uS'."),
@@ -224,7 +234,9 @@ def age(
         typer.Option(help="Ways to make up for drift, separated by commas; all that the network's layers can have."),
     ] = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a table, numbers and a plot here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", parser=named_folder, help="Write a table, numbers and a plot here.")
+    ] = None,
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print what ageing.json holds, and nothing else.")] = False,
 ) -> Work:

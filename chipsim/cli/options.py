@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def named_folder(text: str) -> Path:
+    """An output folder; an empty name, as of a variable that is not set, would be the folder that one stands in."""
+    if not text:
+        raise typer.BadParameter("it is empty; name a folder, or . for this one")
+    return Path(text)
+
 
 Architecture = Annotated[str, typer.Argument(metavar="ARCH", help="Architecture: a name or a YAML file.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Network: zoo:digits-cnn, onnx:resnet50 or an ONNX file.")]

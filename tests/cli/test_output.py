@@ -162,7 +162,20 @@ def test_output_that_cannot_be_written():
         )
     assert ended.returncode == 1
     assert ended.stderr.decode().count("\n") == 1
-    assert b"No space left" in ended.stderr
+    assert b"the output cannot be written: [Errno 28] No space left" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["run", "hermes64", "zoo:digits-mlp"], ["map", "hermes64", "zoo:digits-mlp"], ["device", "pcm"], ["explain", "x"]],
+)
+def test_an_output_folder_without_a_name_is_not_this_one(words, tmp_path, monkeypatch, capsys):
+    """As of a variable that is not set in a script."""
+    monkeypatch.chdir(tmp_path)
+    ended = here(capsys, *words, "--out", "")
+    assert ended.code == 2
+    assert "name a folder, or . for this one" in ended.one_message()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
