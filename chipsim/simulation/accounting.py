@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import networkx as nx
 
@@ -60,12 +61,13 @@ def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
     array = Action("array in and out", "byte", 0.0, "contained in the MVM's energy", "cell_array")
     read = _per_byte("read", tile.buffer, tile.buffer.energy_per_byte, "tile_buffer")
     issue = Action("issue", "MVM", spec.control_unit.energy_per_mvm, spec.control_unit.source_of("energy_per_mvm"))
+    mvm = cache(lambda rows, columns: tuple(_mvm_actions(spec, rows, columns)))
     for server in machine.tiles:
         where, block = places[server.name].tile, places[server.name].block
         label = where[len("tile") :]
         rows = bytes_of(block.rows, spec.widths.activation_bits)
         columns = bytes_of(block.columns, column_bits(spec))
-        for action, each in _mvm_actions(spec, block.rows, block.columns):
+        for action, each in mvm(block.rows, block.columns):
             ledger.add(where, "tile", action, server.layer, each * server.drains)
         for action, amount in _cycle_actions(spec, block.columns, machine.counts.get(server.name), server.drains):
             ledger.add(where, "tile", action, server.layer, amount)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.mapping.partition import Ranges
+from chipsim.mapping.plan import Replica
 from chipsim.network.edges import Edge
 from chipsim.simulation.building.far import far_sink, over_links
 from chipsim.simulation.building.machine import Machine, Source, Taps, Target
@@ -109,6 +110,22 @@ class _Read:
     branches: list[_Branch]
     completes: list[list[int]]
     alike: list[_Alike]
+    _received: dict[object, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
+
+    def received(
+        self, branch: int, parts: tuple[int, ...], sender: Replica
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which positions a target gets that reads some of `alike`, in order, and which of its own each completes."""
+        key = branch, parts, sender
+        if key not in self._received:
+            positions = np.sort(np.concatenate([_sent(self.alike[part].positions, sender) for part in parts]))
+            self._received[key] = positions, self.branches[branch].completes[positions]
+        return self._received[key]
+
+
+def _sent(positions: NDArray[np.int64], replica: Replica) -> NDArray[np.int64]:
+    """Those of a layer's positions that a replica computes."""
+    return positions if replica.of == 1 else positions[positions % replica.of == replica.number]
 
 
 def _read(machine: Machine, outgoing: list[Edge], total: int) -> _Read:
@@ -136,24 +153,23 @@ def _join(machine: Machine, source: Source, read: _Read) -> None:
     known: dict[tuple[object, ...], Flow] = {}
     label = np.zeros(total, np.intp)  # which of the kinds a position's flows are
     kinds: list[Sequence[Flow]] = [()]
-    received: defaultdict[tuple[int, int], list[NDArray[np.int64]]] = defaultdict(list)
-    for alike in read.alike:
-        positions = alike.positions
-        if source.replica.of > 1:
-            positions = positions[positions % source.replica.of == source.replica.number]
+    received: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    for which, alike in enumerate(read.alike):
+        positions = _sent(alike.positions, source.replica)
         if not len(positions):
             continue
         flows = []
         for block, (ranges, targets) in enumerate(_groups(source, alike).items()):
             flows.append(_flow(machine, source, block, ranges, targets, branches, sinks, known))
-            for index, number, target in targets:
-                target.gate.expect(branches[index].completes[positions])
-                received[index, number].append(positions)
+            for index, number, _ in targets:
+                received[index, number].append(which)
         label[positions] = len(kinds)
         kinds.append(flows)
     source.outlet.lay([kinds[number] for number in label.tolist()], kinds)
-    for key, parts in received.items():
-        sinks[key].expect(np.sort(np.concatenate(parts)))
+    for (index, number), parts in received.items():
+        positions, completed = read.received(index, tuple(parts), source.replica)
+        branches[index].targets[number].gate.expect(completed)
+        sinks[index, number].expect(positions)
 
 
 def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, Target]]]:
@@ -193,7 +209,7 @@ def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDA
         unread = branch.completes >= branch.count
         for part in (unread, *_tap_labels(branch.edge, total)):
             label = label * (int(part.max()) + 1) + part.astype(np.intp)
-        label = np.unique(label, return_inverse=True)[1]  # small numbers again: there may be many branches
+        label = _small(label)  # there may be many branches
     order = np.argsort(label, kind="stable")
     for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
         first = int(positions[0])
@@ -201,6 +217,16 @@ def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDA
             tuple(branch.edge.taps(first) if branch.completes[first] < branch.count else () for branch in branches),
             positions,
         )
+
+
+def _small(label: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Numbers from 0 on in the same order, none left out."""
+    top = int(label.max()) + 1
+    if top > 16 * len(label):
+        return np.unique(label, return_inverse=True)[1]
+    there = np.zeros(top, np.bool_)
+    there[label] = True
+    return (np.cumsum(there) - 1)[label]
 
 
 def _tap_labels(edge: Edge, total: int) -> Iterator[NDArray[np.intp]]:

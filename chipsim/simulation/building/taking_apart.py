@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chipsim.simulation.building.machine import Machine
 
@@ -18,19 +19,29 @@ def take_apart(machines: Sequence[Machine]) -> None:
     machines : sequence of Machine
         All networks' on one chip; of no use afterwards.
     """
+    slots: dict[type, list[Any]] = {}
     for machine in machines:
         for part in (
             *machine.tiles, *machine.neurons, *machine.digital, *machine.reductions, *machine.hosts, *machine.gates,
             *machine.far_writers, *machine.far_readers,
         ):  # fmt: skip
-            _forget(part)
+            kind = type(part)
+            if kind not in slots:
+                slots[kind] = _slots(kind)
+            _forget(part, slots[kind])
         vars(machine.interconnect).clear()
-        _forget(machine)
+        _forget(machine, _slots(Machine))
 
 
-def _forget(part: object) -> None:
+def _forget(part: object, slots: list[Any]) -> None:
     """Delete all attributes of an object with slots."""
-    for kind in type(part).__mro__:
-        for name in vars(kind).get("__slots__", ()):
-            if hasattr(part, name):
-                delattr(part, name)
+    for slot in slots:
+        try:
+            slot.__delete__(part)
+        except AttributeError:  # it has none
+            continue
+
+
+def _slots(kind: type) -> list[Any]:
+    """Descriptors of all slots of a class."""
+    return [getattr(base, name) for base in kind.__mro__ for name in vars(base).get("__slots__", ())]

@@ -44,7 +44,7 @@ class Gate:
 
     def expect(self, completed: NDArray[np.int64]) -> None:
         """Expect one more packet for each of these positions (one may be named several times)."""
-        np.add.at(self._counts, completed, 1)
+        self._counts += np.bincount(completed, minlength=self.positions)
 
     def open(self) -> None:
         """Call once all expectations are known; a first position that expects nothing waits for the admission."""
@@ -191,9 +191,7 @@ class Arrivals:
     def first(self, producer_positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions that arrived, and when the first packet of each did; an input has ``producer_positions``."""
         found: list[tuple[NDArray[np.int64], array[int]]] = [
-            (np.arange(len(noted)) // len(order) * producer_positions + np.resize(order, len(noted)), noted)
-            for order, noted in self._ways
-            if noted
+            (_input_after_input(order, len(noted), producer_positions), noted) for order, noted in self._ways if noted
         ]
         if self.positions:
             found.append((np.array(self.positions), self.times))
@@ -209,6 +207,13 @@ class Arrivals:
     def latest(self) -> int:
         """The last time that is known, 0 if there is none."""
         return max((max(times) for times in (self.times, *(times for _, times in self._ways)) if times), default=0)
+
+
+def _input_after_input(order: NDArray[np.int64], count: int, positions: int) -> NDArray[np.int64]:
+    """The first ``count`` of the positions of an input in ``order``, then of the next input; an input has so many."""
+    if count <= len(order):
+        return order[:count]
+    return np.arange(count) // len(order) * positions + np.resize(order, count)
 
 
 class Credit:

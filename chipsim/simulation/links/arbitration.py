@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chipsim.simulation.core.clock import Call, Clock
 from chipsim.simulation.core.origin import Origin, State
-from chipsim.simulation.links.packets import LinkServer, Packet
+from chipsim.simulation.links.packets import Coming, Inlet, LinkServer, state_of_packet
 
 LAST = 2**200
 """Priority after every request of a picosecond: inputs x layers x positions are far fewer."""
@@ -20,20 +20,21 @@ class RoundRobin:
     ----------
     clock : Clock
     serve : callable
-        Takes a packet over its link, at the moment that ``packet.head`` says.
+        Takes a packet over its link, at the moment that its first number says.
     """
 
-    def __init__(self, clock: Clock, serve: Callable[[Packet], None]) -> None:
+    def __init__(self, clock: Clock, serve: Callable[[Coming], None]) -> None:
         self.clock, self._serve = clock, serve
         self._queues: dict[LinkServer, _InputPorts] = {}
 
-    def ask(self, packet: Packet) -> None:
+    def ask(self, inlet: Inlet) -> None:
         """Let a packet wait for its link, from the moment at which its head asks for it."""
-        link = packet.hop.link
-        ports = self._queues.get(link)
+        packet = inlet.take(self.clock.queue)
+        branch = packet[2].branch
+        ports = self._queues.get(branch.link)
         if ports is None:
-            ports = self._queues[link] = _InputPorts(link)
-        ports.waiting[packet.hop.branch.port].append(packet)
+            ports = self._queues[branch.link] = _InputPorts(branch.link)
+        ports.waiting[branch.port].append(packet)
         if not ports.deciding:
             ports.deciding = True
             self._decide(ports)
@@ -53,9 +54,8 @@ class RoundRobin:
 
     def _take(self, call: Call) -> None:
         ports: _InputPorts = call.payload
-        packet = ports.next()
-        packet.head = self.clock._now
-        self._serve(packet)
+        _, key, hop, tail, input, position = ports.next()
+        self._serve((self.clock._now, key, hop, tail, input, position))
         ports.deciding = any(ports.waiting.values())
         if ports.deciding:
             self._decide(ports)
@@ -66,7 +66,7 @@ class _InputPorts:
 
     Attributes
     ----------
-    waiting : dict of str to deque of Packet
+    waiting : dict of str to deque of Coming
         In the order of names; a queue's packets are in the order of their requests.
     deciding : bool
         It is settled when the link chooses next.
@@ -74,16 +74,16 @@ class _InputPorts:
 
     def __init__(self, link: LinkServer) -> None:
         self.link = link
-        self.waiting: dict[str, deque[Packet]] = {name: deque() for name in sorted(link.ports)}
+        self.waiting: dict[str, deque[Coming]] = {name: deque() for name in sorted(link.ports)}
         self.deciding = False
         self._turns = deque(self.waiting)
 
     def state(self, origin: Origin) -> State:
         """Who waits, and whose turn is next (rule T50)."""
-        packets = [tuple([packet.state(origin) for packet in queue]) for queue in self.waiting.values()]
+        packets = [tuple([state_of_packet(packet, origin) for packet in queue]) for queue in self.waiting.values()]
         return id(self), self.deciding, tuple(self._turns), *packets
 
-    def next(self) -> Packet:
+    def next(self) -> Coming:
         """The first packet of the next port in turn that has one."""
         while not self.waiting[self._turns[0]]:
             self._turns.rotate(-1)

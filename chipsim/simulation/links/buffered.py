@@ -88,7 +88,7 @@ class BufferedInterconnect(Interconnect):
         assert isinstance(first, RoomyHop)
         key = flow.key + input * self.input_key + position * self.position_key
         flow.packets += 1
-        self._go_on(first, None, input, position, key, time, max(time, tail))
+        self._ask_for(first, None, input, position, key, time, max(time, tail))
 
     def state(self, origin: Origin) -> State:
         """When links are free, what waits for them, and the space behind them (rule T50)."""
@@ -129,7 +129,7 @@ class BufferedInterconnect(Interconnect):
             room = self._rooms[edge, channel] = Room(self._bytes, self._queues[edge].wake)
         return room
 
-    def _go_on(
+    def _ask_for(
         self, hop: RoomyHop, stay: Stay | None, input: int, position: int, key: int, head: int, tail: int
     ) -> None:
         """Let a packet, or a copy of it, ask for a link when its head is there."""
@@ -162,7 +162,7 @@ class BufferedInterconnect(Interconnect):
             arrive_stream(input, position, start + delay, end + delay)
         onward = end if self._stores else start
         for delay, behind in hop.following:
-            self._go_on(behind, stay, input, position, packet.key, onward + delay, end + delay)
+            self._ask_for(behind, stay, input, position, packet.key, onward + delay, end + delay)
 
 
 def interconnect_for(chip: Chip, clock: Clock, input_key: int, position_key: int) -> Interconnect:

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.gate import EdgeSink
-from chipsim.simulation.links.packets import Branch, Flow, Hop, LinkServer
+from chipsim.simulation.links.packets import Branch, Flow, Hop, Inlet, LinkServer
 from chipsim.units import duration_ps
-
-Coming = dict[tuple[Edge, str], deque[Any]]
-"""Packets that are to ask for a link, by the link and what they come over."""
 
 
 def fold(
-    flows: Sequence[Flow], links: Mapping[Edge, LinkServer], *, stores: bool, by_age: bool
-) -> Coming:  # fmt: skip
+    flows: Sequence[Flow], links: Mapping[Edge, LinkServer], ask: Callable[[Inlet], Any], *, stores: bool
+) -> None:  # fmt: skip
     """Fold the trees of all flows: only when all are laid is it known where packets meet.
 
     Parameters
     ----------
     flows : sequence of Flow
     links : mapping of Edge to LinkServer
+    ask : callable
+        Told of an inlet when the first packet there asks for its link.
     stores : bool
         Routers store packets before they pass them on.
-    by_age : bool
-        Links serve packets in the order of their requests.
     """
     for link in links.values():
         link.leader = _leader(link, links, stores)
-    folding = _Folding(stores, by_age)
+    folding = _Folding(ask, stores)
     for flow in flows:
         folding.add(flow, flow.tree, None, 0)
         for hop in flow.hops:
@@ -39,7 +35,6 @@ def fold(
             if hop.merges or hop.onward is not None or hop.streams or hop.others or len(hop.bulk) < len(hop.sinks):
                 hop.bulk = ()
         flow.begin()
-    return folding.coming
 
 
 def _leader(link: LinkServer, links: Mapping[Edge, LinkServer], stores: bool) -> LinkServer | None:
@@ -57,9 +52,9 @@ def _leader(link: LinkServer, links: Mapping[Edge, LinkServer], stores: bool) ->
 class _Folding:
     """Adds branches to flows' hops."""
 
-    def __init__(self, stores: bool, by_age: bool) -> None:
-        self._stores, self._by_age = stores, by_age
-        self.coming: Coming = {}
+    def __init__(self, ask: Callable[[Inlet], Any], stores: bool) -> None:
+        self._ask, self._stores = ask, stores
+        self._inlets: dict[tuple[Edge, str], Inlet] = {}
 
     def add(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
         """Add a branch and all behind it; ``delay`` counts from leaving the link of ``hop``."""
@@ -86,6 +81,9 @@ class _Folding:
     def _hop(self, flow: Flow, branch: Branch) -> Hop:
         hop = Hop(branch, duration_ps(flow.bytes, branch.link.rate))
         flow.hops.append(hop)
-        if hop.merges and self._by_age:
-            hop.coming = self.coming.setdefault((branch.link.edge, branch.port), deque())
+        if hop.merges:
+            way = branch.link.edge, branch.port
+            hop.inlet = self._inlets.get(way)
+            if hop.inlet is None:
+                hop.inlet = self._inlets[way] = Inlet(-1 - len(self._inlets), self._ask)
         return hop

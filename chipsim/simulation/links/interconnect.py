@@ -6,24 +6,21 @@ which stays short and quick however many packets wait. The next one enters it wh
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappush
-from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.architecture.chip import Chip, Edge
-from chipsim.simulation.core.clock import Clock
+from chipsim.architecture.chip import Chip
+from chipsim.simulation.core.clock import Clock, Entry
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import INPUT, SpanColumn
 from chipsim.simulation.links.arbitration import RoundRobin
 from chipsim.simulation.links.folding import fold
 from chipsim.simulation.links.laid_flows import LaidFlows
-from chipsim.simulation.links.packets import Flow, Hop, Packet
+from chipsim.simulation.links.packets import Coming, Flow, Inlet
 
 
 class Interconnect(LaidFlows):
@@ -44,14 +41,13 @@ class Interconnect(LaidFlows):
         self.traced_inputs = 0
         router = chip.spec.router
         self._stores = router.switching == "store-and-forward"
-        self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._pass)
-        self._on_packet: Any = (self._in_turns.ask if self._in_turns else self._pass,)
-        self._queue, self._numbers = clock.queue, clock.numbers
-        self._coming: dict[tuple[Edge, str], deque[Any]] = {}
+        self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._go_on)
+        self._queue = clock.queue
+        self._here = Inlet(0, self._pass)
 
     def close(self) -> None:
         """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
-        self._coming = fold(self.flows, self.links, stores=self._stores, by_age=not self._in_turns)
+        fold(self.flows, self.links, self._in_turns.ask if self._in_turns else self._pass, stores=self._stores)
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
@@ -74,7 +70,7 @@ class Interconnect(LaidFlows):
         if way is None:
             self._send_far(flow, input, position, time, tail)
             return
-        first, link, serialisation, delay, tail_delay, hop = way
+        first, link, serialisation, delay, tail_delay, hop, inlet = way
         start = link.free
         if time > start:
             start = time
@@ -92,37 +88,38 @@ class Interconnect(LaidFlows):
                 first.note(start)
         if self._stores:  # it is whole only when its tail is there
             start = end - serialisation
-        packet: Packet = Packet()
-        packet.callbacks = self._on_packet
-        packet.input, packet.position, packet.hop = input, position, hop
-        packet.head = head = start + delay
-        packet.tail = end + tail_delay
-        packet.key = key = flow.key + input * self.input_key + position * self.position_key
-        entry = (head, key, next(self._numbers), packet)
-        coming = hop.coming
-        if coming:
-            coming.append(entry)
-            return
-        heappush(self._queue, entry)
-        if coming is not None:
-            coming.append(entry)
+        head, coming = start + delay, inlet.coming
+        if input != flow.input:
+            flow.input, flow.input_key = input, flow.key + input * self.input_key
+        key = flow.input_key + position * self.position_key
+        if not coming:
+            heappush(self._queue, (head, key, inlet.number, inlet))
+        coming.append((head, key, hop, end + tail_delay, input, position))
 
     def _send_far(self, flow: Flow, input: int, position: int, time: int, tail: int) -> None:
         """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
         hop = flow.first
-        if tail or hop.onward is not None or hop.others:
-            self._pass(self._packet(flow, input, position, time, tail))
+        if hop.onward is not None or hop.others:
+            self._go_on(self._packet(flow, input, position, time, tail))
             return
         link = hop.link
         start = link.free if link.free > time else time
-        end = link.free = start + hop.serialisation
+        end = start + hop.serialisation
         flow.packets += 1
+        if tail > end:
+            hop.waited += tail - end
+            if hop.column is not None and input < self.traced_inputs:
+                hop.column.lengthen(tail - end)
+            end = tail
+        link.free = end
         if input < self.traced_inputs:
             flow.order.numbers.append(input * INPUT + position)
             if hop.note is not None:
                 hop.note(start)
         for delay, arrive in hop.sinks:
             arrive(input, position, end + delay)
+        for delay, arrive_stream in hop.streams:
+            arrive_stream(input, position, start + delay, end + delay)
 
     def send_all(self, flow: Flow, input: int, positions: NDArray[np.int64], time: int) -> None:
         """Start packets of many positions of an input, one behind the other.
@@ -146,48 +143,54 @@ class Interconnect(LaidFlows):
 
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
-        packet = self._packet(flow, input, position, time, tail)
-        self.clock.push(time, packet.key, (self._leave,), packet)
+        here, packet = Inlet(next(self.clock.numbers), self._pass), self._packet(flow, input, position, time, tail)
+        here.coming.append(packet)
+        heappush(self._queue, (time, packet[1], here.number, here))
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from inside a router, which sends at rising times: what passes it may want the same link."""
-        self._go(self._packet(flow, input, position, time, time))
+        self._come(self._packet(flow, input, position, time, time))
 
-    def _packet(self, flow: Flow, input: int, position: int, head: int, tail: int) -> Packet:
+    def _packet(self, flow: Flow, input: int, position: int, head: int, tail: int) -> Coming:
         """A packet at its source."""
-        packet: Packet = Packet()
-        packet.callbacks = self._on_packet
-        packet.key = flow.key + input * self.input_key + position * self.position_key
-        packet.input, packet.position = input, position
-        packet.hop, packet.head, packet.tail = flow.first, head, tail
         flow.packets += 1
         if input < self.traced_inputs:
             flow.order.numbers.append(input * INPUT + position)
-        return packet
+        return head, flow.key + input * self.input_key + position * self.position_key, flow.first, tail, input, position
 
-    def _leave(self, packet: Packet) -> None:
-        """It is a packet's turn at its source's port."""
-        packet.callbacks = self._on_packet
-        self._pass(packet)
+    def _come(self, packet: Coming) -> None:
+        """Let a packet ask for its next link: when its head is there, if ways merge."""
+        inlet = packet[2].inlet
+        if inlet is None:
+            self._go_on(packet)
+            return
+        if not inlet.coming:
+            heappush(self._queue, (packet[0], packet[1], inlet.number, inlet))
+        inlet.coming.append(packet)
 
     def state(self, origin: Origin) -> State:
         """When links are free, and what waits for them (rule T50)."""
         turns = () if self._in_turns is None else self._in_turns.state(origin)
-        behind = [
-            (head - origin.now_ps, key - origin.of(packet.hop) * self.input_key, *packet.state(origin))
-            for coming in self._coming.values()
-            for head, key, _, packet in islice(coming, 1, None)  # the first one is pending in the clock
-        ]
-        return origin.after([link.free for link in self.links.values()]), turns, tuple(behind)
+        return origin.after([link.free for link in self.links.values()]), turns
 
-    def _pass(self, packet: Packet) -> None:  # noqa: C901 - the inner loop: each call less counts
-        """Take a packet over a link at the moment its head asks for it, and on to where ways merge."""
-        hop, head, tail = packet.hop, packet.head, packet.tail
-        coming = hop.coming
-        if coming is not None:  # what comes behind it is now the next to come here
-            coming.popleft()
-            if coming:
-                heappush(self._queue, coming[0])
+    def _go_on(self, packet: Coming) -> None:
+        """Take a packet over a link now."""
+        self._here.coming.append(packet)
+        entry = self._pass(self._here)
+        if entry is not None:
+            heappush(self._queue, entry)
+
+    def _pass(self, inlet: Inlet) -> Entry | None:  # noqa: C901 - the inner loop: each call less counts
+        """Take a packet over a link at the moment its head asks for it, and on to where ways merge.
+
+        Returns
+        -------
+        Entry or None
+            What the clock's queue is to take up.
+        """
+        coming = inlet.coming
+        head, key, hop, tail, input, position = coming.popleft()
+        behind = coming[0] if coming else None  # is now the next to come here
         while True:
             link = hop.link
             start = link.free
@@ -196,54 +199,33 @@ class Interconnect(LaidFlows):
             end = start + hop.serialisation
             if tail > end:  # its last value is made only after it could have left: the link is held until then
                 hop.waited += tail - end
-                if hop.column is not None and packet.input < self.traced_inputs:
+                if hop.column is not None and input < self.traced_inputs:
                     hop.column.lengthen(tail - end)
                 end = tail
             link.free = end
             if hop.stops:
-                if hop.note is not None and packet.input < self.traced_inputs:
+                if hop.note is not None and input < self.traced_inputs:
                     hop.note(start)
                 for delay, arrive in hop.sinks:
-                    arrive(packet.input, packet.position, end + delay)
+                    arrive(input, position, end + delay)
                 for delay, arrive_stream in hop.streams:
-                    arrive_stream(packet.input, packet.position, start + delay, end + delay)
+                    arrive_stream(input, position, start + delay, end + delay)
                 for delay, tail_delay, other in hop.others:
-                    self._copy(packet, other, start + delay, end + tail_delay)
+                    self._come((start + delay, key, other, end + tail_delay, input, position))
             onward = hop.onward
             if onward is None:
-                return
+                return None if behind is None else (behind[0], behind[1], inlet.number, inlet)
             if self._stores:  # it is whole only when its tail is there
                 start = end - hop.serialisation
             head, tail = start + hop.delay, end + hop.tail_delay
             hop = onward
-            if hop.merges:
-                packet.hop, packet.head, packet.tail = hop, head, tail
-                entry = (head, packet.key, next(self._numbers), packet)
-                coming = hop.coming
-                if coming:
-                    coming.append(entry)
-                    return
-                heappush(self._queue, entry)
-                if coming is not None:
-                    coming.append(entry)
-                return
-
-    def _copy(self, packet: Packet, hop: Hop, head: int, tail: int) -> None:
-        """Send a copy of a packet down another branch of its tree."""
-        copy = Packet()
-        copy.input, copy.position, copy.key = packet.input, packet.position, packet.key
-        copy.hop, copy.head, copy.tail = hop, head, tail
-        copy.callbacks = self._on_packet
-        self._go(copy)
-
-    def _go(self, packet: Packet) -> None:
-        """Let a packet ask for its next link: when its head is there, if ways merge."""
-        if not packet.hop.merges:
-            self._pass(packet)
-            return
-        entry = (packet.head, packet.key, next(self._numbers), packet)
-        coming = packet.hop.coming
-        if not coming:
-            heappush(self._queue, entry)
-        if coming is not None:
-            coming.append(entry)
+            ahead = hop.inlet
+            if ahead is not None:
+                entry = None if behind is None else (behind[0], behind[1], inlet.number, inlet)
+                coming = ahead.coming
+                if not coming:
+                    if entry is not None:
+                        heappush(self._queue, entry)
+                    entry = head, key, ahead.number, ahead
+                coming.append((head, key, hop, tail, input, position))
+                return entry

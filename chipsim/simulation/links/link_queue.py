@@ -8,7 +8,7 @@ from collections.abc import Callable
 from chipsim.simulation.core.clock import Call, Clock
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.links.arbitration import LAST
-from chipsim.simulation.links.packets import Hop, LinkServer, Packet
+from chipsim.simulation.links.packets import Hop, LinkServer, Request
 from chipsim.simulation.links.rooms import Room, Stay
 
 
@@ -41,17 +41,30 @@ class RoomyHop(Hop):
     order: list[tuple[int, int]]
 
 
-class RoomyPacket(Packet):
-    """A packet, and the place that it still has at the router where it is.
+class RoomyPacket(Request):
+    """A packet on its way, which asks for every link, and the place that it still has at the router where it is.
 
     Attributes
     ----------
+    input, position : int
+        What it carries.
+    key : int
+        Tie order (rule T3).
+    hop : RoomyHop
+        The link that it asks for next.
+    head, tail : int
+        When its head asks for that link, and when its tail is there.
     stay : Stay or None
         None at its source.
     """
 
-    __slots__ = ("stay",)
+    __slots__ = ("head", "hop", "input", "key", "position", "stay", "tail")
 
+    head: int
+    tail: int
+    input: int
+    position: int
+    key: int
     hop: RoomyHop
     stay: Stay | None
 
@@ -62,7 +75,8 @@ class RoomyPacket(Packet):
 
     def state(self, origin: Origin) -> State:
         """Where it is, when its tail comes, and its place (rule T50)."""
-        return *Packet.state(self, origin), None if self.stay is None else self.stay.state(origin)
+        stay = None if self.stay is None else self.stay.state(origin)
+        return id(self.hop), self.input - origin.of(self.hop), self.position, origin.after((self.tail,)), stay
 
 
 Channels = dict[int, deque[RoomyPacket]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from heapq import heappush
 from typing import Any, Protocol, cast
 
 from chipsim.architecture.chip import Edge
@@ -113,8 +114,8 @@ class Hop:
         Both delays and first hop of every further branch.
     followers : tuple of LinkServer
         Links that are held exactly as long as this one.
-    coming : deque of (head, key, number, Packet), or None
-        What will ask for the link over the same way, in order: of this hop and others, where ways merge by age.
+    inlet : Inlet or None
+        Where packets come to the link over the same way, of this flow and others; only where ways merge.
     bulk : tuple of (int, EdgeSink)
         The sinks again, if nothing but they follow a source's port.
     waited : int
@@ -122,7 +123,7 @@ class Hop:
     """
 
     __slots__ = (
-        "branch", "bulk", "column", "coming", "delay", "followers", "link", "merges", "note", "onward", "others",
+        "branch", "bulk", "column", "delay", "followers", "inlet", "link", "merges", "note", "onward", "others",
         "serialisation", "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ class Hop:
         self.followers: tuple[LinkServer, ...] = ()
         self.trace_delays: tuple[int, ...] = ()
         self.waited = 0
-        self.coming: deque[Any] | None = None
+        self.inlet: Inlet | None = None
         self.bulk: tuple[tuple[int, EdgeSink], ...] = ()
         self.stops = False
         self.column: SpanColumn | None = None
@@ -172,31 +173,35 @@ class Flow:
     hops : list of Hop
         The tree folded, the first one first; there once the interconnect is closed.
     first : Hop
-    way : (Hop, LinkServer, int, int, int, Hop) or None
+    way : tuple or None
         Of flows that go over a port to where ways merge: the first hop, its link, serialisation, delay and tail delay,
-        and the second hop.
+        and the second hop and its inlet.
     packets : int
         Sent so far.
+    input, input_key : int
+        The last one sent of, and the tie order of its packets apart from the position.
     order : AsSent
         Packets, where spans are kept.
     """
 
-    __slots__ = ("bytes", "first", "hops", "key", "layer", "order", "packets", "source", "tree", "way")
+    __slots__ = (
+        "bytes", "first", "hops", "input", "input_key", "key", "layer", "order", "packets", "source", "tree", "way",
+    )  # fmt: skip
 
     def __init__(self, source: str, layer: str, size: int, key: int, tree: Branch) -> None:
         self.source, self.layer, self.bytes, self.key, self.tree = source, layer, size, key, tree
-        self.packets = 0
+        self.packets, self.input, self.input_key = 0, 0, key
         self.hops: list[Hop] = []
         self.first = cast("Hop", None)
-        self.way: tuple[Hop, LinkServer, int, int, int, Hop] | None = None
+        self.way: tuple[Hop, LinkServer, int, int, int, Hop, Inlet] | None = None
         self.order = AsSent()
 
     def begin(self) -> None:
         """Look up how packets begin their way, once the tree is folded."""
         self.first = first = self.hops[0]
         hop = first.onward
-        if hop is not None and hop.merges and not first.merges and not first.stops:
-            self.way = first, first.link, first.serialisation, first.delay, first.tail_delay, hop
+        if hop is not None and hop.inlet is not None and not first.merges and not first.stops:
+            self.way = first, first.link, first.serialisation, first.delay, first.tail_delay, hop, hop.inlet
 
     @property
     def meets_event(self) -> bool:
@@ -213,30 +218,65 @@ def _reached(hop: Hop) -> Iterator[Hop]:
                 yield from _reached(other)
 
 
-class Packet(Moment):
-    """A packet on its way, and the event at the next place where ways merge.
+class Request(Moment):
+    """The event at which a packet asks for a link; its priority is the packet's tie order (rule T3).
 
     Attributes
     ----------
-    input, position : int
-        What it carries.
-    key : int
-        Tie order (rule T3).
     hop : Hop
-        The link that it asks for next.
-    head, tail : int
-        When its head asks for that link, and when its tail is there.
+        The link that it asks for.
     """
 
-    __slots__ = ("head", "hop", "input", "key", "position", "tail")
+    __slots__ = ()
 
-    head: int
-    tail: int
-    input: int
-    position: int
-    key: int
     hop: Hop
 
     def state(self, origin: Origin) -> State:
-        """Where it is, and when its tail comes (rule T50)."""
-        return id(self.hop), self.input - origin.of(self.hop), self.position, origin.after((self.tail,))
+        """What asks, and what follows (rule T50)."""
+        raise NotImplementedError
+
+
+Coming = tuple[int, int, Hop, int, int, int]
+"""A packet on its way: when its head asks for the next link, its tie order, that link's hop, when its tail is there,
+and the input and the position that it carries."""
+
+
+class Inlet(Request):
+    """Where packets come to a link over one way, in order; happens when the first of them asks for the link.
+
+    Attributes
+    ----------
+    coming : deque of Coming
+        What will ask for the link, the first one first.
+    number : int
+        Tells inlets apart in the clock's queue: below zero, where the clock's own numbers are not, or one of these.
+    """
+
+    __slots__ = ("coming", "number")
+
+    def __init__(self, number: int, ask: Callable[[Any], Any]) -> None:
+        self.coming: deque[Coming] = deque()
+        self.number = number
+        self.callbacks = (ask,)  # type: ignore[assignment]
+
+    @property
+    def hop(self) -> Hop:  # type: ignore[override]
+        """The link that the first packet asks for."""
+        return self.coming[0][2]
+
+    def take(self, queue: list[Any]) -> Coming:
+        """The first packet, which asks for its link now; the one behind it is the next to happen."""
+        packet, coming = self.coming.popleft(), self.coming
+        if coming:
+            heappush(queue, (coming[0][0], coming[0][1], self.number, self))
+        return packet
+
+    def state(self, origin: Origin) -> State:
+        """What comes, and when (rule T50)."""
+        return tuple([state_of_packet(packet, origin) for packet in self.coming])
+
+
+def state_of_packet(packet: Coming, origin: Origin) -> State:
+    """Where a packet is, and when its head and tail come (rule T50); of equal heads the tie order decides."""
+    head, _, hop, tail, input, position = packet
+    return id(hop), input - origin.of(hop), position, origin.after((head, tail))

@@ -10,7 +10,7 @@ from typing import Any
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.clock import Call, Moment
 from chipsim.simulation.core.origin import Origin, State
-from chipsim.simulation.links.packets import Packet
+from chipsim.simulation.links.packets import Request
 from chipsim.simulation.units.host import HostSink
 
 
@@ -52,7 +52,7 @@ def progress_of(machines: Sequence[Machine], sinks: Sequence[HostSink], origin: 
     events = [
         (
             time - origin.now_ps,
-            priority - origin.of(moment.hop) * input_key if isinstance(moment, Packet) else None,
+            priority - origin.of(moment.hop) * input_key if isinstance(moment, Request) else None,
             *_about(moment, origin),
         )
         for time, priority, moment in shared.clock.pending()
@@ -84,7 +84,7 @@ def owners_of(machines: Sequence[Machine]) -> dict[int, int]:
 
 def _about(moment: Moment, origin: Origin) -> State:
     """What a pending event is about, apart from its time."""
-    if isinstance(moment, Packet):
+    if isinstance(moment, Request):
         about: State = moment.state(origin)
         return about
     assert isinstance(moment, Call)

@@ -47,28 +47,21 @@ class SteadyTile(TileServer):
         return super().state(origin)
 
     def advance(self) -> None:
-        """Compute all that is known by now."""
+        """Compute all that is known by now.
+
+        Of an MVM that nothing makes wait inside is noted when it began (``_through``); `_look_back` finds out the rest.
+        """
         if self._active:
             return
         self._active = True
-        if self.drains == self.loads:
-            self._go_through()
-        if self.drains < self.loads or not self._remaining[self._index]:
-            self._look_back()
-            self._go_on()
-            self._idle_from = self._drain_free
-        self._active = False
-
-    def _go_through(self) -> None:
-        """Execute MVMs that come when the tile is idle, as long as nothing makes them wait inside.
-
-        When such a one began is all that is noted of it (``_through``); `_look_back` finds out the rest.
-        """
         remaining, latest, places = self._remaining, self._latest, self.places
-        while True:
+        while self.drains == self.loads:
             index, m = self._index, self.loads
+            if remaining[index]:
+                self._active = False
+                return
             start = latest[index]
-            if remaining[index] or start < self._idle_from:
+            if start < self._idle_from:
                 break
             if places is not None and (
                 m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
@@ -94,6 +87,10 @@ class SteadyTile(TileServer):
                 self.unit.take(start + self._latency_ps)
             else:
                 self._hand_over(m, start + self._latency_ps)
+        self._look_back()
+        self._go_on()
+        self._idle_from = self._drain_free
+        self._active = False
 
     def _look_back(self) -> None:
         """Until when everything was busy with the last MVM that went straight through."""

@@ -189,8 +189,9 @@ class ChainUnit(Actor):
 
     def _hand_on(self, start: int, end: int) -> None:
         """Send what came out, and go on to the next position."""
-        input, replica = self._input, self.replica
-        position = replica.number + self._position * replica.of
+        input, replica, position = self._input, self.replica, self._position
+        if replica is not WHOLE:
+            position = replica.number + position * replica.of
         self._position += 1
         if self._position == self._positions:
             self._input, self._position = input + 1, 0
@@ -228,9 +229,11 @@ class LoneUnit(ChainUnit):
             if self.on_end is not None:
                 self.on_end(input, end)
         replica = self.replica
-        of_layer = replica.number + position * replica.of
+        if replica is not WHOLE:
+            position = replica.number + position * replica.of
+        end += self._latency
         if outlet.guarded:  # `Outlet.dispatch`, without the call
-            for flow in outlet.flows[of_layer]:
-                self._send(flow, input, of_layer, end + self._latency)
+            for flow in outlet.flows[position]:
+                self._send(flow, input, position, end)
         else:
-            outlet.dispatch(input, of_layer, end + self._latency)
+            outlet.dispatch(input, position, end)

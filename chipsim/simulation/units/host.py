@@ -99,9 +99,10 @@ class HostSource(Actor):
         self._time = time = max(self._time, self.admissions[input])
         self._next += self.positions
         net, every = self.outlet.interconnect, self.outlet.flows
-        if not self.shares_port and len({flow for flows in every for flow in flows}) == 1:
+        ways = {flow for flows in self.outlet.kinds for flow in flows}
+        if not self.shares_port and len(ways) == 1:
             sent = np.array([position for position, flows in enumerate(every) if flows], np.int64)
-            net.send_all(every[sent[0]][0], input, sent, time)
+            net.send_all(ways.pop(), input, sent, time)
             return
         send = net.send_in_turn if self.shares_port else net.send
         for position, flows in enumerate(every):
