@@ -18,6 +18,7 @@ from chipsim.network.constants import Constant, Constants
 from chipsim.network.counting import count_whole
 from chipsim.network.dataflow import Dataflow
 from chipsim.network.fold import fold_layers
+from chipsim.network.free_batch import free_batch
 from chipsim.network.graph import Network
 from chipsim.network.inner_batches import without_inner_batches
 from chipsim.network.input_shape import GUESSES, DataShapes, DeclaredInput, candidate_shapes, declared_inputs
@@ -27,7 +28,7 @@ from chipsim.network.matrix_forms import plain_forms
 from chipsim.network.model_file import load_model
 from chipsim.network.number_types import type_notes
 from chipsim.network.products import plain_products
-from chipsim.network.reduction import free_batch, reduce_model, stored_constants
+from chipsim.network.reduction import reduce_model, stored_constants
 from chipsim.network.regions import is_region
 from chipsim.network.retyping import computable, holds_other_floats
 from chipsim.network.stored_tensors import label_of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import onnx
 
 from chipsim.network.branches import Unfolding, array_of
-from chipsim.network.constants import ConstantOutputError, Constants, attributes_of
+from chipsim.network.constants import ConstantOutputError, Constants
 from chipsim.network.dataflow import Dataflow, DataInput
+from chipsim.network.free_batch import free_batch
 from chipsim.network.inner_values import values_read
 from chipsim.network.input_shape import DeclaredInput
 from chipsim.network.layers import Shape
@@ -76,8 +76,8 @@ def reduce_model(
     if known:
         raise ConstantOutputError(name, known)
     whole = replace(start, kept=unfolding.kept)
-    flow = run_whole(whole.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs))
-    return flow if batch in (None, 1) else free_batch(flow)
+    flow = whole.with_nodes(_wanted(unfolding.nodes, outputs), unfolding.constants, outputs)
+    return run_whole(flow if batch in (None, 1) else free_batch(flow))
 
 
 def _wanted(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onnx.NodeProto]:
@@ -88,26 +88,3 @@ def _wanted(nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[onn
             read.update(values_read(node))
             kept.append(node)
     return kept[::-1]
-
-
-def free_batch(flow: Dataflow) -> Dataflow:
-    """Let every Reshape whose target begins with the file's batch keep whatever batch comes."""
-    nodes, constants, batch = flow.nodes, flow.constants, flow.batch
-    changed = dict(constants)
-    result = []
-    for node in nodes:
-        target = constants.get(node.input[1]) if node.op_type == "Reshape" and len(node.input) > 1 else None
-        if target is None or target.size == 0 or int(target[0]) != (batch or 1) or _allows_zero(node):
-            result.append(node)
-            continue
-        name = f"{node.input[1]}_any_batch"
-        changed[name] = np.concatenate([np.zeros(1, np.int64), target[1:].astype(np.int64)])
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        copy.input[1] = name
-        result.append(copy)
-    return flow.with_nodes(result, changed, flow.outputs)
-
-
-def _allows_zero(node: onnx.NodeProto) -> bool:
-    return bool(attributes_of(node).get("allowzero", 0))

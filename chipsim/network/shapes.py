@@ -11,6 +11,7 @@ import onnx
 from chipsim.errors import ModelError
 from chipsim.network.constants import Constant, Constants, attributes_of, fold
 from chipsim.network.dataflow import Dataflow
+from chipsim.network.free_batch import free_batch
 from chipsim.network.layers import Shape
 from chipsim.network.loose import loose_values
 from chipsim.network.tried import tried
@@ -79,6 +80,7 @@ def constants_from_shapes(
         Values known so far.
     """
     flow = start.with_nodes(nodes, constants, [value for node in nodes[-1:] for value in node.output if value])
+    flow = flow if start.batch in (None, 1) else free_batch(flow)
     shapes, known = infer_shapes(flow), dict(constants)
     for node in nodes:
         known |= shape_constants(node, shapes, known, flow) or {}

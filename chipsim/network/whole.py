@@ -12,6 +12,7 @@ import onnx
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow, Kept
+from chipsim.network.free_batch import free_batch
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.tried import DRAWS, tried
 
@@ -48,6 +49,7 @@ def kept_values(
     states = len(node.input) - 2 if node.op_type == "Loop" else len(node.output)
     collected = {value for value in node.output[states:] if value}
     flow = start.with_nodes(nodes, constants, wanted)
+    flow = flow if start.batch in (None, 1) else free_batch(flow)
     results = list(_results(flow, node, wanted))
     return {
         value: _collected(flow, node, results, value) if value in collected else _common(flow, node, results, value)

@@ -27,6 +27,8 @@ def whole_notes(flow: Dataflow, counts: Mapping[str, Count]) -> Iterator[str]:
     for node in flow.nodes:
         if is_region(node):
             yield _note(node, counts[node.domain])
+    if flow.functions and flow.batch not in (None, 1):
+        yield f"the file is made for {flow.batch} inputs at once; here each of them decides alone what runs whole"
 
 
 def _note(node: onnx.NodeProto, count: Count) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
-from network_models import model_bytes, node, normal, read_and_check
+from network_models import ideal, model_bytes, node, normal, read_and_check
 from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import UnsupportedOperatorError
@@ -381,3 +382,14 @@ def test_a_window_at_a_place_that_data_chooses_has_a_fixed_size() -> None:
     network = check(nodes, **PLACES, row=normal(1, 3))
     assert [layer.name for layer in network.matrix_layers] == ["y"]
     assert not network.notes
+
+
+def test_inputs_of_a_file_for_several_at_once_decide_alone() -> None:
+    body = graph([node("MatMul", "h w", "p"), node("Add", "p g", "q"), *until_large().node[2:]], "on q", "i go h")
+    nodes = [node("Reshape", "x s", "g"), loop(body, "eight yes g", "l"), node("MatMul", "l v", "y")]
+    contents = {n: model_bytes(nodes, (n, 2, 2), CONSTANTS | {"s": np.array([n, 4])}, opset=18) for n in (1, 4)}
+    network, x = read_onnx(contents[4], "net"), normal(6, 2, 2)
+    session = onnxruntime.InferenceSession(contents[1], providers=["CPUExecutionProvider"])
+    expected = np.concatenate([session.run(None, {"x": each[np.newaxis]})[0] for each in x])
+    np.testing.assert_allclose(ideal(network, x)["y"], expected, rtol=1e-5)
+    assert "made for 4 inputs at once; here each of them decides alone" in network.notes[-1]
