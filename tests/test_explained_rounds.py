@@ -56,6 +56,7 @@ def test_a_run_in_rounds_is_explained(few: Path, tmp_path: Path, timing_only: bo
         latencies.append(found.data["path"]["latency_s"])
         assert found.data["path"]["exact"]
         assert {row["round"] for row in path} == {1, 2}
+        assert {row["input"] for row in path if row["activity"] in ("program", "weights")} == {input}
         assert path[-1]["input"] == input
     assert max(latencies) == data["chip"]["latency_p99_s"]
     assert max(row["end_ps"] for row in path) / 1e12 == data["chip"]["makespan_s"]

@@ -85,8 +85,9 @@ def path_through_rounds(traced: TracedRounds, input: int) -> list[Part]:
     -----
     Times count from the beginning of the first round. A round begins when its tiles are written, and they are written
     when the whole batch is through the round before: from there on the path is that of the input that was done last.
+    Writing is for all inputs of the batch, so for this one, too.
     """
-    found: list[Part] = []
+    found, mine = list[Part](), input
     for number in reversed(range(len(traced.runs))):
         run, begin = traced.runs[number], traced.begins_ps[number]
         path = critical_path(run, input)
@@ -94,7 +95,7 @@ def path_through_rounds(traced: TracedRounds, input: int) -> list[Part]:
             path[-1] = replace(path[-1], cause=BATCH)
         found.append((number, _shifted(path, begin)))
         if number and (load := traced.loads[number]) is not None:
-            found.append((number, _shifted(writing_path(load, input), begin - traced.writing_ps(number))))
+            found.append((number, _shifted(writing_path(load, mine), begin - traced.writing_ps(number))))
         if number:
             input = _last_of(traced.runs[number - 1])
     return found[::-1]
