@@ -108,6 +108,7 @@ class _Walk:
     _sessions: dict[tuple[int, ...], Any] = field(default_factory=dict)
     _nodes: list[onnx.NodeProto] = field(default_factory=list)
     _counts: dict[tuple[Any, ...], Count] = field(default_factory=dict)
+    _turns: list[None] = field(default_factory=list)  # one for each turn of any loop
 
     def run(self, nodes: Sequence[onnx.NodeProto], values: Values, count: Count) -> None:
         """Compute nodes, loops and conditions among them; ``values`` gets what they make."""
@@ -180,7 +181,8 @@ class _Walk:
         carried = [values[name] for name in node.input[2:]]
         slots: list[list[Any]] = [[] for _ in body.output[1 + len(carried) :]]
         turn, latest = 0, Count()
-        while going and turn < min(limit, MOST_TURNS):
+        while going and turn < limit and len(self._turns) < MOST_TURNS:
+            self._turns.append(None)
             going, carried, made, latest = self._turn(body, turn, carried, values)
             count.add(latest)
             for slot, value in zip(slots, made, strict=True):
@@ -231,7 +233,7 @@ class _Walk:
         if stored <= self.constants:
             self.run(graph.node, own, count)
             return
-        inner = _Walk(self.flow, self.constants | stored, self._sessions, self._nodes, self._counts)
+        inner = _Walk(self.flow, self.constants | stored, self._sessions, self._nodes, self._counts, self._turns)
         inner.run(graph.node, own, count)
 
     @staticmethod

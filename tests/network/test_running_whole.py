@@ -393,3 +393,16 @@ def test_inputs_of_a_file_for_several_at_once_decide_alone() -> None:
     expected = np.concatenate([session.run(None, {"x": each[np.newaxis]})[0] for each in x])
     np.testing.assert_allclose(ideal(network, x)["y"], expected, rtol=1e-5)
     assert "made for 4 inputs at once; here each of them decides alone" in network.notes[-1]
+
+
+def test_loops_within_each_other_that_never_end_are_read_in_a_moment() -> None:
+    """Ten thousand turns are walked in all to count what a network takes."""
+    inner = graph([node("Less", "e zero", "on2"), node("Mul", "e one", "f")], "on2 f", "j go2 e")
+    body = graph(
+        [node("Abs", "h", "b"), node("Neg", "b", "n"), node("ReduceSum", "n", "s", keepdims=0),
+         helper.make_node("Loop", ["", "yes", "s"], ["z"], "inner", body=inner),
+         node("Less", "z zero", "on"), node("Add", "h z", "q")],
+        "on q", "i go h",
+    )  # fmt: skip
+    network = read_onnx(model_bytes([loop(body, "- yes x", "y")], ("N", 4), CONSTANTS, opset=18), "net")
+    assert "9999 turns of 'inner' (as made-up data take)" in network.notes[0]
