@@ -20,6 +20,7 @@ from chipsim.mapping.placement import Place, place
 from chipsim.mapping.plan_file import plan_data
 from chipsim.mapping.strategy import Options
 from chipsim.network.zoo import load_network
+from chipsim.planning import annealing
 from chipsim.planning.annealed import map_annealed
 from chipsim.planning.annealing import Annealer
 from chipsim.planning.choose import make_plan, with_strategy
@@ -96,9 +97,11 @@ def test_annealed_is_never_worse_than_in_order_and_the_same_for_one_seed(net, se
         start = map_in_order(net, built, options, seed)
     except CapacityError:
         return
-    found = map_annealed(net, built, options, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annealing, "FEWEST_STEPS", 300)  # both hold after any number of steps
+        found = map_annealed(net, built, options, seed)
+        assert plan_data(map_annealed(net, built, options, seed)) == plan_data(found)
     assert hop_bytes(built, traffic_of(found)) <= hop_bytes(built, traffic_of(start))
-    assert plan_data(map_annealed(net, built, options, seed)) == plan_data(found)
 
 
 def test_squeezenet_passes_far_fewer_bytes_over_links():

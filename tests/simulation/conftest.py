@@ -1,8 +1,9 @@
-"""Recurrent operators as the reader makes them are those of the tests of values."""
+"""Recurrent operators as the reader makes them, and random parts that run whole, are those of other folders' tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "execution"))
+for folder in ("execution", "network"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
