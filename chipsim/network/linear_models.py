@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto
 
 from chipsim.network.constants import attributes_of
+from chipsim.network.layers import Shape
 from chipsim.network.node_writer import Facts, NodeWriter
 from chipsim.network.stored_tensors import label_of
 
@@ -33,7 +34,7 @@ def write_linear(node: onnx.NodeProto, facts: Facts, writer: NodeWriter) -> bool
         return False
     features = shape[1]
     if node.op_type == "LinearClassifier":
-        return _write_classifier(node, attributes, features, facts, writer)
+        return _write_classifier(node, attributes, shape, facts, writer)
     found = _support_vectors(attributes, features) if node.op_type == "SVMRegressor" else _targets(attributes, features)
     if found is None or str(attributes.get("post_transform", "NONE")) != "NONE":
         return False
@@ -79,10 +80,10 @@ def _write_sums(
 
 
 def _write_classifier(
-    node: onnx.NodeProto, attributes: Mapping[str, Any], features: int, facts: Facts, writer: NodeWriter
+    node: onnx.NodeProto, attributes: Mapping[str, Any], shape: Shape, facts: Facts, writer: NodeWriter
 ) -> bool:
     """Scores of two classes or more with a score each; the label is that of the largest."""
-    found, function = _targets(attributes, features), str(attributes.get("post_transform", "NONE"))
+    found, function = _targets(attributes, shape[1]), str(attributes.get("post_transform", "NONE"))
     classes, texts = (attributes.get(f"classlabels_{kind}", ()) for kind in ("ints", "strings"))
     label, outputs, count = label_of(node), [*node.output, ""][:2], len(classes or texts)
     if found is None or function not in FUNCTIONS or count != found[0].shape[1] or count < 2:
@@ -95,7 +96,7 @@ def _write_classifier(
         axis: dict[str, Any] = {"axis": 1} if operator == "Softmax" else {}
         made = writer.add(operator, [scores], f"{label}/scores", **axis)
         # a view, which costs nothing: the file has no Softmax whose operand could be looked at
-        writer.reshape(made, (1, count), f"{label}/probabilities", outputs[1])
+        writer.reshape(made, (shape[0], count), f"{label}/probabilities", outputs[1])
     if outputs[0] in facts.read:
         largest = writer.add("ArgMax", [scores], f"{label}/largest", axis=1, keepdims=0)
         writer.add(

@@ -176,6 +176,15 @@ def test_linear_classifiers(transform, outputs, classes):
         np.testing.assert_allclose(ideal(network, x)[name].reshape(reference.shape), reference, atol=1e-5)
 
 
+def test_a_linear_classifier_of_several_rows_within_one_example():
+    nodes = [
+        node("Reshape", "x rows", "two"), linear("LinearClassifier", 6, 3, post_transform="SOFTMAX"),
+        node("Reshape", "y line", "s"),
+    ]  # fmt: skip
+    nodes[1].input[0] = "two"
+    check(content(nodes, (12,), {"rows": np.array([2, 6]), "line": np.array([1, 6])}, ("s", "label")), count=1)
+
+
 def test_scores_of_classes_whose_labels_are_text():
     made = linear("LinearClassifier", 6, 3)
     del made.attribute[[each.name for each in made.attribute].index("classlabels_ints")]
