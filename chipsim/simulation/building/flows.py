@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +177,7 @@ def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, 
     """Targets that read the same channels of what a source sends, by channels."""
     groups: dict[Ranges, list[tuple[int, int, Target]]] = {}
     for index, number, target, channels in alike.reads:
-        ranges = _within(channels, source)
+        ranges = _within(channels, source.first_channel, source.first_channel + source.channels)
         if ranges:
             groups.setdefault(ranges, []).append((index, number, target))
     return groups
@@ -239,7 +240,7 @@ def _tap_labels(edge: Edge, total: int) -> Iterator[NDArray[np.intp]]:
         yield np.array([numbers[kind] for kind in taps], np.intp)[index]
 
 
-def _within(ranges: Ranges, source: Source) -> Ranges:
-    """The part of channel ranges that a source sends."""
-    low, high = source.first_channel, source.first_channel + source.channels
+@lru_cache(maxsize=4096)
+def _within(ranges: Ranges, low: int, high: int) -> Ranges:
+    """The part of channel ranges between two channels."""
     return tuple((max(a, low), min(b, high)) for a, b in ranges if max(a, low) < min(b, high))

@@ -208,10 +208,12 @@ class Interconnect(LaidFlows):
                     hop.note(start)
                 for delay, arrive in hop.sinks:
                     arrive(input, position, end + delay)
-                for delay, arrive_stream in hop.streams:
-                    arrive_stream(input, position, start + delay, end + delay)
-                for delay, tail_delay, other in hop.others:
-                    self._come((start + delay, key, other, end + tail_delay, input, position))
+                if hop.streams:
+                    for delay, arrive_stream in hop.streams:
+                        arrive_stream(input, position, start + delay, end + delay)
+                if hop.others:
+                    for delay, tail_delay, other in hop.others:
+                        self._come((start + delay, key, other, end + tail_delay, input, position))
             onward = hop.onward
             if onward is None:
                 return None if behind is None else (behind[0], behind[1], inlet.number, inlet)
