@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,7 +42,7 @@ def _ways_out(network: Network, chip: Chip, parts: Sequence[Piece], needed: int)
     if needed <= present:
         return "allow more (mapping.tiles)"
     chips = -(-needed // present) * chip.spec.mapping.chips
-    reload = or_reload(network, chip, Counter(part.layer for part in parts))
+    reload = or_reload(network, chip, parts)
     return f"use a larger chip, or larger crossbars; or {chips} chips (--chips {chips}){reload}"
 
 

@@ -95,7 +95,7 @@ def place(
     """
     parts = pieces(network, chip, replicas)
     if places is None:
-        _check_capacity(network, chip, Counter(part.layer for part in parts))
+        _check_capacity(network, chip, parts)
         places = _arrays(chip, len(parts))
     rows, columns = chip.spec.tile.crossbar.rows, chip.spec.tile.crossbar.columns
     packed = {layer.name: pack(layer, rows, columns) for layer in network.matrix_layers}
@@ -169,8 +169,9 @@ def in_groups(network: Network) -> dict[str, str]:
     return {first: name for name, first in reversed(pairs)} | dict(pairs)
 
 
-def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> None:
-    blocks, crossbars = sum(needed.values()), chip.spec.tile.crossbars
+def _check_capacity(network: Network, chip: Chip, parts: Sequence[Piece]) -> None:
+    needed = Counter(part.layer for part in parts)
+    blocks, crossbars = len(parts), chip.spec.tile.crossbars
     total, present = math.ceil(blocks / crossbars), len(chip.tiles)
     if total <= present:
         return
@@ -183,24 +184,27 @@ def _check_capacity(network: Network, chip: Chip, needed: dict[str, int]) -> Non
     raise CapacityError(
         f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} ({what} needed: {listed}{more}); "
         f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars; or {chips} chips "
-        f"(--chips {chips}){or_reload(network, chip, needed)}"
+        f"(--chips {chips}){or_reload(network, chip, parts)}"
     )
 
 
-def or_reload(network: Network, chip: Chip, needed: Mapping[str, int]) -> str:
+def or_reload(network: Network, chip: Chip, parts: Sequence[Piece]) -> str:
     """That tiles may be written again, and what that takes; empty where it would not help.
 
     Parameters
     ----------
     network : Network
     chip : Chip
-    needed : mapping of str to int
-        Arrays that each layer takes.
+    parts : sequence of Piece
+        All that needs a place. Of a layer that may be cut between its columns one column of blocks must fit.
     """
     around = {name: loop.state.name for loop in loops(network).values() for name in loop.members}
-    together: Counter[str] = Counter()
-    for name, arrays in needed.items():
-        together[around.get(name, name)] += arrays
+    uncut = kept_whole(network)
+    together: Counter[tuple[str, int, int]] = Counter()
+    for part in parts:
+        if part.replica.number == 0:  # rounds have no copies
+            column = (0, 0) if part.layer in uncut else (part.matrix, part.block.first_column)
+            together[around.get(part.layer, part.layer), *column] += 1
     if max(together.values()) > len(chip.arrays):
         return ""
     with_order = "" if chip.spec.mapping.strategy == "in-order" else " --mapping in-order"
@@ -208,6 +212,13 @@ def or_reload(network: Network, chip: Chip, needed: Mapping[str, int]) -> str:
         f", which needs a section tile.programming, and {chip.spec.name} has none: docs/mapping.md has one to copy"
     )  # fmt: skip
     return f"{OR_RELOAD}{with_order}{lacks})"
+
+
+def kept_whole(network: Network) -> frozenset[str]:
+    """Layers that rounds do not cut between columns: those in loops, and what gates read."""
+    looped = {name for loop in loops(network).values() for name in loop.members}
+    gates = [layer for layer in network.layers.values() if isinstance(layer, GateLayer)]
+    return frozenset(looped.union(*(gate.inputs for gate in gates)))
 
 
 def gate_units(network: Network, layers: Mapping[str, LayerPlan]) -> dict[str, str]:

@@ -13,10 +13,9 @@ import numpy as np
 from chipsim.architecture.chip import Chip
 from chipsim.errors import CapacityError
 from chipsim.mapping.partition import pack, partition
-from chipsim.mapping.placement import pieces
+from chipsim.mapping.placement import kept_whole, pieces
 from chipsim.network.graph import Network
-from chipsim.network.layers import AnyLayer, DigitalLayer, GateLayer, MatrixLayer
-from chipsim.network.loops import loops
+from chipsim.network.layers import AnyLayer, DigitalLayer, MatrixLayer
 from chipsim.network.matrix import Matrix
 
 JOIN_OPSET = 13
@@ -48,8 +47,7 @@ def in_columns(network: Network, chip: Chip) -> Network:
         If one column of blocks does not fit.
     """
     room, tiles = len(chip.arrays), Counter(piece.layer for piece in pieces(network, chip))
-    whole = {name for loop in loops(network).values() for name in loop.members}
-    whole |= {name for layer in network.layers.values() if isinstance(layer, GateLayer) for name in layer.inputs}
+    whole = kept_whole(network)
     layers: dict[str, AnyLayer] = {}
     notes: list[str] = []
     for name, layer in network.layers.items():

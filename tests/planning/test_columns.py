@@ -19,7 +19,7 @@ from chipsim.mapping.placement import pieces
 from chipsim.network.layers import DigitalLayer
 from chipsim.network.onnx_reader import read_onnx
 from chipsim.network.reference import run_reference
-from chipsim.planning.choose import make_rounds
+from chipsim.planning.choose import make_plan, make_rounds
 from chipsim.planning.columns import in_columns
 from chipsim.planning.reloading import simulate_rounds
 
@@ -92,6 +92,23 @@ def test_rows_that_do_not_fit_are_refused_with_numbers():
     built = small({"tile.crossbar.rows": 8, "tile.crossbar.columns": 8}, "[1, 3]")
     with pytest.raises(CapacityError, match=r"layer a of net has 100 rows: .* takes 13 tiles, .* are 3"):
         make_rounds(net, built)
+
+
+@pytest.mark.parametrize("strategy", ["in-order", "best-fit"])
+@pytest.mark.parametrize("rows", [8, 9])
+def test_reloading_is_named_where_one_column_of_blocks_fits(strategy, rows):
+    net = network([source(rows), dense("a", "x", rows, 40)])
+    crossbar = {"tile.crossbar.rows": 8, "tile.crossbar.columns": 8}
+    built = small({**crossbar, "mapping.strategy": strategy, "mapping.reload": "false"}, "[1, 1]")
+    with pytest.raises(CapacityError) as error:
+        make_plan(net, built)
+    assert ("--reload" in str(error.value)) == (rows == 8)
+    again = small(crossbar, "[1, 1]")
+    if rows == 8:
+        assert len(make_rounds(net, again).rounds) == 5
+    else:
+        with pytest.raises(CapacityError, match="one column of blocks takes 2 tiles"):
+            make_rounds(net, again)
 
 
 def test_the_input_matrix_of_a_recurrent_operator_stays_whole():
