@@ -5,6 +5,7 @@ Loops whose turns depend on data may never end on the data at hand; cut short th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from chipsim.errors import ModelError
+from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.constants import Constant
 from chipsim.network.dataflow import Dataflow, DataInput
 from chipsim.network.digital import open_session
@@ -70,6 +71,8 @@ def tried(
     ------
     ModelError
         If onnxruntime cannot run it.
+    UnsupportedOperatorError
+        If that is because of bfloat16 or float64.
     """
     feeds = {given.name: made_up(given, draw) for given in flow.inputs}
     for stored in (False, True):  # large weights are handed over as inputs, and stored where that fails
@@ -83,11 +86,25 @@ def tried(
             results = session.run(list(values), {name: (feeds | flow.constants)[name] for name in needed})
         except Exception as error:  # onnxruntime's exceptions share no base class
             if stored:
-                hint = "" if flow.batch in (None, 1) else _OTHER_BATCH.format(flow.batch)
-                raise ModelError(f"{flow.name}: its sizes do not fit together: {first_line(error)}{hint}") from error
+                raise _failure(flow, first_line(error)) from error
         else:
             break
     return dict(zip(values, results, strict=True))
+
+
+def _failure(flow: Dataflow, reason: str) -> ModelError | UnsupportedOperatorError:
+    """Types that ONNX Runtime has no operators for, nodes that it does not take, or else sizes."""
+    kinds = {given.dtype for given in flow.inputs} | {str(value.dtype) for value in flow.constants.values()}
+    kind = next((kind for kind in ("bfloat16", "float64") if kind in kinds), "")
+    if kind and re.search(r"NOT_IMPLEMENTED|Type 'tensor\((bfloat16|double)\)'|does not support double", reason):
+        return UnsupportedOperatorError(
+            f"{flow.name}: a part of it depends on data and must run as it stands, in {kind}, for which ONNX Runtime "
+            f"has not all operators ({reason}); convert the model to float32"
+        )
+    if re.search("NOT_IMPLEMENTED|Exception during initialization", reason):
+        return ModelError(f"{flow.name}: ONNX Runtime does not take one of its nodes: {reason}")
+    hint = "" if flow.batch in (None, 1) else _OTHER_BATCH.format(flow.batch)
+    return ModelError(f"{flow.name}: its sizes do not fit together: {reason}{hint}")
 
 
 def _cut_short(model: onnx.ModelProto, turns: int, decided: tuple[onnx.NodeProto, bool] | None) -> None:

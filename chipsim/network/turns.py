@@ -36,7 +36,10 @@ def write_loop(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], 
     turn = 0
     while going and turn < trips:
         if turn == MOST_TURNS:
-            raise ModelError(f"{graph.name}: node {label_of(node)!r} (Loop) takes more than {MOST_TURNS:,} turns")
+            raise ModelError(
+                f"{graph.name}: node {label_of(node)!r} (Loop) takes more than {MOST_TURNS:,} turns, which would all "
+                "be written out; export the model with fewer, or with an operator that does them all"
+            )
         proceed, *outputs = graph.inline(body, _names_within(graph, node, turn, carried, names), depth)
         carried, made = outputs[: len(carried)], outputs[len(carried) :]
         for values, value in zip(scanned, made, strict=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from network_models import model_bytes, node, normal
 from onnx import TensorProto, helper, numpy_helper
 
-from chipsim.errors import DataError, InputError, ModelError
+from chipsim.errors import DataError, InputError, ModelError, UnsupportedOperatorError
 from chipsim.execution.scores import check_values
 from chipsim.network.onnx_reader import read_onnx
 from chipsim.network.reference import run_reference
@@ -87,6 +88,24 @@ def test_synthetic_weights_keep_the_type():
     net = read_onnx(typed(np.float16, normal(4, 3), ("b", normal(3))), "net", synthetic_seed=3)
     assert net.layers["y"].number_type == "float16"
     assert run_reference(net, normal(2, 4))[0].shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float64"])
+def test_what_runs_whole_in_a_type_without_operators_is_refused_for_that(kind):
+    """Compress needs bits; ONNX Runtime has it of no bfloat16, and no LSTM of float64."""
+    nodes = [
+        helper.make_node("LSTM", ["x", "w", "r"], ["", "h"], "lstm", hidden_size=2),
+        node("Greater", "h zero", "c"), node("Reshape", "c flat", "bits"), node("Compress", "h bits", "k", axis=2),
+        node("ReduceSum", "k last", "y", keepdims=1),
+    ]  # fmt: skip
+    weights = {"w": normal(1, 8, 3), "r": normal(1, 8, 2), "zero": np.zeros(())}
+    stored = {name: value.astype(kind) for name, value in weights.items()}
+    stored |= {"flat": np.array([-1]), "last": np.array([2])}
+    model = onnx.load_model_from_string(model_bytes(nodes, (4, "N", 3), stored))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = int(helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+    with pytest.raises(UnsupportedOperatorError, match=f"must run as it stands, in {kind}, .* the model to float32"):
+        read_onnx(model.SerializeToString(), "net")
 
 
 def test_a_graph_that_onnxruntime_computes_is_not_changed():
