@@ -81,8 +81,9 @@ def checked_inputs(values: NDArray[Any], key: str, name: str) -> NDArray[np.floa
     if values.dtype.kind not in "fiub":
         raise DataError(f"{name}: {key!r} holds {values.dtype}, not numbers")
     if values.ndim < 2 or values.size == 0:
+        single = f" (one value each: {values.size} x 1)" if values.ndim == 1 and values.size else ""
         raise DataError(
-            f"{name}: {key!r} has the shape {values.shape}; it must hold at least one input, the batch first"
+            f"{name}: {key!r} has the shape {values.shape}; it must hold at least one input, the batch first{single}"
         )
     if not np.isfinite(values).all():
         raise DataError(f"{name}: {key!r} holds NaN or infinite values; remove them")

@@ -1,7 +1,8 @@
 """`batch_first`: inputs whose batch is not on axis 0, as recurrent operators take it, get it there.
 
 RNN, LSTM and GRU have the batch of their sequences on axis 1 (with ``layout=1`` on axis 0). Where that axis is one of
-an input of the model, it is the network's batch. Lengths of sequences have no other axis; as an input they get one.
+an input of the model, it is the network's batch. Lengths of sequences have no other axis, nor have inputs of one value
+each; as an input they get one. Where no input has a batch, all get one.
 A Scan goes along an axis that is no batch; where that is the first, the second is, if its size is open or 1, and else
 the model has none: every input gets one.
 """
@@ -50,20 +51,20 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
     """
     if _has_no_batch(model.graph, constants):
         return with_batches(model, constants)
-    lengths = _lengths(model.graph, constants)
+    lengths, single = _lengths(model.graph, constants), _single(model.graph, constants)
     axes = {name: axis for name, axis in _batch_axes(model.graph, constants).items() if axis > 0}
-    if not axes and not lengths:
+    if not axes and not lengths and not single:
         return model, ()
     moved = onnx.ModelProto()
     moved.CopyFrom(model)
     graph = moved.graph
-    inner = {name: _free(f"{name}/as_exported", graph) for name in (*axes, *lengths)}
+    inner = {name: _free(f"{name}/as_exported", graph) for name in (*axes, *lengths, *single)}
     turning: list[onnx.NodeProto] = []
     for value in graph.input:
         sizes = value.type.tensor_type.shape.dim
         if value.name in axes:
             turning.append(_turned(value.name, inner[value.name], sizes, axes[value.name]))
-        elif value.name in lengths:
+        elif value.name in (*lengths, *single):
             sizes.add().dim_value = 1
             turning += _flattened(value.name, inner[value.name])
     _put_before(graph, turning, inner)
@@ -73,6 +74,11 @@ def batch_first(model: onnx.ModelProto, constants: Collection[str]) -> tuple[onn
             for name, axis in axes.items()
         ),
         *(f"input {name!r} is one length per sequence; here and in --shape it has the shape Nx1" for name in lengths),
+        *(
+            f"input {name!r} has one value in each example; here and in --shape it has the shape Nx1"
+            for name in single
+            if name not in lengths
+        ),
     )
 
 
@@ -137,7 +143,13 @@ def _scans(graph: onnx.GraphProto, constants: Collection[str]) -> Iterator[tuple
 
 
 def _has_no_batch(graph: onnx.GraphProto, constants: Collection[str]) -> bool:
-    """Whether a Scan goes along axis 0 of an input whose axis 1 is fixed to several, or is not there."""
+    """Whether a Scan goes along axis 0 of an input whose axis 1 is fixed to several, or is not there.
+
+    Or all inputs are fixed vectors.
+    """
+    vectors = [value for value in graph.input if value.name not in constants]
+    if vectors and all(_rank(value) == 1 and _size(value) > 1 for value in vectors):
+        return True
     sizes = {value.name: value.type.tensor_type.shape.dim for value in graph.input}
     along = [(name, rank) for name, axis, rank in _scans(graph, constants) if axis == 0]
     return any(rank < 3 or sizes[name][1].dim_value > 1 for name, rank in along)
@@ -172,6 +184,21 @@ def _lengths(graph: onnx.GraphProto, constants: Collection[str]) -> tuple[str, .
             if given and given not in constants:
                 found |= {name for name, _ in _sources(given, 0, made_by, constants)}
     return tuple(name for name in vectors if name in found)
+
+
+def _single(graph: onnx.GraphProto, constants: Collection[str]) -> tuple[str, ...]:
+    """Inputs whose one axis is the batch: it is open, or of size 1."""
+    data = [value for value in graph.input if value.name not in constants]
+    return tuple(value.name for value in data if _rank(value) == 1 and _size(value) < 2)
+
+
+def _rank(value: onnx.ValueInfoProto) -> int:
+    return len(value.type.tensor_type.shape.dim)
+
+
+def _size(value: onnx.ValueInfoProto) -> int:
+    """Of axis 0; 0 where it is open."""
+    return int(value.type.tensor_type.shape.dim[0].dim_value)
 
 
 def _batch_axes(graph: onnx.GraphProto, constants: Collection[str]) -> dict[str, int]:

@@ -137,6 +137,51 @@ def test_what_comes_value_by_value_before_the_batch_is_added_changes_nothing() -
     assert_like_reference(network, normal(2, 3, 20, 20))
 
 
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_an_input_of_one_value_for_each_example(batch: int | str) -> None:
+    """A point in time beside an image, as denoisers take it; the oracle is ONNX Runtime on the file."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    nodes = [
+        node("Conv", "x w", "c"), node("Unsqueeze", "when last", "u"), node("Mul", "u k", "m"), node("Sin", "m", "s"),
+        node("MatMul", "s v", "e"), node("Unsqueeze", "e map", "f"), node("Add", "c f", "y"),
+    ]  # fmt: skip
+    weights = {
+        "w": normal(4, 2, 3, 3),
+        "k": normal(6),
+        "v": normal(6, 4),
+        "last": np.array([1]),
+        "map": np.array([2, 3]),
+    }
+    model = onnx.load_model_from_string(model_bytes(nodes, (batch, 2, 5, 5), weights))
+    model.graph.input.append(helper.make_tensor_value_info("when", TensorProto.FLOAT, [batch]))
+    network = read_onnx(model.SerializeToString(), "denoiser")
+    assert network.macs_on_tiles == network.macs == 4 * 18 * 9 + 6 * 4
+    assert "input 'when' has one value in each example; here and in --shape it has the shape Nx1" in network.notes
+    x, when = normal(3, 2, 5, 5), normal(3)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    wanted = np.concatenate([session.run(None, {"x": x[i : i + 1], "when": when[i : i + 1]})[0] for i in range(3)])
+    joined = network.join_inputs({"x": x, "when": when[:, None]})
+    np.testing.assert_allclose(run_reference(network, joined)[0], wanted, atol=1e-5)
+    assert_like_reference(network, joined)
+
+
+@pytest.mark.parametrize("size", ["N", 6])
+def test_a_model_of_one_vector(size: int | str) -> None:
+    """Of an index for each example, or all of one example, which has no batch then."""
+    if size == "N":
+        nodes, weights = [node("Cast", "x", "i", to=7), node("Gather", "t i", "y", axis=0)], {"t": normal(3, 4)}
+    else:
+        nodes, weights = [node("MatMul", "x t", "y")], {"t": normal(6, 4)}
+    network = read_onnx(model_bytes(nodes, (size,), weights), "vector")
+    x = np.float32([[2], [0], [1]]) if size == "N" else normal(3, 6)
+    wanted = weights["t"][[2, 0, 1]] if size == "N" else x @ weights["t"]
+    assert network.input_shape == x.shape[1:]
+    np.testing.assert_allclose(run_reference(network, x)[0].reshape(wanted.shape), wanted, atol=1e-5)
+    assert_like_reference(network, x)
+
+
 def test_a_model_that_fits_neither_way_is_refused_in_words() -> None:
     nodes = [node("Unsqueeze", "x axes", "u"), node("Conv", "u w", "y")]
     content = model_bytes(nodes, (2, 8, 8), {"w": normal(4, 3, 3, 3), "axes": np.array([0])})

@@ -202,9 +202,9 @@ def test_an_input_that_nothing_reads_is_ignored() -> None:
     assert read_onnx(changed(change), "net").input_name == "x"
 
 
-def test_an_input_that_is_nothing_but_a_batch() -> None:
+def test_an_input_that_is_a_scalar() -> None:
     with pytest.raises(ModelError, match=r"input 'x' has the shape .*axis 0 must be the batch"):
-        read_onnx(model_bytes([node("Relu", "x", "y")], ("N",)), "net")
+        read_onnx(model_bytes([node("Relu", "x", "y")], ()), "net")
 
 
 def test_an_input_that_holds_no_numbers() -> None:
