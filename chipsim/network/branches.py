@@ -214,6 +214,8 @@ class Unfolding:
         """Let a value have two names."""
         if source in self.constants:
             self.constants[value] = self.constants[source]
+        elif source in self.lists.members:
+            self.lists.members[value] = self.lists.members[source]
         elif value:
             self.nodes.append(helper.make_node("Identity", [source], [value]))
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from network_models import model_bytes, node, normal, read_and_check
+from onnx import TensorProto, helper
 
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.onnx_reader import read_onnx
@@ -45,6 +46,46 @@ def test_sequences_are_written_out(nodes: list[Any], opset: int) -> None:
 def test_a_sequence_may_have_two_names() -> None:
     nodes = [*MADE, ABC, node("Identity", "s", "t"), node("SequenceAt", "t one", "y")]
     read_and_check(model_bytes(nodes, ("N", 4), PLACES, opset=17))
+
+
+def sequences(*values: str) -> list[onnx.ValueInfoProto]:
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    return [helper.make_value_info(value, kind) for value in values]
+
+
+def test_a_loop_hands_a_sequence_on_and_out() -> None:
+    """As exporters write a list to which a loop appends."""
+    body = helper.make_graph(
+        [
+            node("Identity", "go", "on"), node("SequenceAt", "s i", "h"), node("MatMul", "h w", "m"),
+            node("Tanh", "m", "t"), node("SequenceInsert", "s t", "longer"),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            *sequences("s"),
+        ],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, []), *sequences("longer")],
+    )  # fmt: skip
+    nodes = [
+        node("SequenceConstruct", "x", "begin"),
+        helper.make_node("Loop", ["three", "yes", "begin"], ["all"], "loop", body=body),
+        node("ConcatFromSequence", "all", "y", axis=1),
+    ]
+    constants = {"w": normal(4, 4), "three": np.array(3), "yes": np.array(True)}
+    network = read_and_check(model_bytes(nodes, ("N", 4), constants))
+    assert network.macs_on_tiles == network.macs == 3 * 16
+    assert network.layers[network.outputs[0]].output_shape == (16,)
+
+
+def test_a_condition_that_is_constant_gives_a_sequence() -> None:
+    branches = {
+        f"{which}_branch": helper.make_graph([node("SequenceConstruct", values, which)], which, [], sequences(which))
+        for which, values in (("then", "a b"), ("else", "b a"))
+    }
+    nodes = [*MADE, helper.make_node("If", ["no"], ["s"], "choice", **branches), node("SequenceAt", "s one", "y")]
+    read_and_check(model_bytes(nodes, ("N", 4), PLACES | {"no": np.array(False)}))
 
 
 def test_the_length_of_a_sequence_is_a_constant() -> None:
