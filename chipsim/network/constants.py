@@ -18,7 +18,7 @@ from chipsim.network.stored_tensors import label_of
 
 Constant = NDArray[Any]
 Constants = dict[str, Constant]
-MOST_BYTES = 2**32  # of one constant
+MOST_BYTES = 2**31 - 1  # of one constant: what a message of protobuf holds
 FOLDABLE = frozenset(
     {"Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Cos"}
     | {"CumSum", "DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor", "Gather"}
@@ -147,7 +147,7 @@ def _check_growth(operator: str, operands: list[Constant | None]) -> None:
     elif operator in ("Gemm", "MatMul"):
         elements = first.size * _given(operands, 1).size // max(1, first.shape[-1] if first.ndim else 1)
     if elements * first.itemsize > MOST_BYTES:
-        raise ValueError(f"it would be larger than {MOST_BYTES >> 30} GiB")
+        raise ValueError("it would be larger than 2 GiB")
 
 
 def _constant(attributes: Mapping[str, Any]) -> Constant:
@@ -162,7 +162,7 @@ def _constant_of_shape(shape: Constant, value: Constant) -> Constant:
     sizes = tuple(int(size) for size in shape.reshape(-1))
     elements = int(np.prod(sizes, dtype=object)) if sizes else 1
     if elements * value.itemsize > MOST_BYTES:
-        raise ValueError(f"shape {sizes} is larger than {MOST_BYTES >> 30} GiB")
+        raise ValueError(f"shape {sizes} is larger than 2 GiB")
     return np.broadcast_to(value.reshape(()), sizes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import onnx
@@ -167,7 +168,17 @@ def _check(model: onnx.ModelProto, name: str) -> None:
     try:
         onnx.checker.check_model(slim)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise ModelError(f"{name}: not a valid ONNX model: {first_line(error)}") from None
+        raise ModelError(f"{name}: not a valid ONNX model: {_checkers_words(error)}") from None
+
+
+def _checkers_words(error: Exception) -> str:
+    """What ONNX's checker says, in one line that begins with the node."""
+    what, _, context = str(error).partition("==> Context: Bad node spec for node. Name:")
+    found = re.match(r"\s*(.*?)\s*OpType:\s*(\w+)", context)
+    if not found:
+        return first_line(error)
+    node = f"node {found[1]!r} ({found[2]})" if found[1] else f"a node without a name ({found[2]})"
+    return f"{node}: {' '.join(what.split())}"
 
 
 def _carries_large_tensor(node: onnx.NodeProto) -> bool:

@@ -190,7 +190,7 @@ def test_a_constant_that_would_fill_memory(operator: str) -> None:
         "OneHot": {"a": np.array([0]), "b": np.array(big), "c": np.float32([0, 1])},
     }[operator]
     nodes = [node(operator, " ".join(weights), "w"), node("Add", "x w", "y")]
-    with pytest.raises(ModelError, match=rf"node 'w' \({operator}\) makes a constant .*larger than 4 GiB"):
+    with pytest.raises(ModelError, match=rf"node 'w' \({operator}\) makes a constant .*larger than 2 GiB"):
         read_onnx(model_bytes(nodes, ("N", 4), weights), "net")
 
 

@@ -262,10 +262,20 @@ def test_sizes_that_do_not_fit_together() -> None:
         read_onnx(model_bytes([GEMM], ("N", 11), WEIGHTS), "net")
 
 
-def test_a_constant_larger_than_memory() -> None:
+@pytest.mark.parametrize("sizes", [[10**6, 10**6, 3, 3], [2**15, 2**14, 1, 1]])
+def test_a_constant_larger_than_a_file_may_be(sizes: list[int]) -> None:
     nodes = [node("ConstantOfShape", "s", "k"), node("Conv", "x k", "y")]
-    with pytest.raises(ModelError, match=r"node 'k' \(ConstantOfShape\).*GiB"):
-        read_onnx(model_bytes(nodes, ("N", 1, 4, 4), {"s": np.array([10**6, 10**6, 3, 3])}), "net")
+    with pytest.raises(ModelError, match=r"node 'k' \(ConstantOfShape\).* larger than 2 GiB"):
+        read_onnx(model_bytes(nodes, ("N", 1, 4, 4), {"s": np.array(sizes)}), "net")
+
+
+@pytest.mark.parametrize("name", ["choice", ""])
+def test_what_onnxs_checker_finds_names_the_node(name: str) -> None:
+    branch = helper.make_graph([node("Relu", "x", "a")], "branch", [], [onnx.ValueInfoProto(name="a")])
+    made = helper.make_node("If", ["c"], ["y"], name, then_branch=branch)
+    which = r"node 'choice' \(If\)" if name else r"a node without a name \(If\)"
+    with pytest.raises(ModelError, match=which + r": Required attribute 'else_branch' is missing\.$"):
+        read_onnx(model_bytes([node("ReduceSum", "x", "s"), node("Cast", "s", "c", to=9), made], ("N", 4)), "net")
 
 
 LARGE = [
