@@ -47,6 +47,8 @@ class Count:
         Loops -> turns that were counted.
     stated : set of str
         Those of them whose trip count is a constant.
+    stopped : set of str
+        Those that would have gone on when `MOST_TURNS` were counted in all.
     failed : str
         Why it could not be counted; empty where it was.
     """
@@ -56,6 +58,7 @@ class Count:
     weighted: dict[str, int] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
     stated: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)
     failed: str = ""
 
     def add(self, other: Count, times: int = 1) -> None:
@@ -67,6 +70,7 @@ class Count:
         for name, turns in other.turns.items():
             self.turns[name] = max(self.turns.get(name, 0), turns)
         self.stated |= other.stated
+        self.stopped |= other.stopped
 
 
 def count_whole(flow: Dataflow) -> dict[str, Count]:
@@ -191,6 +195,8 @@ class _Walk:
         stated = node.input[0] in self.constants and limit <= MOST_TURNS
         most = limit if stated else max(1, turn)
         count.stated |= {label_of(node)} if stated else set()
+        if going and not stated and len(self._turns) >= MOST_TURNS and (not node.input[0] or turn < limit):
+            count.stopped.add(label_of(node))
         if not turn:  # what a turn takes is not known yet
             latest = self._turn(body, 0, carried, values)[3]
         count.add(latest, max(0, most - turn))

@@ -35,7 +35,7 @@ def _note(node: onnx.NodeProto, count: Count) -> str:
     what = f"{node.op_type} {label_of(node)!r} runs whole on a digital unit"
     if count.failed:
         return f"{what}; what it takes is not known, since it does not run with made-up data ({count.failed})"
-    turns = ", ".join(_turns(name, turns, name in count.stated) for name, turns in count.turns.items())
+    turns = ", ".join(_turns(name, turns, count) for name, turns in count.turns.items())
     counted = f"every input is counted with {turns or 'as many values as made-up data give'}"
     if not count.weighted:
         return f"{what}: {counted}"
@@ -51,6 +51,7 @@ def _mend(operator: str) -> str:
     return _TURNS if operator == "Loop" else FIXED.get(operator, OTHERWISE)
 
 
-def _turns(name: str, turns: int, stated: bool) -> str:
-    why = "the most that its trip count allows" if stated else "as made-up data take"
+def _turns(name: str, turns: int, count: Count) -> str:
+    why = "the most that its trip count allows" if name in count.stated else "as made-up data take"
+    why = "where counting stops, and made-up data do not" if name in count.stopped else why
     return f"{turns} turn{'s' * (turns != 1)} of {name!r} ({why})"

@@ -405,4 +405,4 @@ def test_loops_within_each_other_that_never_end_are_read_in_a_moment() -> None:
         "on q", "i go h",
     )  # fmt: skip
     network = read_onnx(model_bytes([loop(body, "- yes x", "y")], ("N", 4), CONSTANTS, opset=18), "net")
-    assert "9999 turns of 'inner' (as made-up data take)" in network.notes[0]
+    assert "9999 turns of 'inner' (where counting stops, and made-up data do not)" in network.notes[0]
