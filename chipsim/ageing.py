@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, pstdev  # exact: a mean is never below the least value
 from typing import Any
 
-from chipsim.architecture.chip import build_chip
+from chipsim.architecture.chip import Chip, build_chip
 from chipsim.architecture.compensation_spec import COMPENSATIONS, Compensation
 from chipsim.architecture.loader import load_spec, spec_hash
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.device.model import DeviceModel
-from chipsim.errors import InputError, SpecError, nearest
+from chipsim.errors import CapacityError, InputError, SpecError, nearest
 from chipsim.execution.ageing import AgedScore, AgeingOutcome, compute_ageing
 from chipsim.execution.calibration import device_of
 from chipsim.execution.split import Split, split_data
+from chipsim.mapping.placement import OR_RELOAD
 from chipsim.mapping.plan import Plan
 from chipsim.network.dataset import Dataset, fit_data, load_data, synthetic_data
+from chipsim.network.graph import Network
 from chipsim.network.loops import loops
 from chipsim.network.one_answer import note_one_answer
 from chipsim.network.unused_arrays import note_unused
@@ -106,12 +109,21 @@ def age_network(
             "(mapping.reload); values are those of a chip that is large enough: give it more tiles, --set "
             "grid.shape=[ROWS,COLUMNS]"
         )
-    plan, split = make_plan(network, chip, (), settings.seed), split_data(dataset)
+    plan, split = _planned(network, chip, settings.seed), split_data(dataset)
     found = compute_ageing(
         plan, split, settings.seed, ages_s, settings.programmings, compensations, progress=progress, threads=threads,
         chunk=chunk,
     )  # fmt: skip
     return _data(settings, plan, dataset, split, found, ages_s, compensations)
+
+
+def _planned(network: Network, chip: Chip, seed: int) -> Plan:
+    """On tiles; where they are too few, with the ways out that this command has."""
+    try:
+        return make_plan(network, chip, (), seed)
+    except CapacityError as error:
+        why = str(error).partition(OR_RELOAD)[0]
+        raise CapacityError(re.sub(r"\(--chips (\d+)\)", r"(--set mapping.chips=\1)", why)) from None
 
 
 def default_ages(device: DeviceModel) -> list[float]:

@@ -164,3 +164,11 @@ def test_arrays_that_nobody_reads_are_named(capsys, tmp_path, digits):
         np.savez(tmp_path / "more.npz", **data, more=np.zeros(3))
     outcome = here(capsys, *AGE, "--data", tmp_path / "more.npz")
     assert "that no input reads: 'more'" in " ".join(outcome.out.split())
+
+
+def test_a_network_that_is_too_large_is_told_what_this_command_can_do(capsys):
+    words = ("age", "hermes64", "zoo:digits-cnn", "--programmings", "1", "--set", "grid.shape=[1,3]")
+    outcome = here(capsys, *words)
+    assert outcome.code == 1
+    assert outcome.one_message().rstrip().endswith("; or 2 chips (--set mapping.chips=2)")
+    assert here(capsys, *words, "--ages", "1 day", "--set", "mapping.chips=2").code == 0
