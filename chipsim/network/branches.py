@@ -13,8 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.conditions import write_condition
 from chipsim.network.constants import Constant, Constants, fold
+from chipsim.network.control_checks import check_control, check_number
 from chipsim.network.dataflow import Kept
 from chipsim.network.inner_values import renamed, values_read
+from chipsim.network.refused import check_operator
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.turns import write_loop, write_scan
 from chipsim.network.unfolded import UndecidedError
@@ -77,6 +79,7 @@ class Unfolding:
         for given in nodes:
             node = renamed(given, names, f"#{self._copies}" if depth else "")
             if node.op_type in ("If", "Loop", "Scan") and node.domain in ("", "ai.onnx"):
+                check_control(given, self.name, self.opset)
                 self._control(node, names, depth)
                 continue
             if self.lists.takes(node, self):
@@ -85,6 +88,8 @@ class Unfolding:
             if values is not None:
                 self.constants |= values
                 continue
+            if node.op_type.startswith("Optional"):  # nothing that is asked of it later has an answer
+                check_operator(given, self.name)
             self.nodes.append(node)
             if len(self.nodes) > MOST_NODES:
                 raise ModelError(f"{self.name}: has more than {MOST_NODES:,} nodes with its loops written out")
@@ -181,19 +186,21 @@ class Unfolding:
             self.constants |= self.from_shapes(self.nodes, self.constants, self.kept)
         return value in self.constants
 
-    def known(self, value: str, node: onnx.NodeProto) -> Any:
+    def known(self, value: str, node: onnx.NodeProto, kind: type = int) -> Any:
         """The one number that a condition or count is."""
+        label = f"{self.name}: node {label_of(node)!r} ({node.op_type})"
         if not self.is_known(value):
             raise UndecidedError(
-                f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which is known only when "
-                "the network runs; export the model without it"
+                f"{label} depends on {value!r}, which is known only when the network runs; export the model without it"
             )
         if self.constants[value].size != 1:
             raise ModelError(
-                f"{self.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which must be one number "
-                f"and has the shape {self.constants[value].shape}; export the model again"
+                f"{label} depends on {value!r}, which must be one number and has the shape "
+                f"{self.constants[value].shape}; export the model again"
             )
-        return self.constants[value].item()
+        found = self.constants[value].item()
+        check_number(found, kind, label, value)
+        return found
 
     def sizes(self, value: str, node: onnx.NodeProto) -> list[int]:
         """The shape of a value, for a batch of one."""

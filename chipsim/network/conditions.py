@@ -26,7 +26,7 @@ def write_condition(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, s
     if not graph.is_known(node.input[0]):
         _choose(graph, node, names, depth)
         return
-    chosen = "then_branch" if bool(graph.known(node.input[0], node)) else "else_branch"
+    chosen = "then_branch" if graph.known(node.input[0], node, bool) else "else_branch"
     outputs = graph.inline(graph_of(node, chosen, graph.name), names, depth)
     for value, result in zip(node.output, outputs, strict=False):
         graph.alias(result, value)

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from chipsim.errors import ModelError
 from chipsim.network.layers import Activation, DigitalLayer
+from chipsim.network.turn_limit import WHY, is_too_long, limited, run_stoppable
 
 Values = NDArray[np.float32]
 IR_VERSION = 10
@@ -121,8 +122,12 @@ def _run(layer: DigitalLayer, calls: Sequence[Sequence[NDArray[Any]]]) -> list[N
     """The operator's output in each call; all have operands of the same types and numbers of axes."""
     try:
         session = _session(_one_node_model(layer, calls[0]))
+        if layer.function is not None:
+            return [run_stoppable(session, None, _feeds(inputs))[0] for inputs in calls]
         return [session.run(None, _feeds(inputs))[0] for inputs in calls]
     except Exception as error:  # onnxruntime's exceptions share no base class
+        if is_too_long(error):
+            raise ModelError(f"layer {layer.name!r} ({layer.operator}): {WHY}") from error
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"layer {layer.name!r} ({layer.operator}): onnxruntime cannot compute it: {reason}") from error
 
@@ -151,7 +156,7 @@ def _one_node_model(layer: DigitalLayer, inputs: Sequence[NDArray[Any]]) -> byte
     )
     opsets, functions = [helper.make_opsetid(layer.domain, layer.opset)], []
     if layer.function is not None:
-        opsets, functions = [*opsets, *layer.function.opset_import], [layer.function]
+        opsets, functions = [*opsets, *layer.function.opset_import], [limited(layer.function)]
     model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=IR_VERSION)
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -33,6 +33,7 @@ from chipsim.network.regions import is_region
 from chipsim.network.retyping import computable, holds_other_floats
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.synthetic import synthetic_weights
+from chipsim.network.turn_limit import limited
 from chipsim.network.uncounted import uncounted_notes
 from chipsim.network.weight_sharing import share_weights, sharing_notes
 from chipsim.network.whole_notes import whole_notes
@@ -112,8 +113,9 @@ class _Reader:
         except UnsupportedOperatorError:
             raise
         except InputError as error:
+            batch = declared[0].batch or "open"
             raise ModelError(
-                f"{self.name}: axis 0 of input {declared[0].name!r} is {declared[0].batch} in the file and taken for "
+                f"{self.name}: axis 0 of input {declared[0].name!r} is {batch} in the file and taken for "
                 f"the batch, but one example does not fit the model ({first}), nor does all of it as one example "
                 f"({error}); export it with a free batch as axis 0"
             ) from None
@@ -181,7 +183,8 @@ def _network(flow: Dataflow, notes: tuple[str, ...], weights: Literal["file", "s
 
 
 def _serialised(flow: Dataflow, output_shapes: Mapping[str, Shape]) -> bytes:
-    return bytes(flow.model(output_shapes=output_shapes).SerializeToString(deterministic=True))
+    safe = replace(flow, functions=tuple(limited(function) for function in flow.functions))
+    return bytes(safe.model(output_shapes=output_shapes).SerializeToString(deterministic=True))
 
 
 def _values_read(graph: onnx.GraphProto) -> set[str]:

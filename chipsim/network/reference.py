@@ -16,6 +16,7 @@ from chipsim.network.digital import open_session
 from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, Shape
 from chipsim.network.number_types import widened
+from chipsim.network.turn_limit import WHY, is_too_long, run_stoppable
 
 Values = NDArray[np.float32]
 
@@ -101,8 +102,11 @@ def _run(
 ) -> list[Any]:
     try:
         feeds = {name: np.ascontiguousarray(values) for name, values in network.split_inputs(x).items()}
-        results = session.run(names, feeds)
+        whole = any(isinstance(layer, DigitalLayer) and layer.function for layer in network.layers.values())
+        results = run_stoppable(session, names, feeds) if whole else session.run(names, feeds)
     except Exception as error:  # onnxruntime's exceptions share no base class
+        if is_too_long(error):
+            raise ModelError(f"{network.name}: onnxruntime cannot run the model: {WHY}") from error
         if len(x) > 1:
             raise _BatchError from error
         raise ModelError(f"{network.name}: onnxruntime cannot run the model: {error}") from error

@@ -14,6 +14,7 @@ from chipsim.network.dataflow import Dataflow
 from chipsim.network.free_batch import free_batch
 from chipsim.network.layers import Shape
 from chipsim.network.loose import loose_values
+from chipsim.network.stored_tensors import label_of
 from chipsim.network.tried import tried
 
 MOST_VALUES = 2**30
@@ -50,6 +51,7 @@ def infer_shapes(flow: Dataflow) -> dict[str, Shape]:
     other_batch = flow.batch not in (None, 1)  # only a run tells whether one input alone fits
     if other_batch or any(value not in shapes for value in values) or _rounds_up(flow):
         shapes |= {value: found.shape for value, found in tried(flow, values).items()}
+    _check_reshapes(shapes, flow)
     return shapes if not loose else {name: shape for name, shape in shapes.items() if name not in loose}
 
 
@@ -95,6 +97,19 @@ def _check_sizes(shapes: Mapping[str, Shape], flow: Dataflow) -> None:
             f"{flow.name}: {largest!r} has the shape {shapes[largest]} for one input, which is more than 4 GiB; give "
             "smaller inputs (--shape), or export it with smaller sizes"
         )
+
+
+def _check_reshapes(shapes: Mapping[str, Shape], flow: Dataflow) -> None:
+    """Refuse a target that holds another number of values: ONNX's inference takes it as it is."""
+    for node in flow.nodes:
+        if node.op_type != "Reshape" or node.input[0] not in shapes or node.output[0] not in shapes:
+            continue
+        before, after = shapes[node.input[0]], shapes[node.output[0]]
+        if math.prod(before) != math.prod(after):
+            raise ModelError(
+                f"{flow.name}: node {label_of(node)!r} (Reshape) turns the shape {before} into {after}, which has "
+                f"{math.prod(after):,} values instead of {math.prod(before):,} (for one input); export the model again"
+            )
 
 
 def _rounds_up(flow: Dataflow) -> bool:

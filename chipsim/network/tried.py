@@ -31,6 +31,10 @@ _OTHER_BATCH = (
 )
 
 
+MISSING = r"NOT_IMPLEMENTED|Type 'tensor\((bfloat16|double)\)'|does not support double|element type mismatch|Numpy type"
+"""What ONNX Runtime says of types that it has no operators for."""
+
+
 def made_up(given: DataInput, draw: int = 1) -> Constant:
     """Values of an input, batch of one included, in its type: 0 gives zeros, 1 standard normal ones, 2 larger ones."""
     shape = (1, *given.shape)
@@ -96,7 +100,7 @@ def _failure(flow: Dataflow, reason: str) -> ModelError | UnsupportedOperatorErr
     """Types that ONNX Runtime has no operators for, nodes that it does not take, or else sizes."""
     kinds = {given.dtype for given in flow.inputs} | {str(value.dtype) for value in flow.constants.values()}
     kind = next((kind for kind in ("bfloat16", "float64") if kind in kinds), "")
-    if kind and re.search(r"NOT_IMPLEMENTED|Type 'tensor\((bfloat16|double)\)'|does not support double", reason):
+    if kind and re.search(MISSING, reason):
         return UnsupportedOperatorError(
             f"{flow.name}: a part of it depends on data and must run as it stands, in {kind}, for which ONNX Runtime "
             f"has not all operators ({reason}); convert the model to float32"

@@ -29,8 +29,8 @@ def write_loop(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], 
         If there are too many.
     """
     body = graph_of(node, "body", graph.name)
-    trips = int(graph.known(node.input[0], node)) if node.input[0] else MOST_TURNS + 1
-    going = bool(graph.known(node.input[1], node)) if len(node.input) > 1 and node.input[1] else True
+    trips = graph.known(node.input[0], node) if node.input and node.input[0] else MOST_TURNS + 1
+    going = graph.known(node.input[1], node, bool) if len(node.input) > 1 and node.input[1] else True
     carried = list(node.input[2:])
     scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
     turn = 0
@@ -44,7 +44,7 @@ def write_loop(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, str], 
         carried, made = outputs[: len(carried)], outputs[len(carried) :]
         for values, value in zip(scanned, made, strict=True):
             values.append(value)
-        going = bool(graph.known(proceed, node))
+        going = graph.known(proceed, node, bool)
         turn += 1
     for value, result in zip(node.output, carried, strict=False):
         graph.alias(result, value)

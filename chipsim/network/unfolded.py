@@ -43,8 +43,8 @@ class Unfolded(Protocol):
     def is_known(self, value: str) -> bool:
         """Whether a value is a constant."""
 
-    def known(self, value: str, node: onnx.NodeProto) -> Any:
-        """One number that is known."""
+    def known(self, value: str, node: onnx.NodeProto, kind: type = int) -> Any:
+        """One number that is known, of a kind."""
 
     def sizes(self, value: str, node: onnx.NodeProto) -> list[int]:
         """A shape that is known."""
