@@ -20,7 +20,7 @@ from chipsim.network.onnx_reader import read_onnx
 from chipsim.network.reference import run_reference
 
 ADDS = graph([node("Identity", "go", "on"), node("Add", "h x", "q")], "on q", "i go h")
-WITHIN = graph([node("Identity", "go", "on"), loop(ADDS, "- go h", "q")], "on q", "i go h")
+WITHIN = graph([node("Identity", "go2", "on2"), loop(ADDS, "- go2 h2", "q2")], "on2 q2", "j go2 h2")
 TRUE, ONES = np.array([[True]]), np.ones((1, 4), np.float32)
 
 
