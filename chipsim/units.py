@@ -92,7 +92,8 @@ def parse_quantity(value: object, dimension: str) -> float:
     >>> parse_quantity("8 ns", "time")
     8e-09
     """
-    wanted = f"a {dimension} with its unit, such as '{_EXAMPLES[dimension]}'"
+    article = "an" if dimension[0] in "aeiou" else "a"
+    wanted = f"{article} {dimension} with its unit, such as '{_EXAMPLES[dimension]}'"
     if not isinstance(value, str):
         raise UnitError(f"{value!r} has no unit; expected {wanted}")
     match = _TEXT.match(value)

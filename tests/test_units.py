@@ -120,3 +120,11 @@ def test_numbers_for_people(value, shown):
 def test_numbers_for_people_are_near(value):
     number, unit = human(value, "s", 6).split()
     assert parse_quantity(f"{number} {unit}", "time") == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "says"), [("energy per byte", "an energy per byte with"), ("time", "a time with")]
+)
+def test_messages_are_in_plain_english(dimension, says):
+    with pytest.raises(UnitError, match=f"expected {says} its unit"):
+        parse_quantity("1 foo", dimension)
