@@ -238,6 +238,9 @@ class SecondEngine:
         self, plan: Plan, inputs: int, in_flight: int, batch: int = 1, drain: bool = False, least: bool = False,
         arrivals: list[int] | None = None, lengths: dict[str, list[Planes]] | None = None,
     ) -> None:  # fmt: skip
+        self.given = plan, inputs, in_flight, batch, drain, least, arrivals, lengths
+        self.ports: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.known_ports: dict[tuple[str, str], set[str]] | None = None
         self.lengths = lengths or {}
         self.plan, self.spec, self.inputs, self.in_flight = plan, plan.chip.spec, inputs, in_flight
         self.batch, self.drain, self.arrivals = batch, drain, arrivals
@@ -567,7 +570,16 @@ class SecondEngine:
 
     # ---- what happens -------------------------------------------------------------------------------------------
 
+    @property
+    def chooses(self) -> bool:
+        """T9c: links take ports in turn; T61 has its own rule."""
+        return self.spec.router.arbitration == "round-robin" and not self.bounded_rooms
+
     def run(self) -> SecondEngine:
+        if self.chooses and self.known_ports is None:  # T9c: a first run shows which links have one port only
+            scout = SecondEngine(*self.given)
+            scout.known_ports = {}
+            self.known_ports = scout.run().ports
         self._admit()
         self._start_all()
         while self._heap:
@@ -693,11 +705,12 @@ class SecondEngine:
                 onward = (end if whole else start) + delay
                 self._ask_link(child, key, size, onward, end + delay, tree, arrivals, edge[0], channels, behind)
 
+        self.ports[edge].add(port)
         if self.bounded_rooms:
             behind_it = _Place(edge, channels[edge], size, 0) if tree[edge] else None
             entry = _Waiting((head, key), channels[edge], size, behind_it, serve)
             self._at(head, 1, key, lambda: self._wait_for_room(edge, port, entry))
-        elif self.spec.router.arbitration == "age":
+        elif not self.chooses or len((self.known_ports or {}).get(edge, "??")) == 1:
             self._at(head, 1, key, serve)
         else:
             self._at(head, 1, key, lambda: self._wait_at_port(edge, port, serve))

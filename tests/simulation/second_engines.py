@@ -19,6 +19,8 @@ class SecondEngines:
             engine.rank = {name: (number, rank) for name, rank in engine.rank.items()}  # type: ignore[misc]
 
     def run(self) -> SecondEngines:
+        if self.engines[0].chooses and self.engines[0].known_ports is None:
+            self._scout()
         heap = self.engines[0]._heap
         for engine in self.engines:
             engine._admit()
@@ -37,3 +39,16 @@ class SecondEngines:
                 for reader in (reader for engine in self.engines for reader in engine.readers):
                     reader.measure()
         return self
+
+    def _scout(self) -> None:
+        """T9c: a first run shows which links have one port only, all networks together."""
+        scouts = [SecondEngine(*engine.given) for engine in self.engines]
+        for scout in scouts:
+            scout.known_ports = {}
+        SecondEngines(scouts).run()
+        ports: dict[tuple[str, str], set[str]] = {}
+        for scout in scouts:
+            for edge, names in scout.ports.items():
+                ports.setdefault(edge, set()).update(names)
+        for engine in self.engines:
+            engine.known_ports = ports
