@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean, pstdev  # exact: a mean is never below the least value
 from typing import Any
 
@@ -33,6 +33,10 @@ from chipsim.versions import software_versions
 SCHEMA_VERSION = 1
 _AGES = ("20 s", "4 min", "40 min", "7 hours", "3 days", "30 days", "1 year")
 _ALL_KINDS = ("none", "global", "per-column", "affine")
+_NO_AFFINE = (
+    "Without affine: scale and shift of each channel are not found for layers that go round a loop, whose inputs "
+    "depend on what drift did to earlier steps."
+)
 _MEASURES = ("accuracy", "signal_to_noise_db", "gain", "signal_to_noise_without_gain_db")
 
 
@@ -101,6 +105,7 @@ def age_network(
     network = note_unused(network, data)
     if asked is None and loops(network):
         compensations = [each for each in compensations if each.kind != "affine"]
+        network = replace(network, notes=(*network.notes, _NO_AFFINE))
     dataset = synthetic_data(network, SYNTHETIC_INPUTS, settings.seed) if data is None else fit_data(data, network)
     network, chip = note_one_answer(network, dataset), build_chip(with_strategy(spec, None))
     if needs_rounds(network, chip):

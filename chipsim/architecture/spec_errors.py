@@ -39,7 +39,8 @@ def _without_alternatives(found: Sequence[Any]) -> list[Any]:
 def _explain(item: Any, source: YamlSource) -> str:
     kind = item["type"]
     location = tuple(part for part in item["loc"] if not _is_union_tag(part))
-    where = f"{source.where(location)}: {'.'.join(map(str, location)) or 'file'}"
+    path = ".".join(map(str, location)) or ("" if kind == "value_error" else "file")  # of several fields: it names them
+    where = f"{source.where(location)}: {path}" if path else source.where(location)
     if kind == "extra_forbidden":
         allowed = sorted(_fields_at(source, location[:-1]))
         return f"{where}: unknown field; allowed here: {', '.join(allowed)}{nearest(str(location[-1]), allowed)}"
@@ -68,8 +69,23 @@ def _in_words(item: Any) -> str:
         "greater_than": "must be greater than {gt}",
         "less_than_equal": "must be at most {le}",
     }
+    if item["type"] == "string_type":
+        return words["string_type"] + _as_text(item["input"])
     text = words.get(item["type"])
     return str(item["msg"]).removeprefix("Value error, ") if text is None else text.format(**item.get("ctx", {}))
+
+
+def _as_text(value: object) -> str:
+    """How numbers that should be text are written.
+
+    Examples
+    --------
+    >>> _as_text([7, 7]), _as_text(12), _as_text({})
+    (', such as "7,7"', ', such as "12"', '')
+    """
+    parts = value if isinstance(value, list) else [value]
+    plain = all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
+    return f', such as "{",".join(map(str, parts))}"' if parts and plain else ""
 
 
 def _meant(item: Any, source: YamlSource) -> str:

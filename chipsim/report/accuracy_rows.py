@@ -61,10 +61,14 @@ def _signal(layers: dict[str, float | None] | None) -> list[tuple[str, str, str]
         return []
     worst, best = min(known, key=lambda name: known[name]), max(known, key=lambda name: known[name])
     return [
-        ("signal to noise", f"{median(known.values()):.1f} dB", f"median of {len(known)} layers, noisy against ideal"),
+        ("signal to noise", f"{median(known.values()):.1f} dB", f"{_which(len(known))}, noisy against ideal"),
         ("  worst layer", f"{known[worst]:.1f} dB", worst),
         ("  best layer", f"{known[best]:.1f} dB", best),
     ]
+
+
+def _which(layers: int) -> str:
+    return "of 1 layer" if layers == 1 else f"median of {layers} layers"
 
 
 def _conversions(chip: dict[str, Any]) -> list[tuple[str, str, str]]:

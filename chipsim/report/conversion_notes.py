@@ -11,8 +11,8 @@ MUCH = 0.01
 """Share of conversions above which it is said: ranges are the 99.99th percentile of what calibration saw."""
 
 _WHERE = (
-    ("clipped_inputs", "inputs of the tiles are clipped"),
-    ("saturated_outputs", "outputs of the tiles saturate their converters"),
+    ("clipped_inputs", "inputs of the tiles are clipped", "tile.dac.range=per-vector"),
+    ("saturated_outputs", "outputs of the tiles saturate their converters", "tile.adc.range=full-scale"),
 )
 
 
@@ -33,14 +33,16 @@ def conversion_notes(numbers: Mapping[str, Any], who: str = "") -> list[str]:
     >>> conversion_notes({"clipped_inputs": 0.12, "saturated_outputs": 0.0})[0][:46]
     'Warning: 12.00 % of the inputs of the tiles ar'
     """
-    shares = [(numbers.get(key), words) for key, words in _WHERE]
-    found = [f"{percent(share)} of the {words}" for share, words in shares if share is not None and share > MUCH]
-    if not found:
+    much = [(share, *rest) for key, *rest in _WHERE if (share := numbers.get(key)) is not None and share > MUCH]
+    if not much:
         return []
-    of = f" of {who}" if who else ""
+    shares = " and ".join(f"{percent(share)} of the {words}" for share, words, _ in much)
+    wider = " and ".join(f"--set {field}" for *_, field in much)
     return [
-        f"Warning: {' and '.join(found)}{of}: their ranges were set by too few or other inputs; "
-        f"calibrate with more (x_calibration in the data)."
+        f"Warning{f' for {who}' if who else ''}: {shares}. Ranges are those of the calibration inputs without noise: "
+        "these may be too few or unlike the others (calibrate with more, x_calibration in the data), or noise and "
+        "drift of cells push values beyond the ranges (compensate drift better, tile.compensation.kind, or widen the "
+        f"ranges, {wider})."
     ]
 
 

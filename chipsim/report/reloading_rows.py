@@ -20,7 +20,7 @@ def reloading_rows(chip: dict[str, Any]) -> dict[str, str]:
         return {}
     return {
         "Rounds of layers": f"{found['rounds']:,}",
-        "Tiles written again": f"{found['times']:,} times",
+        "Tiles written again": f"{found['times']:,} writing{'s' * (found['times'] != 1)} of a round",
         "  its time, in those above": human(found["time_s"], "s"),
         "  its energy, in that above": human(found["energy_j"], "J"),
     }

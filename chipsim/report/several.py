@@ -58,7 +58,8 @@ def _run(result: Result) -> Table:
         arriving = f", arriving at {asked['arrivals'].strip()}" if asked["arrivals"] else ""
         words = f"{asked['inputs']:,} inputs from {asked['data']}; batch {asked['batch']}, {how}{arriving}"
         table.add_row(Text(item["label"]), Text(words))
-    table.add_row("age of the cells", Text(settings["age"]))
+    if not settings["timing_only"]:
+        table.add_row("age of the cells", Text(settings["age"]))
     table.add_row("seed", str(data["seed"]))
     if settings["set"]:
         table.add_row("set", Text(", ".join(settings["set"])))

@@ -59,6 +59,8 @@ def _run(result: Result) -> Table:
         "age of the cells": settings["age"],
         "seed": str(data["seed"]),
     }
+    if settings["timing_only"] and data["chip"]["drift_compensation"] is None:  # nothing is calibrated, no cell read
+        rows = {name: text for name, text in rows.items() if name not in ("calibration", "age of the cells")}
     for name, text in rows.items():
         table.add_row(name, Text(text))
     for note in network.get("notes", ()):

@@ -308,4 +308,13 @@ def test_every_quantity_in_the_schema_has_an_example_with_a_unit() -> None:
 
 def test_text_that_looks_like_something_else_and_text_that_is_empty() -> None:
     assert "must be text, in quotes where it looks" in refused(SMALL.replace("name: small", "name: 12"))
+    assert refused(SMALL.replace("name: small", "name: 12")).endswith('something else, such as "12"')
+    assert refused(SMALL.replace("name: small", "name: [7, 7]")).endswith('something else, such as "7,7"')
     assert "did you mean" not in refused(SMALL.replace("name: small", "name: ''"))
+
+
+def test_what_is_wrong_between_sections_is_not_said_to_be_of_a_field_called_file() -> None:
+    with pytest.raises(SpecError) as error:
+        load_spec("hermes64", ["digital_unit.buffer.spill=global_memory"])
+    assert re.search(r":\d+: digital_unit.buffer.spill: global_memory needs a section", str(error.value))
+    assert "file:" not in str(error.value)

@@ -108,3 +108,13 @@ def test_the_plan_says_that_the_loop_limits(capsys: pytest.CaptureFixture[str], 
     outcome = here(capsys, "map", "hermes64", folder / "lstm.onnx", "--json")
     assert outcome.code == 0
     assert "loop of" in json.loads(outcome.out)["estimate"]["limit"]
+
+
+def test_ageing_says_why_a_kind_of_compensation_is_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "age", "hermes64", folder / "lstm.onnx", "--programmings", "1", "--ages", "1 day", "--json"
+    outcome = here(capsys, *words)
+    found = json.loads(outcome.out)
+    assert [row["compensation"] for row in found["ageing"]] == ["none", "global", "per-column"]
+    assert any(note.startswith("Without affine: ") and "go round a loop" in note for note in found["network"]["notes"])
+    asked = here(capsys, *words, "--compensation", "global")
+    assert not any("affine" in note for note in json.loads(asked.out)["network"]["notes"])

@@ -5,6 +5,8 @@ import pytest
 from rich.console import Console
 
 import chipsim
+from chipsim.architecture.loader import load_spec
+from chipsim.report.conversion_notes import conversion_notes
 from chipsim.report.tables import result_table
 from chipsim.units import human
 
@@ -159,10 +161,41 @@ def test_much_clipping_is_warned_of_and_little_is_not(altered):
     result = altered()
     result.data["chip"] |= {"clipped_inputs": 0.0101, "saturated_outputs": 0.0099}
     text = " ".join(rendered(result_table(result)).split())
-    assert "Warning: 1.01 % of the inputs of the tiles are clipped: their ranges were set by too few" in text
+    assert "Warning: 1.01 % of the inputs of the tiles are clipped. Ranges are those of the calibration inputs" in text
+    for help_ in ("calibrate with more", "noise and drift of cells", "tile.compensation.kind", "dac.range=per-vector"):
+        assert help_ in text
+    assert "adc.range" not in text
     assert "saturate their converters" not in text
     result.data["chip"] |= {"clipped_inputs": 0.0099}
     assert "Warning" not in rendered(result_table(result))
+
+
+def test_a_warning_of_clipping_names_its_network():
+    (note,) = conversion_notes({"clipped_inputs": 0.0272, "saturated_outputs": 0.05}, "half")
+    assert note.startswith("Warning for half: 2.72 % of the inputs of the tiles are clipped and 5.00 % of the outputs")
+    assert "--set tile.dac.range=per-vector and --set tile.adc.range=full-scale" in note
+
+
+def test_the_fields_that_a_warning_names_are_there():
+    spec = load_spec("hermes64", ["tile.dac.range=per-vector", "tile.adc.range=full-scale"])
+    assert (spec.tile.dac.range, spec.tile.adc.range) == ("per-vector", "full-scale")
+
+
+def test_calibration_and_age_are_shown_where_there_were_any(compared, timing_only, altered):
+    assert line(rendered(result_table(compared)), "age of the cells").split()[-2:] == ["1", "day"]
+    text = rendered(result_table(timing_only))
+    assert not any(row.startswith(("calibration", "age of the cells")) for row in text.splitlines())
+    result = altered(timing_only)
+    result.data["chip"]["drift_compensation"] = compared.data["chip"]["drift_compensation"]
+    assert "age of the cells" in rendered(result_table(result))
+
+
+def test_of_one_layer_there_is_no_median(altered):
+    result = altered()
+    result.data["signal_to_noise_db"] = {"only": 12.0}
+    text = rendered(result_table(result))
+    assert "of 1 layer, noisy" in line(text, "signal to noise")
+    assert "median of" not in text
 
 
 def test_a_single_unlabelled_input_works(single):
@@ -190,7 +223,7 @@ def test_writing_between_rounds_is_shown_and_named_as_the_busiest_part(compared,
     result.data["chip"]["reloading"] = {"rounds": 3, "times": 8, "time_s": 0.9999 * makespan, "energy_j": 2e-6}
     text = rendered(result_table(result))
     assert line(text, "Rounds of layers").split()[3] == "3"
-    assert "8 times" in line(text, "Tiles written again")
+    assert "8 writings of a round" in line(text, "Tiles written again")
     assert "2 µJ" in line(text, "  its energy, in that above")
     assert "writing of tiles, 100.0 %" in " ".join(text.split())
 

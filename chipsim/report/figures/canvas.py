@@ -71,7 +71,7 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84, *, base
     settings = data["settings"]
     several = "s" if settings["inputs"] != 1 else ""
     batch = settings["batch"]  # a list where there are several networks
-    batches = ", ".join(map(str, batch)) if isinstance(batch, list) else batch
+    batches = ", ".join(map(str, dict.fromkeys(batch))) if isinstance(batch, list) else batch
     rest = title(f"{settings['inputs']:,} input{several}, batch {batches}", data)
     shown = ["chip", "baseline"] if baseline and data["baseline"] is not None else ["chip"]
     machines = " and ".join(shorten(data[key]["name"], 24) for key in shown)
