@@ -153,6 +153,19 @@ def test_busy_and_waiting_fill_the_time_of_every_server(net, changes, inputs):
         assert sum(wait.busy_ps + wait.server_ps for wait in found if wait.activity == activity) == ends
     assert all(wait.work_ps == 0 for wait in found if wait.cause == INPUT)
     assert all(wait.work_ps >= 0 <= wait.server_ps for wait in found)
+    outcome = run.outcome
+    longest = max(done - before for done, before in zip(outcome.done_ps, outcome.released_ps, strict=True))
+    assert all(wait.work_ps <= wait.count * longest for wait in found)
+
+
+def test_work_that_needs_nothing_more_waits_since_what_came_before_it_was_there():
+    """Inputs 100 us apart: the last of four positions reads padding beyond what the third one needed."""
+    changes = {**FAST, "tile.register_banks": 1, "tile.mvm_latency": "1 us", "tile.adc.conversion_time": None}
+    x = source(1, 1, 4)
+    run = trace_run(plan([x, conv("a", x, 1, kernel=(1, 3), pads=(0, 1, 0, 1))], changes), 2, arrivals_ps=[0, 10**8])
+    found = {(wait.activity, wait.cause): wait for wait in waits(run, 1) if wait.kind == "tile"}
+    assert found["load", REGISTER].count == 2 * 3
+    assert found["load", REGISTER].work_ps == pytest.approx(2 * (1 + 2 + 3) * 1e6, rel=0.01)
 
 
 FAST = {

@@ -15,6 +15,7 @@ from chipsim.simulation.explaining.terms import (
     ARRAY,
     ARRIVAL,
     INPUT,
+    NOTHING_MORE,
     PLACE,
     PORT,
     REGISTER,
@@ -72,7 +73,7 @@ def _operands(run: TracedRun, span: Span, turn: int) -> Term:
     if gate in run.feeds.admitted and turn % own == 0:
         admission = _admission(run, span)
         return Term(ADMISSION, admission.start_ps, admission, admission.start_ps)
-    return Term(INPUT, 0)
+    return NOTHING_MORE
 
 
 def _load(run: TracedRun, span: Span) -> list[Term]:

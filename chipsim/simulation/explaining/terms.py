@@ -45,6 +45,10 @@ class Term(NamedTuple):
     legs: tuple[Leg, ...] = ()
 
 
+NOTHING_MORE = Term(INPUT, 0)
+"""The operands of a position that needs nothing but what positions before it needed, too."""
+
+
 def until(cause: str, span: Span | None, at_ps: int | None = None) -> list[Term]:
     """One term: the end of an activity, or a moment of it; nothing where there was none."""
     if span is None:

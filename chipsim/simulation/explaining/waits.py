@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.simulation.core.timeline import Span
 from chipsim.simulation.explaining.causes import latest_of, terms
 from chipsim.simulation.explaining.facts import HOST
-from chipsim.simulation.explaining.terms import CAUSES, OWN_SERVER
+from chipsim.simulation.explaining.terms import CAUSES, NOTHING_MORE, OWN_SERVER, Term
 from chipsim.simulation.explaining.traced_run import TracedRun
 
 _ORDER = (
@@ -70,6 +71,7 @@ def waits(run: TracedRun, last_input: int) -> list[Wait]:
     such as space in a buffer, both did.
     """
     found: dict[tuple[str, str, str, str], Wait] = {}
+    operands = _Operands(run)
     for span in _activities(run):
         if span.input > last_input or run.networks[span.layer].tag:
             continue
@@ -81,7 +83,8 @@ def waits(run: TracedRun, last_input: int) -> list[Wait]:
         wait.count += 1
         wait.busy_ps += span.end_ps - span.start_ps
         admitted = span.activity == "admit"
-        wait.work_ps += span.start_ps - (run.outcome.released_ps[span.input] if admitted else found_terms[0].time_ps)
+        there = run.outcome.released_ps[span.input] if admitted else operands.there_ps(span, found_terms[0])
+        wait.work_ps += span.start_ps - there
         if kind != HOST:
             free = (term.time_ps for term in found_terms if term.cause in OWN_SERVER)
             wait.server_ps += span.start_ps - next(free, 0)
@@ -91,6 +94,27 @@ def waits(run: TracedRun, last_input: int) -> list[Wait]:
         found.values(),
         key=lambda wait: (rank.get(wait.layer, -1), order[wait.activity], wait.kind, CAUSES.index(wait.cause)),
     )
+
+
+class _Operands:
+    """When the operands of activities were there."""
+
+    def __init__(self, run: TracedRun) -> None:
+        self._run = run
+        self._arrivals: dict[tuple[int, int], list[tuple[int, int]]] = {}  # of a gate and input: positions and times
+        for (gate, input, position), arrival in sorted(run.arrivals.items(), key=lambda item: item[0]):
+            known = self._arrivals.setdefault((gate, input), [])
+            known.append((position, max(arrival.time_ps, known[-1][1] if known else 0)))
+
+    def there_ps(self, span: Span, first: Term) -> int:
+        """Of an activity, given its first term: with those of positions before it, where it needs nothing more."""
+        if first is not NOTHING_MORE:
+            return first.time_ps
+        run, server = self._run, (span.component, span.layer)
+        position = run.turn(server, span.input, span.position) % run.feeds.own[server][0]
+        known = self._arrivals.get((run.feeds.gates[server], span.input), [])
+        before = bisect_left(known, (position, 0))
+        return known[before - 1][1] if before else run.networks[span.layer].outcome.admitted_ps[span.input]
 
 
 def _activities(run: TracedRun) -> Iterator[Span]:
