@@ -108,9 +108,12 @@ class _Operands:
 
     def there_ps(self, span: Span, first: Term) -> int:
         """Of an activity, given its first term: with those of positions before it, where it needs nothing more."""
-        if first is not NOTHING_MORE:
+        if first != NOTHING_MORE:
             return first.time_ps
         run, server = self._run, (span.component, span.layer)
+        if server not in run.feeds.own:  # it reads what a consumer has spilled, or carries its request
+            far = run.feeds.far
+            server = far.readings[span.flow if span.component == GLOBAL_MEMORY else far.asking[span.flow]].server
         position = run.turn(server, span.input, span.position) % run.feeds.own[server][0]
         known = self._arrivals.get((run.feeds.gates[server], span.input), [])
         before = bisect_left(known, (position, 0))
