@@ -274,8 +274,15 @@ def test_what_is_for_one_network_is_refused(few: Path, tmp_path: Path) -> None:
     beside = {"beside": ["zoo:digits-mlp"], "timing_only": True}
     with pytest.raises(InputError, match="computes no values: leave programmings out"):
         chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, beside=["zoo:digits-mlp,save-programming=p.npz"])
-    with pytest.raises(CapacityError, match=r"needs 4 tiles.* has 2 .*; 6 of its 8 tiles are those of zoo:digits-cnn"):
+    with pytest.raises(
+        CapacityError, match=r"needs 4 tiles.* has 2 left .*; 6 of its 8 tiles are those of zoo:digits-cnn"
+    ) as refused:
         chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=["grid.shape=[2,4]"])
+    assert "--set grid.shape=[4,4]" in str(refused.value)  # 6 tiles and 4
+    assert "2 chips (--chips 2)" in str(refused.value)
+    for mended in (["grid.shape=[4,4]"], ["grid.shape=[2,4]", "mapping.chips=2"]):
+        result = chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=mended)
+        assert result.data["chip"]["tiles_used"] == 10
     for shape in ("[2,4]", "[1,4]"):  # the second network does not fit, or even the first
         with pytest.raises(CapacityError, match=r"--chips \d") as error:
             chipsim.run("hermes64", "zoo:digits-cnn", **beside, overrides=[f"grid.shape={shape}"])

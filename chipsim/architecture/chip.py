@@ -59,6 +59,11 @@ class Chip:
         return self._units[tile]
 
     @property
+    def all_tiles(self) -> int:
+        """How many tiles it has, those that other networks took included (``tiles`` has only the ones left)."""
+        return len(self._units)
+
+    @property
     def arrays(self) -> tuple[str, ...]:
         """Names of all arrays, tile by tile in placement order."""
         return tuple(array_name(tile, index) for tile in self.tiles for index in range(self.spec.tile.crossbars))

@@ -41,7 +41,7 @@ def _ways_out(network: Network, chip: Chip, parts: Sequence[Piece], needed: int)
     present = len(chip.tiles)
     if needed <= present:
         return "allow more (mapping.tiles)"
-    chips = -(-needed // present) * chip.spec.mapping.chips
+    chips = -(-(needed + chip.all_tiles - present) // chip.all_tiles) * chip.spec.mapping.chips
     reload = or_reload(network, chip, parts)
     return f"use a larger chip, or larger crossbars; or {chips} chips (--chips {chips}){reload}"
 

@@ -179,10 +179,12 @@ def _check_capacity(network: Network, chip: Chip, parts: Sequence[Piece]) -> Non
     listed = ", ".join(f"{name} {needed[name]}" for name in largest)
     more = f" and {len(needed) - len(largest)} more layers" if len(needed) > len(largest) else ""
     what = "tiles" if crossbars == 1 else f"arrays, {crossbars} to a tile,"
-    chips = math.ceil(total / present) * chip.spec.mapping.chips
-    side = next(n for n in range(1, total + 1) if n * n >= total)
+    together = total + chip.all_tiles - present  # with what other networks took
+    chips = math.ceil(together / chip.all_tiles) * chip.spec.mapping.chips
+    side = next(n for n in range(1, together + 1) if n * n >= together)
+    left = f"{present} left" if present < chip.all_tiles else f"{present}"
     raise CapacityError(
-        f"network {network.name} needs {total} tiles, {chip.spec.name} has {present} ({what} needed: {listed}{more}); "
+        f"network {network.name} needs {total} tiles, {chip.spec.name} has {left} ({what} needed: {listed}{more}); "
         f"use a larger chip, for instance --set grid.shape=[{side},{side}], or larger crossbars; or {chips} chips "
         f"(--chips {chips}){or_reload(network, chip, parts)}"
     )

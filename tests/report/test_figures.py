@@ -13,6 +13,8 @@ from chipsim.report.figures import save_figures
 from chipsim.report.figures.canvas import house_style
 from chipsim.report.figures.energy import draw_energy
 from chipsim.report.figures.floor_plan import draw_floor_plan
+from chipsim.report.figures.letters import shorten_all
+from chipsim.report.figures.pipeline import draw_pipeline
 from chipsim.units import human
 
 ALL = ["utilisation.png", "pipeline.png", "energy.png", "comparison.png"]
@@ -140,6 +142,72 @@ def test_rounds_are_drawn_below_each_other_with_the_host_beside_each():
                 for way in lines.get_segments()]  # fmt: skip
         assert all(way[0][0] == way[-1][0] or way[0][1] == way[-1][1] for way in ways)  # none is aslant
         assert "2 rounds one below the other" in figure.get_suptitle()
+        figure.clear()
+
+
+def test_writing_between_rounds_has_a_row_of_its_own_as_long_as_it_took():
+    written = "{pulse_time: 125 ns, verify_time: 768 ns, step: 0.25, tolerance: 0.02, max_iterations: 30}"
+    changes = ["grid.shape=[1,3]", "mapping.reload=true", f"tile.programming={written}"]
+    result = chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, batch=2, overrides=changes)
+    first, second = result.data["chip"]["reloading"]["round_s"]
+    with house_style():
+        figure = draw_pipeline(result)
+        (axes,) = figure.axes
+        assert [text.get_text() for text in axes.get_yticklabels()][-1] == "(writing of tiles)"
+        row = len(axes.get_yticks()) - 1
+        bars = sorted((bar for bar in axes.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 1e-9),
+                      key=lambda bar: bar.get_x())  # fmt: skip
+        last = max(span["end_s"] for span in result.tables["pipeline"])
+        unit = axes.get_xlim()[1] / 1.01 / last
+        inputs = 1 + max(span["input"] for span in result.tables["pipeline"])
+        expected = [second, first] * -(-inputs // 2)
+        assert [bar.get_width() / unit for bar in bars] == pytest.approx(expected[:-1])
+        work = [bar for bar in axes.patches if bar not in bars]
+        assert work
+        figure.clear()
+
+
+def test_without_rounds_no_writing_is_drawn(mlp):
+    with house_style():
+        figure = draw_pipeline(mlp)
+        assert not any("writing" in text.get_text() for axes in figure.axes for text in axes.get_yticklabels())
+        figure.clear()
+
+
+def test_rows_of_long_names_stay_different(altered, mlp):
+    result = altered(mlp)
+    paths = [f"node_LSTM_{number}/{way}/recurrent" for number in (114, 222) for way in ("forward", "backward")]
+    ways = dict(zip(("dense1", "dense2", "dense3", "dense4"), paths, strict=True))
+    for row in [*result.tables["pipeline"], *result.tables["layers"]]:
+        row["layer"] = ways.get(row["layer"], row["layer"])
+    with house_style():
+        figure = draw_pipeline(result)
+        texts = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert len(set(texts)) == len(texts)
+        assert {path[-21:] for path in paths} <= {text[-21:] for text in texts}
+        assert all(len(text) <= 24 for text in texts)
+        figure.clear()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a" * 30 + "b" + "a" * 30, "a" * 61], ["\U0001f600" * 9, "\U0001f601" * 9], ["x" * 40 + "1", "x" * 40 + "2"]],
+)
+def test_names_that_no_cut_tells_apart_are_numbered(names):
+    found = shorten_all(names, 12)
+    assert len(set(found)) == 2
+    assert all(len(text) <= 12 for text in found)
+
+
+def test_tiles_and_title_of_several_networks_say_whose_they_are():
+    result = chipsim.run("hermes64", "zoo:digits-cnn", timing_only=True, beside=["zoo:digits-mlp"])
+    with house_style():
+        figure = draw_floor_plan(result)
+        texts = [text.get_text().splitlines() for text in figure.axes[0].texts]
+        held = [lines for lines in texts if len(lines) == 3]
+        assert len(held) == result.data["chip"]["tiles_used"]
+        assert {lines[0][-4:] for lines in held} == {"-cnn", "-mlp"}
+        assert figure.get_suptitle().endswith("batch 1")
         figure.clear()
 
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from chipsim.report.ageing_rows import age_in_words
-from chipsim.report.figures.canvas import GREY, HUES, INK, house_style, new_figure, save, shorten
+from chipsim.report.figures.canvas import GREY, HUES, INK, house_style, new_figure, save
+from chipsim.report.figures.letters import shorten
 
 # colour, line, marker, name: lines and markers alone tell them apart, so a grey print does, too
 _LOOKS: dict[str, tuple[str, Any, str, str]] = {

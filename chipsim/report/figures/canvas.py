@@ -11,9 +11,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
 
 from chipsim.files import write_atomically
+from chipsim.report.figures.letters import shorten
 from chipsim.report.partial_words import title
 from chipsim.result import Result
 
@@ -78,22 +78,6 @@ def add_title(figure: Figure, what: str, result: Result, most: int = 84, *, base
     network = shorten(data["network"]["name"], max(16, most - len(rest) - len(machines) - 6))
     size = 10.5 * max(1.0, figure.get_figwidth() / 12)
     figure.suptitle(f"{what}\n{network} on {machines}, {rest}", fontsize=size, color=INK)
-
-
-def shorten(name: str, most: int) -> str:
-    """A name in at most so many characters, its beginning and end kept; what the font lacks becomes ``?``.
-
-    Examples
-    --------
-    >>> shorten("stage1/block2/convolution", 13)
-    'stage1…lution'
-    """
-    font = get_font(findfont("DejaVu Sans"))
-    drawn = "".join(letter if font.get_char_index(ord(letter)) else "?" for letter in name)
-    if len(drawn) <= most:
-        return drawn
-    end = max(0, (most - 1) // 2)
-    return f"{drawn[: max(1, most - 1 - end)]}…{drawn[len(drawn) - end :] if end else ''}"
 
 
 def unit_of(largest: float, unit: str) -> tuple[float, str]:

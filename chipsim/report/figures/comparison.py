@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from chipsim.report.figures.canvas import GREY, HUES, INK, add_title, new_figure, shorten
+from chipsim.report.figures.canvas import GREY, HUES, INK, add_title, new_figure
+from chipsim.report.figures.letters import shorten
 from chipsim.report.metrics import BYTES_MOVED, METRICS, Metric, in_words
 from chipsim.result import Result
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from chipsim.explanation import Explanation
-from chipsim.report.figures.canvas import GREY, HUES, INK, house_style, new_figure, save, shorten, unit_of
+from chipsim.report.figures.canvas import GREY, HUES, INK, house_style, new_figure, save, unit_of
+from chipsim.report.figures.letters import shorten, shorten_all
 from chipsim.result import Records
 from chipsim.units import human
 
@@ -104,7 +105,7 @@ def _draw_bars(axes: Axes, rows: Records, layers: list[str]) -> None:
     for place, layer in enumerate(layers):
         text = f" {totals[layer] / whole:.1%}"
         axes.text(left[layer], place, text, va="center", fontsize=7.5, color=GREY)
-    axes.set_yticks(range(len(layers)), [shorten(layer or "-", 24) for layer in layers], fontsize=8)
+    axes.set_yticks(range(len(layers)), shorten_all([layer or "-" for layer in layers], 24), fontsize=8)
     axes.set_ylim(len(layers) - 0.4, -0.6)
     axes.set_xlim(0, max(left.values()) * 1.08)
     axes.set_xlabel(f"time on the path ({unit})")

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from chipsim.report.figures.canvas import GREY, HUES, PALE, add_title, new_figure, shorten, unit_of
+from chipsim.report.figures.canvas import GREY, HUES, PALE, add_title, new_figure, unit_of
+from chipsim.report.figures.letters import shorten
 from chipsim.report.metrics import percent
 from chipsim.result import Result
 from chipsim.units import human

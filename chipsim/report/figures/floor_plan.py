@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from chipsim.report.figures.canvas import INK, PALE, add_title, bare, new_figure, nice_top, shorten
+from chipsim.report.figures.canvas import INK, PALE, add_title, bare, new_figure, nice_top
+from chipsim.report.figures.letters import shorten
 from chipsim.report.figures.traffic import draw_traffic, traffic_colours
 from chipsim.result import Records, Result
 
@@ -135,14 +136,15 @@ def _draw_tiles(axes: Axes, tiles: Records, scale: Normalize) -> None:
 
 
 def _write_labels(axes: Axes, tiles: Records, points: float, scale: Normalize) -> None:
-    """Layer and percent inside each square of so many points, or nothing where letters would be too small."""
+    """Network where there are several, layer and percent in each square, or nothing if letters would be too small."""
     size = min(8.0, points / 5.2)
     if size < _SMALLEST_LETTERS:
         return
     most = int(points / (0.62 * size))
     for tile in tiles:
         share = tile["utilisation"]
-        text = f"{label(tile['layer'].split(), most)}\n{short(share)}"
+        network = f"{shorten(tile['network'], most)}\n" if tile.get("network") else ""
+        text = f"{network}{label(tile['layer'].split(), most)}\n{short(share)}"
         colour = "white" if scale(share) > 0.4 else INK
         axes.text(tile["x"], tile["y"], text, ha="center", va="center", size=size, color=colour, zorder=4)
 

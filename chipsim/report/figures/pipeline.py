@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from chipsim.report.figures.canvas import GREY, HUES, add_title, new_figure, shorten, unit_of
+from chipsim.report.figures.canvas import GREY, HUES, add_title, new_figure, unit_of
+from chipsim.report.figures.letters import shorten, shorten_all
+from chipsim.report.figures.writing_spans import writing_spans
 from chipsim.result import Records, Result
 
 _MANY_LAYERS = 40
 _LABEL_INCHES = 0.125
 _FAR_APART = 8.0
+_WRITING = "(writing of tiles)"
 _THINNEST = 0.0012  # of the time axis: still visible
 
 
@@ -31,11 +34,14 @@ class Panel:
         From top to bottom.
     spans : list of dict
         Rows of the table ``pipeline``.
+    writings : list of (float, float)
+        Starts and ends in seconds of the writings of tiles between rounds; they have a row of their own, the last.
     """
 
     name: str
     layers: list[str]
     spans: Records
+    writings: list[tuple[float, float]]
 
     @property
     def end_s(self) -> float:
@@ -55,7 +61,7 @@ class Panel:
     @property
     def inches(self) -> float:
         """Height of the rows: less for each where there are many."""
-        count = len(self.layers)
+        count = len(self.layers) + bool(self.writings)
         return max(0.9, min(12.0, 0.36 * count, 2.2 + 0.16 * count, 5.2 + 0.06 * count))
 
 
@@ -105,7 +111,8 @@ def _panels(result: Result) -> list[Panel]:
             most = 4 if len(layers) > _MANY_LAYERS else len(HUES)
             by_itself = ", each network by itself" if machine == "baseline" and "networks" in result.data else ""
             name = f"{result.data[machine]['name']} ({machine}{by_itself})"
-            found.append(Panel(name, layers, [span for span in spans if span["input"] < most]))
+            shown = [span for span in spans if span["input"] < most]
+            found.append(Panel(name, layers, shown, writing_spans(result, shown) if machine == "chip" else []))
     return found
 
 
@@ -137,12 +144,18 @@ def _draw_panel(axes: Axes, panel: Panel, inputs: Sequence[int], end_s: float) -
             left=[span["start_s"] / scale for span in mine],
             height=lane, color=HUES[place % len(HUES)], linewidth=0.4,
         )  # fmt: skip
-    every = ceil(_LABEL_INCHES * len(rows) / panel.inches)
-    shown = list(range(0, len(rows), every))
-    axes.set_yticks(shown, [shorten(panel.layers[row], 24) for row in shown], fontsize=min(8.0, 7.0 + every))
+    names = shorten_all(panel.layers, 24)
+    if panel.writings:
+        lengths = [(end - start) / scale for start, end in panel.writings]
+        starts = [start / scale for start, _ in panel.writings]
+        axes.barh([len(names)] * len(starts), lengths, left=starts, height=0.84, color=GREY, linewidth=0.4)
+        names.append(_WRITING)
+    every = ceil(_LABEL_INCHES * len(names) / panel.inches)
+    shown = sorted({*range(0, len(rows), every), *range(len(rows), len(names))})
+    axes.set_yticks(shown, [names[row] for row in shown], fontsize=min(8.0, 7.0 + every))
     if every > 1:
         axes.set_ylabel(f"one layer in {every} is named", color=GREY, fontsize=7.5)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, end_s / scale * 1.01)
     axes.set_xlabel(f"time ({unit})")
     axes.grid(axis="x")

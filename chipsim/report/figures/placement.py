@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from chipsim.mapping.plan import Plan
-from chipsim.report.figures.canvas import GREY, HUES, INK, PALE, bare, new_figure, shorten
+from chipsim.report.figures.canvas import GREY, HUES, INK, PALE, bare, new_figure
+from chipsim.report.figures.letters import shorten
 
 _SIDE = 0.86  # of a square, in steps between tiles
 _LINE, _LINE_INCHES = 44, 0.2
