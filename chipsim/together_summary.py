@@ -21,6 +21,7 @@ from chipsim.result import SCHEMA_VERSION
 from chipsim.settings import SYNTHETIC_INPUTS, Settings
 from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.outcome import headline
+from chipsim.simulation.steady import share_until
 from chipsim.simulation.together import Together
 from chipsim.summary import accuracy_data, chip_precision, network_data, simulation_data
 from chipsim.units import PS_PER_S, human
@@ -90,7 +91,7 @@ def together_data(
         The baseline.
     """
     spec, names = members[0].plan.chip.spec, labels(members)
-    networks = [_network(name, member, other) for name, member in zip(names, members, strict=True)]
+    networks = [_network(name, member, members, other) for name, member in zip(names, members, strict=True)]
     chip, baseline = _chip(members, found), _baseline(members, other)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -154,7 +155,7 @@ def _baseline(members: Sequence[Member], spec: VonNeumannSpec | None) -> dict[st
     }
 
 
-def _network(name: str, member: Member, other: VonNeumannSpec | None) -> dict[str, Any]:
+def _network(name: str, member: Member, members: Sequence[Member], other: VonNeumannSpec | None) -> dict[str, Any]:
     plan, values, outcome = member.plan, member.values, member.outcome
     numbers, joules = headline(outcome, plan.network.macs), outcome.ledger.total_joules()
     alone = None if member.alone is None else headline(member.alone, plan.network.macs)
@@ -177,6 +178,7 @@ def _network(name: str, member: Member, other: VonNeumannSpec | None) -> dict[st
         "simulation": simulation_data(outcome),
         "latency_first_input_s": numbers["latency_first_input_s"],
         **{key: numbers[key] for key in COMPARED},
+        "others_running": _others_running(member, members),
         "dynamic_energy_j": joules,
         "dynamic_energy_per_input_j": joules / outcome.inputs,
         "arrivals": arrivals_data(rate, outcome),
@@ -185,6 +187,12 @@ def _network(name: str, member: Member, other: VonNeumannSpec | None) -> dict[st
         "baseline": baseline,
         "ratio": None if baseline is None else {key: _divided(numbers[key], baseline[key]) for key in AGAINST},
     }
+
+
+def _others_running(member: Member, members: Sequence[Member]) -> float | None:
+    """Share of the time of its last half of outputs during which all others were not yet done."""
+    ends = [each.outcome.makespan_ps for each in members if each is not member]
+    return share_until(member.outcome.done_ps, member.outcome.batch, min(ends))
 
 
 def _slow_down(key: str, numbers: dict[str, Any], alone: dict[str, Any]) -> float | None:

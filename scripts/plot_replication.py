@@ -21,7 +21,6 @@ from chipsim.mapping.placement import place
 from chipsim.network.graph import Network
 from chipsim.network.zoo import load_network
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.outcome import steady_interval_ps
 from chipsim.simulation.tiles.pace import position_interval_ps
 from chipsim.units import PS_PER_S
 
@@ -68,7 +67,7 @@ def point(network: Network, overrides: list[str], speed_up: int) -> Point:
     slowest = max(work.values())
     plan = place(network, chip, {name: math.ceil(ps * speed_up / slowest) for name, ps in work.items()})
     outcome = simulate_chip(plan, INPUTS)
-    interval = steady_interval_ps(outcome.done_ps)
+    interval = outcome.interval_ps
     assert interval is not None
     busy = outcome.timeline.busy_ps
     busiest = max(busy, key=lambda name: (busy[name], name))

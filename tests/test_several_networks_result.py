@@ -301,6 +301,31 @@ def test_periods_of_all_networks_together_are_left_out_and_change_no_number() ->
     assert jumped == every
 
 
+def note(result: Result) -> str:
+    console = Console(width=2000, record=True, file=io.StringIO())
+    console.print(several_table(result))
+    return "".join(line for line in console.export_text().splitlines() if "still running" in line)
+
+
+def test_it_is_said_for_how_much_of_a_throughput_the_others_ran() -> None:
+    told = {"timing_only": True, "overrides": ["host.bandwidth=20 MB/s"]}
+    early = chipsim.run(
+        "hermes64", "zoo:digits-cnn", data="zoo:digits", beside=["zoo:digits-mlp,data=zoo:digits"], **told
+    )
+    longer, shorter = early.data["networks"]
+    assert shorter["makespan_s"] < longer["makespan_s"] / 2
+    assert (longer["others_running"], shorter["others_running"]) == (0, 1)
+    assert longer["slow_down"]["throughput_inputs_per_s"] == pytest.approx(1, rel=0.01)
+    assert "0.00 % for zoo:digits-cnn" in note(early)
+    assert "zoo:digits-mlp" not in note(early)
+    equal = chipsim.run(
+        "hermes64", "zoo:digits-mlp", data="zoo:digits", beside=["zoo:digits-mlp,data=zoo:digits"], **told
+    )
+    shares = [item["others_running"] for item in equal.data["networks"]]
+    assert min(shares) > 0.95
+    assert ("still running" in note(equal)) == (min(shares) < 1)
+
+
 def explained(folder: Path, **question) -> Explanation:
     return explain(Question(folder, **question), lambda *_: None)
 

@@ -128,7 +128,7 @@ def _row(table: Table, label: str, cells: list[str]) -> None:
 
 def _notes(result: Result) -> list[str]:
     data = result.data
-    notes = list(partial_note(data))
+    notes = [*partial_note(data), *_ending_earlier(data["networks"])]
     for item in data["networks"]:
         arrivals: dict[str, Any] = item["arrivals"] or {}
         if arrivals.get("saturated"):
@@ -143,3 +143,15 @@ def _notes(result: Result) -> list[str]:
     if data["settings"]["timing_only"]:
         notes.append("Timing only: no values were computed, and energy that depends on them is not included.")
     return notes
+
+
+def _ending_earlier(networks: list[dict[str, Any]]) -> list[str]:
+    """A word where a throughput is that beside the others for a part of its time only."""
+    shares = {item["label"]: item.get("others_running") for item in networks}
+    parts = [f"{percent(share)} for {label}" for label, share in shares.items() if share is not None and share < 1]
+    if not parts:
+        return []
+    return [
+        "Throughput is over the last half of a network's outputs. All other networks were still running during this "
+        f"share of that time: {', '.join(parts)}. Give those that end early more inputs to see it beside them."
+    ]

@@ -9,6 +9,7 @@ import numpy as np
 from chipsim.simulation.compensating import compensation_joules
 from chipsim.simulation.core.ledger import Ledger
 from chipsim.simulation.core.timeline import Timeline
+from chipsim.simulation.steady import steady_interval_ps
 from chipsim.units import PS_PER_S
 
 
@@ -73,27 +74,10 @@ class Outcome:
         """From zero to the last output byte."""
         return max(self.done_ps)
 
-
-def steady_interval_ps(done_ps: list[int], batch: int = 1) -> float | None:
-    """Mean time between outputs over their last half, rounded up to whole batches; None below four inputs.
-
-    Outputs of one batch may leave in a burst, so a batch counts from the end of the one before; the first one from time
-    zero.
-
-    Examples
-    --------
-    >>> steady_interval_ps([10, 15, 20, 25])
-    5.0
-    >>> steady_interval_ps([10, 11, 30, 31], batch=2)
-    10.0
-    """
-    count = len(done_ps)
-    if count < 4:
-        return None
-    before = (count - count // 2) // batch * batch  # outputs of whole batches that are not counted
-    ordered = sorted(done_ps)
-    start = ordered[before - 1] if before else 0
-    return (ordered[-1] - start) / (count - before)
+    @property
+    def interval_ps(self) -> float | None:
+        """Between outputs in the steady stream; None below four inputs."""
+        return steady_interval_ps(self.done_ps, self.batch, self.admitted_ps)
 
 
 def headline(outcome: Outcome, macs: int, interval_ps: float | None = None) -> dict[str, object]:
@@ -110,7 +94,7 @@ def headline(outcome: Outcome, macs: int, interval_ps: float | None = None) -> d
     inputs, seconds = outcome.inputs, outcome.makespan_ps / PS_PER_S
     latencies = np.array(outcome.done_ps, dtype=np.int64) - np.array(outcome.released_ps, dtype=np.int64)
     if interval_ps is None:
-        interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
+        interval_ps = outcome.interval_ps
     throughput = None if interval_ps is None or interval_ps == 0 else PS_PER_S / interval_ps
     joules = outcome.ledger.total_joules()
     rate = throughput if throughput is not None else inputs / seconds

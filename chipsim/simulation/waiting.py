@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from chipsim.simulation.outcome import Outcome, percentile_s, steady_interval_ps
+from chipsim.simulation.outcome import Outcome, percentile_s
 from chipsim.units import PS_PER_S
 
 FEWEST_BATCHES = 32
@@ -28,7 +28,7 @@ def arrival_numbers(outcome: Outcome, rate_per_s: Fraction) -> dict[str, object]
     dict of str to float, int, bool or None
         SI units in the names; see ``docs/result.md``.
     """
-    interval_ps = steady_interval_ps(outcome.done_ps, outcome.batch)
+    interval_ps = outcome.interval_ps
     mean, most = waiting(outcome.released_ps, outcome.admitted_ps, outcome.makespan_ps)
     latencies = [done - start for start, done in zip(outcome.released_ps, outcome.done_ps, strict=True)]
     waits = [start - arrival for arrival, start in zip(outcome.released_ps, outcome.admitted_ps, strict=True)]

@@ -16,7 +16,7 @@ from chipsim.planning.choose import make_plan, with_strategy
 from chipsim.planning.compare import compared
 from chipsim.planning.estimate import estimate
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.outcome import steady_interval_ps
+from chipsim.simulation.steady import steady_interval_ps
 
 
 def packed(network: str, *overrides: str) -> Plan:

@@ -21,7 +21,8 @@ from chipsim.mapping.plan import Plan
 from chipsim.network.layers import AnyLayer, MatrixLayer, Window
 from chipsim.network.matrix import Matrix
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.outcome import headline, steady_interval_ps
+from chipsim.simulation.outcome import headline
+from chipsim.simulation.steady import steady_interval_ps
 
 
 def chain(sizes: list[int], changes: dict[str, Any]) -> Plan:

@@ -12,7 +12,6 @@ from chipsim.mapping.placement import Place, place
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.faster import faster_spec
 from chipsim.simulation.explaining.what_if import Stream, Variant, what_if
-from chipsim.simulation.outcome import steady_interval_ps
 
 LAYERS = [source(4, 2, 2), conv("a", source(4, 2, 2), 4), dense("b", "a", 16, 4)]
 PARTS = {"tile.mvm_latency": None, "tile.adc.conversion_time": "10 ns", "tile.dac.time_per_lsb": "2 ns"}
@@ -42,7 +41,7 @@ def by_name(variants: list[Variant]) -> dict[str, Variant]:
 
 def numbers(built) -> tuple[float, float]:
     outcome = simulate_chip(built, 12)
-    return 1e12 / steady_interval_ps(outcome.done_ps), outcome.latency_alone_ps / 1e12
+    return 1e12 / outcome.interval_ps, outcome.latency_alone_ps / 1e12
 
 
 def test_every_variant_is_the_run_of_an_architecture_with_these_fields():

@@ -12,7 +12,6 @@ from test_what_if import MORE, PARTS, WRITTEN, silent
 from chipsim.mapping.beside import place_beside
 from chipsim.mapping.placement import place
 from chipsim.simulation.explaining.what_if_together import OfAll, first_inputs, what_if_together
-from chipsim.simulation.outcome import steady_interval_ps
 from chipsim.simulation.together import Workload, simulate_together
 
 NETS = [
@@ -36,7 +35,7 @@ def by_name(variants: list[OfAll]) -> dict[str, OfAll]:
 
 def numbers(works: list[Workload]) -> list[tuple[float, float]]:
     found = simulate_together(works)
-    return [(1e12 / steady_interval_ps(outcome.done_ps), outcome.latency_alone_ps / 1e12) for outcome in found.networks]
+    return [(1e12 / outcome.interval_ps, outcome.latency_alone_ps / 1e12) for outcome in found.networks]
 
 
 def test_every_variant_is_the_run_of_all_on_an_architecture_with_these_fields():

@@ -12,7 +12,7 @@ from chipsim.mapping.plan import LayerPlan, Plan
 from chipsim.simulation.chip_outcome import ChipOutcome
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.faster import faster_chips, in_words
-from chipsim.simulation.outcome import steady_interval_ps
+from chipsim.simulation.steady import steady_interval_ps
 from chipsim.simulation.tiles.pace import position_interval_ps
 from chipsim.simulation.tiles.varying import ConversionCounts
 from chipsim.units import PS_PER_S, from_ps
@@ -98,7 +98,7 @@ def _simulated(what: str, change: str, fields: tuple[str, ...], plan: Plan, stre
 
 def variant_of(what: str, change: str, fields: tuple[str, ...], outcome: ChipOutcome, batch: int) -> Variant:
     """What a simulation says of a variant; see `Variant` for the parameters."""
-    interval = steady_interval_ps(outcome.done_ps, batch)
+    interval = steady_interval_ps(outcome.done_ps, batch, outcome.admitted_ps)
     alone = outcome.latency_alone_ps
     latency = outcome.done_ps[0] - outcome.released_ps[0] if alone is None else alone
     busy = outcome.timeline.busy_ps
