@@ -123,6 +123,7 @@ def test_files_figures_and_table(both: Result, tmp_path: Path) -> None:
     text = console.export_text()
     assert "zoo:digits-mlp" in text
     assert "than alone" in text
+    assert "age of the cells" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -174,6 +175,7 @@ def test_a_baseline_is_in_tables_figures_and_the_summary(few: Path, tmp_path: Pa
     text = console.export_text()
     assert "on the baseline" in text
     assert "each network runs by itself" in text
+    assert "age of the cells" not in text  # nothing read them
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -41,8 +41,8 @@ def conversion_notes(numbers: Mapping[str, Any], who: str = "") -> list[str]:
     return [
         f"Warning{f' for {who}' if who else ''}: {shares}. Ranges are those of the calibration inputs without noise: "
         "these may be too few or unlike the others (calibrate with more, x_calibration in the data), or noise and "
-        "drift of cells push values beyond the ranges (compensate drift better, tile.compensation.kind, or widen the "
-        f"ranges, {wider})."
+        "drift of cells push values beyond the ranges (compensate drift channel by channel, --set "
+        f"tile.compensation.kind=affine, or widen the ranges, {wider})."
     ]
 
 

@@ -162,7 +162,12 @@ def test_much_clipping_is_warned_of_and_little_is_not(altered):
     result.data["chip"] |= {"clipped_inputs": 0.0101, "saturated_outputs": 0.0099}
     text = " ".join(rendered(result_table(result)).split())
     assert "Warning: 1.01 % of the inputs of the tiles are clipped. Ranges are those of the calibration inputs" in text
-    for help_ in ("calibrate with more", "noise and drift of cells", "tile.compensation.kind", "dac.range=per-vector"):
+    for help_ in (
+        "calibrate with more",
+        "noise and drift of cells",
+        "tile.compensation.kind=affine",
+        "dac.range=per-vector",
+    ):
         assert help_ in text
     assert "adc.range" not in text
     assert "saturate their converters" not in text
@@ -177,8 +182,12 @@ def test_a_warning_of_clipping_names_its_network():
 
 
 def test_the_fields_that_a_warning_names_are_there():
-    spec = load_spec("hermes64", ["tile.dac.range=per-vector", "tile.adc.range=full-scale"])
+    (note,) = conversion_notes({"clipped_inputs": 0.0272, "saturated_outputs": 0.05})
+    named = re.findall(r"--set ([\w.]+=[\w-]+)", note)
+    spec = load_spec("hermes64", named)
+    assert len(named) == 3
     assert (spec.tile.dac.range, spec.tile.adc.range) == ("per-vector", "full-scale")
+    assert spec.tile.compensation.kind == "affine"
 
 
 def test_calibration_and_age_are_shown_where_there_were_any(compared, timing_only, altered):
