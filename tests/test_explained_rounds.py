@@ -90,7 +90,10 @@ def test_the_pace_is_the_throughput_of_whole_batches(few: Path, tmp_path: Path) 
     assert best["latency_first_input_s"] == again.data["chip"]["latency_first_input_s"]
 
 
-def test_it_is_printed_drawn_and_written(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_printed_drawn_and_written(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     ran(few, tmp_path / "run")
     assert main(["explain", str(tmp_path / "run"), "--out", str(tmp_path / "why")]) == 0
     assert {path.name for path in (tmp_path / "why").iterdir()} == {
