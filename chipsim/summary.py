@@ -132,6 +132,7 @@ def _chip_numbers(found: Findings) -> dict[str, Any]:
         **_loading(found.loading),
         "reloading": _reloading(found),
         "drift_compensation": _compensation(found),
+        "compensated_by": None if values is None else values.compensated_by,
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
     }

@@ -170,6 +170,7 @@ def _network(name: str, member: Member, members: Sequence[Member], other: VonNeu
         "weights": plan.network.weights,
         "accuracy": accuracy_data(values),
         "signal_to_noise_db": None if values is None else values.signal_to_noise_db,
+        "compensated_by": None if values is None else values.compensated_by,
         "clipped_inputs": None if values is None else values.clipped_inputs,
         "saturated_outputs": None if values is None else values.saturated_outputs,
         "tiles_used": plan.tiles_used,

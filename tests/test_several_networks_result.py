@@ -59,6 +59,7 @@ def test_values_are_those_of_each_network_alone(both: Result, alone: list[Result
     for network, single in zip(both.data["networks"], alone, strict=True):
         assert network["accuracy"] == single.data["accuracy"]
         assert network["signal_to_noise_db"] == single.data["signal_to_noise_db"]
+        assert network["compensated_by"] == single.data["chip"]["compensated_by"] == "global"
         assert network["clipped_inputs"] == single.data["chip"]["clipped_inputs"]
         assert network["saturated_outputs"] == single.data["chip"]["saturated_outputs"]
         assert network["tile_mvms"] == single.data["chip"]["tile_mvms"]

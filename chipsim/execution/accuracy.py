@@ -91,6 +91,7 @@ def _compute(
     progress("quantised")
     quantised = clean(QUANTISED, keep)
     fidelity = noisy_fidelity(plan, age_s, precision)
+    found.compensated_by = plan.chip.spec.tile.compensation.kind if has_aged(plan, age_s) else None
     adapt = refitter(plan, ranges, fidelity, split.calibration, threads, chunk, stored)
     scores: list[list[float | None]] = []
     with _finished_ones(scores, programmings, stop), _writer(save, plan, precision, ranges, age_s) as writer:
@@ -121,8 +122,13 @@ def _compute(
 def noisy_fidelity(plan: Plan, age_s: float, precision: Precision) -> Fidelity:
     """Everything on; drift is compensated above the earliest age, if the architecture does so at all."""
     spec = plan.chip.spec
-    aged = age_s > device_of(spec).earliest_age_s
-    return Fidelity(True, True, age_s, aged and spec.tile.compensation.kind != "none", precision)
+    compensated = has_aged(plan, age_s) and spec.tile.compensation.kind != "none"
+    return Fidelity(True, True, age_s, compensated, precision)
+
+
+def has_aged(plan: Plan, age_s: float) -> bool:
+    """Whether cells are older than at the earliest age that their model knows: only then is there drift."""
+    return age_s > device_of(plan.chip.spec).earliest_age_s
 
 
 @contextmanager

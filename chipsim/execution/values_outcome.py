@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chipsim.architecture.compensation_spec import CompensationKind
 from chipsim.crossbar.conversion_cycles import ConversionCounts
 from chipsim.crossbar.program_verify import WriteCounts
 from chipsim.execution.affine_refit import Refit
@@ -28,6 +29,8 @@ class ValuesOutcome:
         MVMs spent on drift compensation at the asked-for age.
     reference_conductance : dict of (block's name, layer) to float
         Siemens x seconds over those reads.
+    compensated_by : str or None
+        The kind of drift compensation, ``none`` included; None at the earliest age, where nothing has drifted.
     refit_inputs : int
         Calibration inputs that affine factors were fitted with at the asked-for age; 0 where there are none.
     refit_conductance : dict of (block's name, layer) to float
@@ -54,6 +57,7 @@ class ValuesOutcome:
     integrated_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
     reference_reads: dict[tuple[str, str], int] = field(default_factory=dict)
     reference_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
+    compensated_by: CompensationKind | None = None
     refit_inputs: int = 0
     refit_conductance: dict[tuple[str, str], float] = field(default_factory=dict)
     refit_conversions: dict[str, ConversionCounts] = field(default_factory=dict)

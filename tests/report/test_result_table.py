@@ -159,7 +159,7 @@ def test_cycles_that_depend_on_values_are_said_to_be_the_most_there_can_be(timin
 
 def test_much_clipping_is_warned_of_and_little_is_not(altered):
     result = altered()
-    result.data["chip"] |= {"clipped_inputs": 0.0101, "saturated_outputs": 0.0099}
+    result.data["chip"] |= {"clipped_inputs": 0.0101, "saturated_outputs": 0.0099, "compensated_by": "global"}
     text = " ".join(rendered(result_table(result)).split())
     assert "Warning: 1.01 % of the inputs of the tiles are clipped. Ranges are those of the calibration inputs" in text
     for help_ in (
@@ -175,14 +175,52 @@ def test_much_clipping_is_warned_of_and_little_is_not(altered):
     assert "Warning" not in rendered(result_table(result))
 
 
+def clipping(compensated_by, who=""):
+    shares = {"clipped_inputs": 0.0272, "saturated_outputs": 0.05}
+    (note,) = conversion_notes(shares | {"compensated_by": compensated_by}, who)
+    return note
+
+
 def test_a_warning_of_clipping_names_its_network():
-    (note,) = conversion_notes({"clipped_inputs": 0.0272, "saturated_outputs": 0.05}, "half")
+    note = clipping("global", "half")
     assert note.startswith("Warning for half: 2.72 % of the inputs of the tiles are clipped and 5.00 % of the outputs")
     assert "--set tile.dac.range=per-vector and --set tile.adc.range=full-scale" in note
 
 
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        ("none", "kind=affine, or per-column where layers are recurrent, or widen the ranges, --set tile.dac"),
+        ("global", "kind=affine, or per-column where layers are recurrent, or widen the ranges, --set tile.dac"),
+        ("per-column", "kind=affine, where no layer is recurrent, or widen the ranges, --set tile.dac"),
+        ("affine", "or noise of cells pushes values beyond the ranges (widen the ranges, --set tile.dac"),
+        (None, "or noise of cells pushes values beyond the ranges (widen the ranges, --set tile.dac"),
+    ],
+)
+def test_a_warning_of_clipping_names_what_is_not_done_yet(before, says):
+    note = clipping(before)
+    assert says in note
+    assert ("kind=affine" in note) == (before in ("none", "global", "per-column"))
+    assert ("already" in note) == (before == "affine")
+
+
+@pytest.mark.parametrize(
+    ("kind", "age", "expected"),
+    [("affine", "1 day", "affine"), ("none", "1 day", "none"), ("affine", None, None)],
+)
+def test_a_result_says_how_drift_was_compensated(kind, age, expected):
+    found = chipsim.run(
+        "hermes64", "zoo:digits-mlp", programmings=1, age=age, overrides=(f"tile.compensation.kind={kind}",)
+    )
+    assert found.data["chip"]["compensated_by"] == expected
+    found.data["chip"]["saturated_outputs"] = 0.5
+    note = " ".join(rendered(result_table(found), 200).split())
+    assert ("drift is compensated channel by channel already" in note) == (expected == "affine")
+    assert ("tile.compensation.kind=affine, or" in note) == (expected == "none")
+
+
 def test_the_fields_that_a_warning_names_are_there():
-    (note,) = conversion_notes({"clipped_inputs": 0.0272, "saturated_outputs": 0.05})
+    note = clipping("global")
     named = re.findall(r"--set ([\w.]+=[\w-]+)", note)
     spec = load_spec("hermes64", named)
     assert len(named) == 3
