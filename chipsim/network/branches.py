@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from chipsim.errors import ModelError, UnsupportedOperatorError
 from chipsim.network.conditions import write_condition
 from chipsim.network.constants import Constant, Constants, fold
-from chipsim.network.control_checks import check_control, check_number
+from chipsim.network.control_checks import check_control, check_number, check_one_value
 from chipsim.network.dataflow import Kept
 from chipsim.network.inner_values import renamed, values_read
 from chipsim.network.refused import check_operator
@@ -190,6 +190,7 @@ class Unfolding:
         """The one number that a condition or count is."""
         label = f"{self.name}: node {label_of(node)!r} ({node.op_type})"
         if not self.is_known(value):
+            check_one_value(self, value, node)
             raise UndecidedError(
                 f"{label} depends on {value!r}, which is known only when the network runs; export the model without it"
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import onnx
 from onnx import helper
 
+from chipsim.network.control_checks import check_one_value
 from chipsim.network.stored_tensors import label_of
 from chipsim.network.unfolded import UndecidedError, Unfolded, graph_of
 
@@ -19,11 +20,14 @@ def write_condition(graph: Unfolded, node: onnx.NodeProto, names: Mapping[str, s
 
     Raises
     ------
+    ModelError
+        If the condition is more than one value, or less.
     UndecidedError
         If the condition depends on data, and nothing can choose: the branches differ in shape, or the model is older
         than the operator that does.
     """
     if not graph.is_known(node.input[0]):
+        check_one_value(graph, node.input[0], node)
         _choose(graph, node, names, depth)
         return
     chosen = "then_branch" if graph.known(node.input[0], node, bool) else "else_branch"

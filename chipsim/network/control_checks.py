@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import onnx
 from chipsim.errors import ModelError
 from chipsim.network.constants import attributes_of
 from chipsim.network.stored_tensors import label_of
-from chipsim.network.unfolded import graph_of
+from chipsim.network.unfolded import UndecidedError, Unfolded, graph_of
 
 BRANCHES = ("then_branch", "else_branch")
 _KINDS: Mapping[type, str] = {bool: "true or false", int: "a whole number"}
@@ -75,6 +76,33 @@ def _at_least(label: str, what: str, found: int, least: int) -> None:
 def _equal(label: str, what: str, found: int, needed: int) -> None:
     if found != needed:
         raise ModelError(f"{label}: {what} {found} values, and must be {needed}; export the model again")
+
+
+def check_one_value(graph: Unfolded, value: str, node: onnx.NodeProto) -> None:
+    """Refuse a condition or count that depends on data and is known to have several values, or none.
+
+    Parameters
+    ----------
+    graph : Unfolded
+        What stands before the node.
+    value : str
+        The condition or count.
+    node : onnx.NodeProto
+        An If or a Loop.
+
+    Raises
+    ------
+    ModelError
+    """
+    try:
+        shape = graph.sizes(value, node)
+    except UndecidedError:  # its size depends on data, too
+        return
+    if math.prod(shape) != 1:
+        raise ModelError(
+            f"{graph.name}: node {label_of(node)!r} ({node.op_type}) depends on {value!r}, which must be one value and "
+            f"has the shape {shape} for one input; reduce it to one before the node, and export the model again"
+        )
 
 
 def check_number(value: Any, kind: type, label: str, operand: str) -> None:

@@ -54,6 +54,44 @@ def test_a_condition_is_true_or_false() -> None:
         read([given], n=np.array(np.nan, np.float32))
 
 
+VECTOR = [node("Relu", "x", "r0"), node("Greater", "x r0", "c")]
+SAME = graph([node("Abs", "x", "b")], "b")
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+@pytest.mark.parametrize("second", [SAME, TWICE])
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_condition_that_depends_on_data_is_one_value(batch: str | int, second: onnx.GraphProto, inner: bool) -> None:
+    """With branches of one shape and of two, in the graph and in a loop that is written out."""
+    given, before = choice(NEGATIVE, second, "y"), VECTOR
+    if inner:
+        given.output[0] = "s"
+        turn = graph([*VECTOR, given, node("Identity", "go", "on"), node("Neg", "h", "q")], "on q s", "i go h")
+        given, before = helper.make_node("Loop", ["two", "", "x"], ["last", "y"], "loop", body=turn), []
+    content = model_bytes([*before, given], (batch, 4), CONSTANTS | {"two": np.array(2)}, opset=18)
+    says = r"net: node 'choice.*' \(If\) depends on 'c.*', which must be one value and has the shape \[1, 4\] "
+    with pytest.raises(ModelError, match=says):
+        read_onnx(content, "net")
+
+
+@pytest.mark.parametrize("given", ["eight c x", "many yes x", "eight yes x"])
+def test_conditions_and_counts_of_a_loop_that_depend_on_data_are_one_value(given: str) -> None:
+    proceeds = graph([node("Greater", "h x", "on"), node("Neg", "h", "q")], "on q", "i go h")
+    body = TURN if given != "eight yes x" else proceeds
+    nodes = [*VECTOR, node("Cast", "x", "many", to=TensorProto.INT64), loop(body, given, "y")]
+    with pytest.raises(ModelError, match=r"node 'loop' \(Loop\) depends on .*, which must be one value and has the sh"):
+        read(nodes)
+
+
+@pytest.mark.parametrize("shape", [[], [1], [1, 1]])
+def test_one_value_may_have_any_number_of_axes(shape: list[int]) -> None:
+    given = helper.make_node("If", ["d"], ["y"], "choice", then_branch=NEGATIVE, else_branch=SAME)
+    nodes = [*POSITIVE, node("Reshape", "c sizes", "d"), given]
+    constants = CONSTANTS | {"sizes": np.array(shape, np.int64)}
+    network = read_and_check(model_bytes(nodes, ("N", 4), constants, opset=18))
+    assert network.alone
+
+
 def test_branches_give_as_many_values_as_their_condition() -> None:
     two = graph([node("Neg", "x", "a"), node("Abs", "x", "b")], "a b")
     with pytest.raises(ModelError, match=r"node 'choice' \(If\): its else_branch gives 2 values, and must be 1"):
