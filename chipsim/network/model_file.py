@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from chipsim.errors import ModelError
 from chipsim.network.external_data import load_external_data
 from chipsim.network.local_functions import inline_functions
+from chipsim.network.operand_types import check_operand_types
 from chipsim.network.stored_tensors import bytes_of, elements, first_line, in_words, label_of, stored_tensors
 from chipsim.network.unknown_operators import check_known
 
@@ -41,7 +42,8 @@ def load_model(source: bytes | Path, name: str) -> tuple[onnx.ModelProto, str]:
     Raises
     ------
     ModelError
-        If the file is missing, truncated, not ONNX, without a graph, too old, not sorted, or lacks weights.
+        If the file is missing, truncated, not ONNX, without a graph, too old, not sorted, or lacks weights, or types do
+        not fit together.
     UnsupportedOperatorError
         If a function of the model is written with another version of operators.
     """
@@ -169,6 +171,7 @@ def _check(model: onnx.ModelProto, name: str) -> None:
         onnx.checker.check_model(slim)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise ModelError(f"{name}: not a valid ONNX model: {_checkers_words(error)}") from None
+    check_operand_types(slim, _left_out(model), name)
 
 
 def _checkers_words(error: Exception) -> str:
@@ -179,6 +182,16 @@ def _checkers_words(error: Exception) -> str:
         return first_line(error)
     node = f"node {found[1]!r} ({found[2]})" if found[1] else f"a node without a name ({found[2]})"
     return f"{node}: {' '.join(what.split())}"
+
+
+def _left_out(model: onnx.ModelProto) -> dict[str, int]:
+    """What nodes make that carry large tensors, and of which type: 0 where only the operator knows."""
+    return {
+        value: node.attribute[0].t.data_type if node.op_type == "Constant" else 0
+        for node in model.graph.node
+        if _carries_large_tensor(node)
+        for value in node.output
+    }
 
 
 def _carries_large_tensor(node: onnx.NodeProto) -> bool:
