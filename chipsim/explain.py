@@ -21,7 +21,7 @@ from chipsim.explain_several import (
     first_of,
     trace_several,
 )
-from chipsim.explained_result import read_result
+from chipsim.explained_result import folder_of, read_result
 from chipsim.explained_variants import what_if_rows, what_if_rows_of_all
 from chipsim.explanation import Explanation, explanation
 from chipsim.mapping.plan import Plan
@@ -52,7 +52,7 @@ class Question:
     Attributes
     ----------
     folder : Path
-        Where a run was written to.
+        Where a run was written to, or the ``result.json`` there.
     input : int
         Whose critical path.
     faster : float
@@ -92,6 +92,7 @@ def explain(question: Question, progress: Progress) -> Explanation:
             f"--faster {question.faster:g} must be a number greater than zero, from {1 / MOST_FASTER:g} to "
             f"{MOST_FASTER:g}, such as 2"
         )
+    question = replace(question, folder=folder_of(question.folder))
     data = read_result(question.folder)
     if "networks" in data:
         return _explain_one_of(data, question, progress)

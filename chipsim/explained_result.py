@@ -108,6 +108,20 @@ class _Several(_Part):
     networks: Annotated[list[_Beside], Field(min_length=1)]
 
 
+FILE = "result.json"
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of a run's result, of which the file in it may be given as well.
+
+    Examples
+    --------
+    >>> str(folder_of(Path("results/result.json"))), str(folder_of(Path("results")))
+    ('results', 'results')
+    """
+    return path.parent if path.name == FILE and not path.is_dir() else path
+
+
 def read_result(folder: Path) -> dict[str, Any]:
     """What a run has written.
 
@@ -121,13 +135,14 @@ def read_result(folder: Path) -> dict[str, Any]:
     InputError
         If there is no result, or it is partial or of another version, or was changed so that it says nothing.
     """
-    path = folder / "result.json"
+    path = folder / FILE
     again = f"run again with chipsim run --out {folder}"
     try:
         data = json.loads(no_pipe(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); give the folder that chipsim run --out wrote"
+            f"{path} cannot be read ({error.strerror or error}); give the folder that chipsim run --out wrote, "
+            f"or the {FILE} in it"
         ) from None
     except RecursionError:
         raise InputError(f"{path} is no result (too many lists inside each other); {again}") from None

@@ -123,7 +123,7 @@ def _mapped(overrides: list[str] | None, chips: int, reload: bool) -> tuple[str,
 
 @app.command()
 def explain(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What chipsim run --out wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What chipsim run --out wrote, or result.json in it.")],
     input: Annotated[int, typer.Option(metavar="N", help="Whose critical path; from 0.")] = 0,
     faster: Annotated[float, typer.Option(metavar="K", help="How many times as fast parts are, what if.")] = 2.0,
     no_what_if: Annotated[bool, typer.Option("--no-what-if", help="Skip simulations with faster parts.")] = False,

@@ -61,6 +61,26 @@ def test_a_terminal_sees_what_sets_the_pace(capsys, few):
     assert max(map(len, outcome.out.splitlines())) <= 80
 
 
+def test_the_file_may_be_given_in_place_of_its_folder(capsys, few, monkeypatch):
+    words = ["--no-what-if", "--json"]
+    expected = here(capsys, "explain", few / "run", *words)
+    assert here(capsys, "explain", few / "run" / "result.json", *words) == expected
+    monkeypatch.chdir(few / "run")
+    assert here(capsys, "explain", "result.json", *words) == expected
+    (few / "run" / "result.json").rename(few / "run" / "other.json")
+    try:
+        for given, named in (("other.json", "other.json/result.json"), ("result.json", "result.json")):
+            message = here(capsys, "explain", given).one_message()
+            assert re.search(rf"\b{named} cannot be read .* wrote, or the result.json in it", message)
+    finally:
+        (few / "run" / "other.json").rename(few / "run" / "result.json")
+
+
+def test_a_folder_may_have_the_name_of_the_file(capsys, few, tmp_path):
+    shutil.copytree(few / "run", tmp_path / "result.json")
+    assert here(capsys, "explain", tmp_path / "result.json", "--no-what-if", "--json").code == 0
+
+
 def test_files_are_written_and_json_is_alone(capsys, few, tmp_path):
     outcome = here(capsys, "explain", few / "run", "--out", tmp_path / "why", "--json")
     data = json.loads(outcome.out)
