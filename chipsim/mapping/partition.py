@@ -86,16 +86,16 @@ class PackedMatrix:
             Half-open, sorted, joined where they touch.
         """
         steps_y, steps_x = taps if taps is not None else (range(kernel[0]), range(kernel[1]))
+        offsets = [y * kernel[1] + x for y in steps_y for x in steps_x]
         found: list[tuple[int, int]] = []
-        row = 0
+        row, top, bottom = 0, block.first_row, block.first_row + block.rows
         for matrix in self.matrices:
             channels = matrix.rows // (kernel[0] * kernel[1])
-            for offset in (y * kernel[1] + x for y in steps_y for x in steps_x):
+            for offset in offsets:
                 start = row + offset * channels
-                low, high = max(start, block.first_row), min(start + channels, block.first_row + block.rows)
-                if low < high:
+                if start < bottom and start + channels > top:
                     first = matrix.first_input_channel - start
-                    found.append((low + first, high + first))
+                    found.append((max(start, top) + first, min(start + channels, bottom) + first))
             row += matrix.rows
         return _joined(found)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from chipsim.network.graph import Network
 from chipsim.network.layers import DigitalLayer, GateLayer, MatrixLayer, ViewLayer
 from chipsim.network.reads import Reads, read_by
 from chipsim.network.walks import is_turned, kernel_columns, reads_in_walks, shape_channels_first
-from chipsim.network.windows import need, oldest, window_sizes
+from chipsim.network.windows import WindowSizes, need, oldest, window_sizes
 
 HOST = "host"
 Taps = tuple[int, ...]
@@ -77,8 +78,9 @@ def edges(network: Network) -> list[Edge]:
     list of Edge
         In topological order of the consumers, then of their operands.
     """
+    slid = cache(_slid)
     found = [
-        _handed_on(network, _edge(network, layer.name, operand), layer.inputs[operand])
+        _handed_on(network, _edge(network, layer.name, operand, slid), layer.inputs[operand])
         for layer in network.layers.values()
         if isinstance(layer, MatrixLayer | DigitalLayer | GateLayer)
         for operand in range(len(layer.inputs))
@@ -105,7 +107,27 @@ def _handed_on(network: Network, edge: Edge, name: str) -> Edge:
     return edge if count is None else replace(edge, channels=(first, first + count))
 
 
-def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
+@dataclass(frozen=True, slots=True)
+class _Slid:
+    """What of an edge follows from the window that slides along it alone; see `Edge`."""
+
+    need: NDArray[np.int64]
+    oldest: NDArray[np.int64]
+    taps_y: tuple[Taps, ...]
+    taps_x: tuple[Taps, ...]
+    reads: tuple[Reads, ...]
+
+
+def _slid(sizes: WindowSizes) -> _Slid:
+    touched = sizes.touched()
+    taps = [_taps(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
+    reads = tuple(Reads(found, size) for found, size in zip(touched, sizes.inputs, strict=True))
+    taps_x, _ = reduce(_product, zip(taps[1:], sizes.window.kernel[1:], strict=True))
+    return _Slid(sizes.need(), sizes.oldest(), taps[0], taps_x, reads)
+
+
+def _edge(network: Network, consumer_name: str, operand: int, slid: Callable[[WindowSizes], _Slid]) -> Edge:
+    """The edge to one operand; ``slid`` is `_slid`, which layers with like windows ask once."""
     consumer = network.layers[consumer_name]
     seen = network.layers[consumer.inputs[operand]]
     producer_name, mixed, picks = _through_views(network, seen.name)
@@ -118,15 +140,12 @@ def _edge(network: Network, consumer_name: str, operand: int) -> Edge:
     if walked is not None:
         return _walked(producer_name, consumer_name, operand, walked, kernel_columns(consumer, producer, picks))
     shape, axes = shape_channels_first(seen)
-    wanted, first = need(shape, consumer, axes), oldest(shape, consumer, axes)
     sizes = window_sizes(shape, consumer, axes)
     if sizes is None:
+        wanted, first = need(shape, consumer, axes), oldest(shape, consumer, axes)
         return Edge(producer_name, consumer_name, operand, wanted, first)
-    touched = sizes.touched()
-    taps = [_taps(found, size) for found, size in zip(touched, sizes.inputs, strict=True)]
-    reads = tuple(Reads(found, size) for found, size in zip(touched, sizes.inputs, strict=True))
-    taps_y, taps_x = taps[0], reduce(_product, zip(taps[1:], sizes.window.kernel[1:], strict=True))[0]
-    return Edge(producer_name, consumer_name, operand, wanted, first, taps_y, taps_x, reads=reads)
+    of = slid(sizes)
+    return Edge(producer_name, consumer_name, operand, of.need, of.oldest, of.taps_y, of.taps_x, reads=of.reads)
 
 
 def _through_views(network: Network, name: str) -> tuple[str, bool, NDArray[np.int64] | None]:
@@ -169,8 +188,10 @@ def _to_host(network: Network, producer: str, operand: int, picks: NDArray[np.in
 def _taps(touched: NDArray[np.int64], size: int) -> tuple[Taps, ...]:
     """Kernel offsets along one axis at which each input index is read."""
     found: list[set[int]] = [set() for _ in range(size)]
-    for output, tap in zip(*np.nonzero(touched >= 0), strict=True):
-        found[touched[output, tap]].add(int(tap))
+    for row in touched.tolist():
+        for tap, index in enumerate(row):
+            if index >= 0:
+                found[index].add(tap)
     return tuple(tuple(sorted(taps)) for taps in found)
 
 

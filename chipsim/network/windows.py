@@ -53,8 +53,7 @@ def need(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> Positions:
     arrived = positions_of(producer_shape, axes)
     sizes = window_sizes(producer_shape, consumer, axes)
     if sizes is not None:
-        last = _raster([touched.max(axis=1) for touched in sizes.touched()], sizes.inputs)
-        return np.maximum.accumulate(last + 1)
+        return sizes.need()
     if _positionwise(producer_shape, consumer, axes):
         return np.arange(1, arrived + 1, dtype=np.int64)
     return np.full(consumer.positions, arrived, np.int64)
@@ -90,9 +89,7 @@ def oldest(producer_shape: Shape, consumer: AnyLayer, axes: int = 2) -> Position
     """
     sizes = window_sizes(producer_shape, consumer, axes)
     if sizes is not None:
-        first = _raster([_least(touched) for touched in sizes.touched()], sizes.inputs)
-        first[first < 0] = positions_of(producer_shape, axes)
-        return np.minimum.accumulate(first[::-1])[::-1].copy()
+        return sizes.oldest()
     if _positionwise(producer_shape, consumer, axes):
         return np.arange(consumer.positions, dtype=np.int64)
     return np.zeros(consumer.positions, np.int64)
@@ -126,6 +123,17 @@ class WindowSizes:
     def touched(self) -> list[Positions]:
         """Per axis which input each output's taps meet, shape (outputs, kernel); -1 for padding and stuffing."""
         return [self._axis(axis) for axis in range(len(self.inputs))]
+
+    def need(self) -> Positions:
+        """See `need`."""
+        last = _raster([touched.max(axis=1) for touched in self.touched()], self.inputs)
+        return np.maximum.accumulate(last + 1)
+
+    def oldest(self) -> Positions:
+        """See `oldest`."""
+        first = _raster([_least(touched) for touched in self.touched()], self.inputs)
+        first[first < 0] = math.prod(self.inputs)
+        return np.minimum.accumulate(first[::-1])[::-1].copy()
 
     def _axis(self, axis: int) -> Positions:
         window, inputs = self.window, self.inputs[axis]

@@ -49,10 +49,19 @@ def count_work(ledger: Ledger, machine: Machine) -> None:
 
 def count_static(ledger: Ledger, machines: Sequence[Machine], makespan_ps: int) -> None:
     """Add the static energy of a chip, be it of one network or of several that share it."""
-    for component, kind, watts, source in _static(machines):
-        action = Action("static", "s", watts, source)
-        if watts:
-            ledger.add(component, kind, action, "", makespan_ps / PS_PER_S)
+    spec = machines[0].spec
+    sections = {
+        "tile": spec.tile, "control unit": spec.control_unit, "neuron unit": spec.neuron_unit, "router": spec.router,
+        "global memory": spec.global_memory, "digital unit": spec.digital_unit,
+    }  # fmt: skip
+    actions = {
+        kind: Action("static", "s", section.static_power, section.source_of("static_power"))
+        for kind, section in sections.items()
+        if section is not None and section.static_power
+    }
+    for component, kind in _powered(machines):
+        if kind in actions:
+            ledger.add(component, kind, actions[kind], "", makespan_ps / PS_PER_S)
 
 
 def _count_tiles(ledger: Ledger, plan: Plan, machine: Machine) -> None:
@@ -167,7 +176,7 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
     wires: dict[tuple[float, str], Action] = {}
     for (server, layer, flow_kind), amount in _bytes_over_links(flows, graph).items():
         source, target = server.edge
-        edge, ends_at = graph.edges[source, target], graph.nodes[target]["kind"]
+        edge = graph.get_edge_data(source, target)
         kind = edge["kind"]
         if kind == "link":
             cost = edge["wire_j_per_byte"], edge["wire_source"]
@@ -176,13 +185,13 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
             ledger.add(source, "router", switch, layer, amount)
         elif kind == "host":
             ledger.add(server.name, "host", host, layer, amount)
-        elif flow_kind == "back":  # it goes to registers, as over a bus
-            continue
-        elif ends_at == "tile":
-            ledger.add("buffer" + target[len("tile") :], "tile buffer", write, layer, amount)
-        elif ends_at in both and flow_kind != "sums":
-            for action in both[ends_at]:
-                ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, layer, amount)
+        elif flow_kind != "back":  # which goes to registers, as over a bus
+            ends_at = graph.nodes[target]["kind"]
+            if ends_at == "tile":
+                ledger.add("buffer" + target[len("tile") :], "tile buffer", write, layer, amount)
+            elif ends_at in both and flow_kind != "sums":
+                for action in both[ends_at]:
+                    ledger.add(target, f"{ends_at.removesuffix('_unit')} buffer", action, layer, amount)
 
 
 def _bytes_over_links(flows: Sequence[Flow], graph: nx.DiGraph[str]) -> dict[tuple[LinkServer, str, str], int]:
@@ -212,8 +221,8 @@ def _count_spilling(ledger: Ledger, spec: InMemorySpec, machine: Machine) -> Non
         ledger.add(GLOBAL_MEMORY, "global memory", read, reader.layer, reader.fetched)
 
 
-def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]]:
-    """(component, kind, watts, source) of every component that draws power."""
+def _powered(machines: Sequence[Machine]) -> Iterator[tuple[str, str]]:
+    """Name and kind of every component that may draw power whether or not it works."""
     spec, chip = machines[0].spec, machines[0].plan.chip
     gated = spec.power_gating
     tiles = {placed.tile for machine in machines for placed in machine.plan.blocks}
@@ -221,28 +230,24 @@ def _static(machines: Sequence[Machine]) -> Iterator[tuple[str, str, float, str]
     for tile, neuron in zip(chip.tiles, chip.neuron_units, strict=True):
         label = tile[len("tile") :]
         if tile in tiles or not gated:
-            yield tile, "tile", spec.tile.static_power, spec.tile.source_of("static_power")
-            yield "control" + label, "control unit", spec.control_unit.static_power, _static_source(spec.control_unit)
+            yield tile, "tile"
+            yield "control" + label, "control unit"
         leads = chip.site(neuron) == chip.site(tile)
         if leads and (neuron in neurons or not gated):
-            yield neuron, "neuron unit", spec.neuron_unit.static_power, _static_source(spec.neuron_unit)
+            yield neuron, "neuron unit"
         if tile in tiles or not gated:
-            yield "router" + label, "router", spec.router.static_power, _static_source(spec.router)
-    used = {end for link in machines[0].interconnect.links.values() for end in link.edge}
+            yield "router" + label, "router"
+    used = {end for link in machines[0].interconnect.links.values() for end in link.edge} if gated else ()
     for site in range(chip.topology.sites, chip.topology.routers):  # switches without a tile
         switch = router_name(chip.topology, site)
         if switch in used or not gated:
-            yield switch, "router", spec.router.static_power, _static_source(spec.router)
+            yield switch, "router"
     memory = spec.global_memory
     if memory is not None and (any(machine.spills for machine in machines) or not gated):
-        yield GLOBAL_MEMORY, "global memory", memory.static_power, _static_source(memory)
+        yield GLOBAL_MEMORY, "global memory"
     for unit in chip.digital_units:
         if unit in machines[0].units or not gated:
-            yield unit, "digital unit", spec.digital_unit.static_power, _static_source(spec.digital_unit)
-
-
-def _static_source(section: Section) -> str:
-    return section.source_of("static_power")
+            yield unit, "digital unit"
 
 
 def _per_byte(name: str, section: Section, joules: float, level: str) -> Action:

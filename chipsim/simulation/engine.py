@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chipsim.mapping.plan import Plan
+import numpy as np
+from numpy.typing import NDArray
+
+from chipsim.mapping.plan import Plan, Replica
 from chipsim.simulation.accounting import count_actions
 from chipsim.simulation.building.machine import BufferUse
 from chipsim.simulation.building.taking_apart import take_apart
@@ -17,7 +20,7 @@ from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.chip_outcome import BufferPeak, ChipOutcome
 from chipsim.simulation.core.durations import peak_interval_ps
 from chipsim.simulation.core.ledger import Ledger
-from chipsim.simulation.memories.buffers import peak_occupancy
+from chipsim.simulation.memories.buffers import kept_from, peak_occupancy
 from chipsim.simulation.outcome import SimulatorCost
 from chipsim.simulation.run import Run, busy_ps_of
 from chipsim.simulation.tiles.varying import ConversionCounts
@@ -157,15 +160,21 @@ def outcome_of(run: Run, alone: Alone | None, cost: SimulatorCost, ledger: Ledge
         links=[
             (link.name, *link.edge, link.packets, link.bytes, link.busy) for link in machine.interconnect.links.values()
         ],
-        buffer_peaks=[_buffer_peak(plan, use) for use in machine.buffers],
+        buffer_peaks=list(_buffer_peaks(plan, machine.buffers)),
         max_inputs_in_flight=stream.in_flight,
         simulated=run.simulated,
     )
 
 
-def _buffer_peak(plan: Plan, use: BufferUse) -> BufferPeak:
-    edge = use.edge
-    positions = plan.network.layers[edge.producer].positions
-    own = use.replica.positions(len(edge.oldest))
-    peak = peak_occupancy(use.arrivals, use.releases, edge.oldest[own.start :: own.step], positions)
-    return BufferPeak(edge.producer, edge.consumer, use.component, peak)
+def _buffer_peaks(plan: Plan, uses: Sequence[BufferUse]) -> Iterator[BufferPeak]:
+    known: dict[tuple[int, Replica, int], NDArray[np.int64]] = {}  # the same for all tiles of a consumer
+    for use in uses:
+        edge, done = use.edge, len(use.releases)
+        positions = plan.network.layers[edge.producer].positions
+        kept = known.get((id(edge), use.replica, done))
+        if kept is None:
+            own = use.replica.positions(len(edge.oldest))
+            kept = kept_from(edge.oldest[own.start :: own.step], positions, done)
+            known[id(edge), use.replica, done] = kept
+        peak = peak_occupancy(use.arrivals, use.releases, kept, positions)
+        yield BufferPeak(edge.producer, edge.consumer, use.component, peak)

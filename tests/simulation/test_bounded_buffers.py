@@ -6,6 +6,7 @@ import itertools
 from array import array
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from chipsim.network.layers import AnyLayer
 from chipsim.simulation.building import credits as credits_module
 from chipsim.simulation.core.gate import Arrivals, Credit
 from chipsim.simulation.engine import simulate_chip
-from chipsim.simulation.memories.buffers import peak_occupancy
+from chipsim.simulation.memories.buffers import kept_from, peak_occupancy
 
 CHANNELS, SIDE = 2, 5
 
@@ -182,9 +183,10 @@ def test_peak_occupancy_equals_counting_at_every_moment(
     for now in range(max([*releases, *(t for _, t in packets)]) + 1):
         done = sum(release <= now for release in releases)
         input, position = divmod(done, len(oldest))
-        kept_from = input * producers + oldest[position]
-        most = max(most, len({g for g, time in packets if time <= now and g >= kept_from}))
-    assert peak_occupancy(arrivals, array("q", releases), oldest, producers) == most
+        first_kept = input * producers + oldest[position]
+        most = max(most, len({g for g, time in packets if time <= now and g >= first_kept}))
+    kept = kept_from(np.array(oldest), producers, len(releases))
+    assert peak_occupancy(arrivals, array("q", releases), kept, producers) == most
 
 
 @given(st.integers(1, 6), st.integers(1, 4), st.data())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -74,7 +74,7 @@ def _branches(machine: Machine, outgoing: list[Edge], total: int) -> Iterator[_B
         for replica in dict.fromkeys(target.replica for target in targets):
             own = replica.positions(len(edge.need))
             need = edge.need[own.start :: own.step]
-            completes = np.searchsorted(need, np.arange(total), side="right").astype(np.int64)
+            completes = np.bincount(need, minlength=total).cumsum()[:total]
             if replica.of > 1:
                 completes[~edge.read_by(own, total)] = len(own)
             yield _Branch(edge, completes, len(own), [target for target in targets if target.replica == replica])
@@ -119,7 +119,8 @@ class _Read:
         """Which positions a target gets that reads some of `alike`, in order, and which of its own each completes."""
         key = branch, parts, sender
         if key not in self._received:
-            positions = np.sort(np.concatenate([_sent(self.alike[part].positions, sender) for part in parts]))
+            found = np.concatenate([_sent(self.alike[part].positions, sender) for part in parts])
+            positions = np.sort(found, kind="stable")  # of a few sorted runs: this kind is quick then
             self._received[key] = positions, self.branches[branch].completes[positions]
         return self._received[key]
 
@@ -134,13 +135,23 @@ def _read(machine: Machine, outgoing: list[Edge], total: int) -> _Read:
     alike = []
     for classes, positions in _classes(branches, total):
         reads = [
-            (index, number, target, machine.channels_read(branch.edge, target, taps))
+            (index, number, target, ranges)
             for index, (branch, taps) in enumerate(zip(branches, classes, strict=True))
             if taps != ()
-            for number, target in enumerate(branch.targets)
+            for number, (target, ranges) in enumerate(_channels(machine, branch, taps))
         ]
         alike.append(_Alike(positions, reads))
     return _Read(branches, [branch.completes.tolist() for branch in branches], alike)
+
+
+def _channels(machine: Machine, branch: _Branch, taps: Taps) -> Iterator[tuple[Target, Ranges]]:
+    """What each target reads of positions that meet these taps; blocks beside each other read alike."""
+    known: dict[Callable[[Taps], Ranges], Ranges] = {}
+    for target in branch.targets:
+        ranges = known.get(target.channels)
+        if ranges is None:
+            ranges = known[target.channels] = machine.channels_read(branch.edge, target, taps)
+        yield target, ranges
 
 
 def _join(machine: Machine, source: Source, read: _Read) -> None:
@@ -205,13 +216,14 @@ def _flow(
 
 def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDArray[np.int64]]]:
     """Positions that are alike for every branch: read at the same kernel rows and columns, or not read at all."""
-    label = np.zeros(total, np.intp)
+    label, kinds = np.zeros(total, np.intp), 1
     for branch in branches:
-        unread = branch.completes >= branch.count
-        for part in (unread, *_tap_labels(branch.edge, total)):
-            label = label * (int(part.max()) + 1) + part.astype(np.intp)
-        label = _small(label)  # there may be many branches
-    order = np.argsort(label, kind="stable")
+        for part, count in _labels(branch):
+            label, kinds = label * count + part, kinds * count
+            if kinds > 2**16:  # there may be many branches
+                there, label = np.unique(label, return_inverse=True)
+                kinds = len(there)
+    order = np.argsort(label.astype(np.min_scalar_type(kinds)), kind="stable")  # of few bits it is quick
     for positions in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
         first = int(positions[0])
         yield (
@@ -220,24 +232,22 @@ def _classes(branches: list[_Branch], total: int) -> Iterator[tuple[Classes, NDA
         )
 
 
-def _small(label: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Numbers from 0 on in the same order, none left out."""
-    top = int(label.max()) + 1
-    if top > 16 * len(label):
-        return np.unique(label, return_inverse=True)[1]
-    there = np.zeros(top, np.bool_)
-    there[label] = True
-    return (np.cumsum(there) - 1)[label]
+def _labels(branch: _Branch) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Numbers of positions, and how many there are: whether they are read, then at which kernel rows and columns."""
+    unread = branch.completes >= branch.count
+    if unread.any():
+        yield unread.astype(np.intp), 2
+    edge = branch.edge
+    if edge.taps_y is not None and edge.taps_x is not None:
+        (y, rows), (x, columns) = _numbered(edge.taps_y), _numbered(edge.taps_x)
+        if rows * columns > 1:
+            yield (y[:, None] * columns + x).reshape(-1), rows * columns
 
 
-def _tap_labels(edge: Edge, total: int) -> Iterator[NDArray[np.intp]]:
-    """Numbers that are equal for positions with equal kernel rows, then columns."""
-    if edge.taps_y is None or edge.taps_x is None:
-        return
-    y, x = np.divmod(np.arange(total), len(edge.taps_x))
-    for taps, index in ((edge.taps_y, y), (edge.taps_x, x)):
-        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(taps))}
-        yield np.array([numbers[kind] for kind in taps], np.intp)[index]
+def _numbered(taps: tuple[tuple[int, ...], ...]) -> tuple[NDArray[np.intp], int]:
+    """A number for each, equal where they are, and how many there are."""
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(taps))}
+    return np.array([numbers[kind] for kind in taps], np.intp), len(numbers)
 
 
 @lru_cache(maxsize=4096)

@@ -193,8 +193,10 @@ class Machine:
 
         Where a view hands on some channels, they are the first ones to the target (rule T85).
         """
-        first, end = edge.channels or (0, self.plan.network.layers[edge.producer].channels)
         if edge.mixed:
-            return ((first, end),)
+            return (edge.channels or (0, self.plan.network.layers[edge.producer].channels),)
         ranges = target.channels(taps)
-        return tuple((low + first, high + first) for low, high in ranges) if first else ranges
+        if edge.channels is None:
+            return ranges
+        first, _ = edge.channels
+        return tuple((low + first, high + first) for low, high in ranges)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 LEVELS = ("cell_array", "tile_buffer", "link_hop", "global_memory", "host")
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """A kind of countable action and what one costs.
 
     Attributes
@@ -61,12 +60,13 @@ class Ledger:
     1.5
     """
 
-    _amounts: Counter[tuple[str, str, Action, str]] = field(default_factory=Counter)
+    _amounts: dict[tuple[str, str, Action, str], float] = field(default_factory=dict)
 
     def add(self, component: str, kind: str, action: Action, layer: str, amount: float) -> None:
         """Count ``amount`` more of an action; integers stay integers."""
         if amount:
-            self._amounts[(component, kind, action, layer)] += amount  # type: ignore[assignment]
+            key = component, kind, action, layer
+            self._amounts[key] = self._amounts.get(key, 0) + amount
 
     def rows(self) -> list[LedgerRow]:
         """All lines, in the order in which they were first counted."""

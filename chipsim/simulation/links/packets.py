@@ -39,6 +39,8 @@ class LinkServer:
 
     Attributes
     ----------
+    name : str
+        ``a->b``.
     feeders : set of Edge or str
         Links, or the source component, from which packets come.
     merges : bool
@@ -47,18 +49,14 @@ class LinkServer:
         The link that this one follows without ever making a packet wait.
     """
 
-    __slots__ = ("busy", "bytes", "delay", "edge", "feeders", "free", "latency", "leader", "packets", "rate")
+    __slots__ = ("busy", "bytes", "delay", "edge", "feeders", "free", "latency", "leader", "name", "packets", "rate")
 
     def __init__(self, edge: Edge, rate: float, latency: int, delay: int) -> None:
         self.edge, self.rate, self.latency, self.delay = edge, rate, latency, delay
+        self.name = "->".join(edge)
         self.free = self.busy = self.bytes = self.packets = 0
         self.feeders: set[Edge | str] = set()
         self.leader: LinkServer | None = None
-
-    @property
-    def name(self) -> str:
-        """``a->b``."""
-        return "->".join(self.edge)
 
     @property
     def merges(self) -> bool:

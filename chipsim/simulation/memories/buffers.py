@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from chipsim.network.edges import HOST, Edge
-from chipsim.simulation.core.gate import NEVER, Arrivals
+from chipsim.simulation.core.gate import Arrivals
 
 
 def least_capacities(edges: Sequence[Edge], positions: dict[str, int]) -> list[int]:
@@ -103,7 +103,30 @@ class _Demand:
                 self._peak[edge] = held
 
 
-def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: ArrayLike, producer_positions: int) -> int:
+def kept_from(oldest: NDArray[np.int64], producer_positions: int, done: int) -> NDArray[np.int64]:
+    """The first producer position that a buffer keeps once 0, 1, ... ``done`` consumer positions are done.
+
+    Parameters
+    ----------
+    oldest : ndarray of int64
+        Of the edge, for one input.
+    producer_positions : int
+        Per input.
+    done : int
+        Consumer positions, over all inputs.
+
+    Examples
+    --------
+    >>> kept_from(np.array([0, 0, 2]), producer_positions=4, done=4).tolist()
+    [0, 0, 2, 4, 4]
+    """
+    inputs = np.arange(done // len(oldest) + 1)[:, None]
+    return (inputs * producer_positions + oldest).reshape(-1)[: done + 1]
+
+
+def peak_occupancy(
+    arrivals: Arrivals, releases: Sequence[int], kept: NDArray[np.int64], producer_positions: int
+) -> int:  # fmt: skip
     """Greatest number of producer positions that a buffer held at once.
 
     Parameters
@@ -111,21 +134,23 @@ def peak_occupancy(arrivals: Arrivals, releases: Sequence[int], oldest: ArrayLik
     arrivals : Arrivals
         Of packets; a position counts from its first one on.
     releases : sequence of int
-        When the consumer freed what none of its later positions needs, per consumer position, ps.
-    oldest : array_like of int
-        Of the edge, for one input.
+        When the consumer freed what none of its later positions needs, per consumer position, ps; never falling.
+    kept : ndarray of int64, shape (len(releases) + 1,)
+        See `kept_from`.
     producer_positions : int
         Per input.
     """
-    first_needed = np.asarray(oldest)
     positions, arrived = arrivals.first(producer_positions)
-    if not len(positions) or not releases:
-        return len(positions)
-    before, last = np.divmod(positions, producer_positions)
-    done = before * len(first_needed) + np.searchsorted(first_needed, last + 1, side="left")
-    freed_at = np.array(releases, np.int64)
-    freed = np.where(done <= len(freed_at), freed_at[np.minimum(done, len(freed_at)) - 1], NEVER)
-    arrived.sort(kind="stable")  # nearly sorted: this kind is quick then
-    freed.sort(kind="stable")
-    held = np.arange(1, len(arrived) + 1) - np.searchsorted(freed, arrived, side="right")  # what is freed goes first
-    return int(held.max())
+    freed = _count_below(kept, positions)
+    both = np.concatenate([np.asarray(releases, np.int64), arrived])  # at equal times, what is freed goes first
+    order = both.argsort(kind="stable")  # of two sorted runs: this kind is quick then
+    before = np.arange(len(arrived))
+    done = np.flatnonzero(order >= len(releases)) - before
+    return int((before - freed[done]).max(initial=-1)) + 1
+
+
+def _count_below(bounds: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of some positions, which rise, are below each bound."""
+    if len(positions) and positions[-1] == len(positions) - 1:  # none is left out
+        return np.minimum(bounds, len(positions))
+    return positions.searchsorted(bounds)

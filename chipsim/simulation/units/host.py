@@ -101,7 +101,7 @@ class HostSource(Actor):
         net, every = self.outlet.interconnect, self.outlet.flows
         ways = {flow for flows in self.outlet.kinds for flow in flows}
         if not self.shares_port and len(ways) == 1:
-            sent = np.array([position for position, flows in enumerate(every) if flows], np.int64)
+            sent = np.flatnonzero(np.fromiter(map(bool, every), np.bool_, len(every)))
             net.send_all(ways.pop(), input, sent, time)
             return
         send = net.send_in_turn if self.shares_port else net.send
