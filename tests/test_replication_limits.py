@@ -12,7 +12,7 @@ import chipsim
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import load_spec
 from chipsim.architecture.spec import InMemorySpec
-from chipsim.explain import Question, explain
+from chipsim.explain.explain import Question, explain
 from chipsim.mapping.placement import place
 from chipsim.network.zoo import load_network
 from chipsim.simulation.tiles.pace import position_interval_ps

@@ -16,8 +16,8 @@ from rich.console import Console
 import chipsim
 from chipsim.beside import parse_beside
 from chipsim.errors import CapacityError, InputError
-from chipsim.explain import Question, explain
-from chipsim.explanation import Explanation
+from chipsim.explain.explain import Question, explain
+from chipsim.explain.explanation import Explanation
 from chipsim.report.explanation import explanation_table
 from chipsim.report.figures import save_figures
 from chipsim.report.figures.critical_path import save_critical_path

@@ -140,7 +140,7 @@ def explain(
 ) -> Work:
     """Explain a run: its critical path, what sets its pace, what waited for what, and what if parts were faster."""
     from chipsim.cli.explain import Request, explain_command
-    from chipsim.explain import Question
+    from chipsim.explain.explain import Question
 
     question = Question(folder, input, faster, not no_what_if, trace, network)
     return partial(explain_command, Request(question, out, json))

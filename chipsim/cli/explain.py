@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from chipsim.cli.progress import ProgressBar
-from chipsim.explain import Question, explain
-from chipsim.explanation import Explanation
+from chipsim.explain.explain import Question, explain
+from chipsim.explain.explanation import Explanation
 from chipsim.files import output_folder
 from chipsim.stopping import Stop
 

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from chipsim.explanation import Explanation
+from chipsim.explain.explanation import Explanation
 from chipsim.report.grid import add_column, keep_names, new_table
 from chipsim.report.metrics import plain, same
 from chipsim.result import Records

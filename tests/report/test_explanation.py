@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from chipsim.cli import main
-from chipsim.explain import Question, explain
-from chipsim.explanation import Explanation
+from chipsim.explain.explain import Question, explain
+from chipsim.explain.explanation import Explanation
 from chipsim.report.explanation import explanation_table
 from chipsim.report.figures.critical_path import save_critical_path
 

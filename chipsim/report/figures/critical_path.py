@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from chipsim.explanation import Explanation
+from chipsim.explain.explanation import Explanation
 from chipsim.report.figures.canvas import GREY, HUES, INK, house_style, new_figure, save, unit_of
 from chipsim.report.figures.letters import shorten, shorten_all
 from chipsim.result import Records

@@ -73,7 +73,7 @@ def explanation(
     input : int
         Whose path.
     what_if : dict or None
-        See `chipsim.explained_variants`.
+        See `chipsim.explain.variants`.
     last : int, optional
         The last input whose times nothing changes that was not traced; as many inputs tell if not given.
     """

@@ -10,8 +10,9 @@ from typing import Any
 from chipsim.architecture.chip import build_chip
 from chipsim.architecture.loader import spec_hash
 from chipsim.errors import InputError
-from chipsim.explain_rounds import AskedOfRounds, explain_rounds
-from chipsim.explain_several import (
+from chipsim.explain.explanation import Explanation, explanation
+from chipsim.explain.rounds import AskedOfRounds, explain_rounds
+from chipsim.explain.several import (
     Asked,
     Several,
     check_hash,
@@ -21,9 +22,8 @@ from chipsim.explain_several import (
     first_of,
     trace_several,
 )
-from chipsim.explained_result import folder_of, read_result
-from chipsim.explained_variants import what_if_rows, what_if_rows_of_all
-from chipsim.explanation import Explanation, explanation
+from chipsim.explain.stored_result import folder_of, read_result
+from chipsim.explain.variants import what_if_rows, what_if_rows_of_all
 from chipsim.mapping.plan import Plan
 from chipsim.mapping.plan_file import plan_sha256
 from chipsim.network.zoo import load_network

@@ -15,8 +15,8 @@ from rich.console import Console
 import chipsim
 from chipsim.cli import main
 from chipsim.errors import InputError
-from chipsim.explain import Question, explain
-from chipsim.explanation import Explanation
+from chipsim.explain.explain import Question, explain
+from chipsim.explain.explanation import Explanation
 from chipsim.report.explanation import explanation_table
 from chipsim.report.figures.critical_path import save_critical_path
 

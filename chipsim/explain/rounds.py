@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from chipsim.errors import InputError
-from chipsim.explain_several import first_programming
-from chipsim.explained_variants import what_if_rows
-from chipsim.explanation import SCHEMA_VERSION, Explanation, cause_rows, composition, pace, settings_of
+from chipsim.explain.explanation import SCHEMA_VERSION, Explanation, cause_rows, composition, pace, settings_of
+from chipsim.explain.several import first_programming
+from chipsim.explain.variants import what_if_rows
 from chipsim.planning.reloading import component_in_round, simulate_rounds
 from chipsim.planning.rounds import Rounds
 from chipsim.planning.rounds_what_if import what_if_rounds
