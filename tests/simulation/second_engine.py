@@ -354,14 +354,14 @@ class SecondEngine:
         return step
 
     def _start_step(self, step: ChainStep) -> bool:
-        shared, slots = step.name in self.shared.units, self.spec.neuron_unit.partial_sum_slots
+        shared = step.name in self.shared.units
         m = step.asked if shared else step.started
+        if m not in step.sums or (m > step.ended and not shared) or (step.has_before and m not in step.heads):
+            return False
+        if step.after is not None and m - step.after.ended >= self.spec.neuron_unit.partial_sum_slots:
+            return False
         input, turn = divmod(m, len(step.own))
-        g = input * step.layer.positions + step.own[turn]
-        if (m > step.ended and not shared) or m not in step.sums or (step.has_before and m not in step.heads):
-            return False
-        if step.after is not None and m - step.after.ended >= slots:
-            return False
+        g = input * self.positions[step.layer.name] + step.own[turn]
         if step.emitter is not None and not step.emitter.has_space(g):
             return False
         if not shared:
@@ -604,11 +604,17 @@ class SecondEngine:
     def _start_all(self) -> None:
         started = True
         while started:
-            started = any([self._finish(), *(self._start_host(host) for host in self.hosts)])
-            started |= sum(self._start_tile(tile) for tile in self.tiles) > 0
-            started |= sum(self._start_neuron(neuron) for neuron in self.neurons) > 0
-            started |= sum(self._start_step(step) for step in self.chain) > 0
-            started |= sum(self._ask(digital) for digital in self.digital) > 0
+            started = self._finish()
+            for host in self.hosts:
+                started |= self._start_host(host)
+            for tile in self.tiles:
+                started |= self._start_tile(tile)
+            for neuron in self.neurons:
+                started |= self._start_neuron(neuron)
+            for step in self.chain:
+                started |= self._start_step(step)
+            for digital in self.digital:
+                started |= self._ask(digital)
 
     def _admit(self) -> None:
         while len(self.released) < self.inputs:
@@ -926,9 +932,11 @@ class SecondEngine:
         if neuron.name in self.shared.units:
             return self.shared.ask_unit(neuron)
         m = neuron.started
+        if m > neuron.ended or neuron.sums[m] < neuron.operands:
+            return False
         input, turn = divmod(m, len(neuron.emitter.own))
         g = input * self.positions[neuron.layer.name] + neuron.emitter.own[turn]
-        if m > neuron.ended or neuron.sums[m] < neuron.operands or not neuron.emitter.has_space(g):
+        if not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
         neuron.busy += neuron.service
@@ -944,9 +952,9 @@ class SecondEngine:
     def _ask(self, digital: Digital) -> bool:
         m = digital.asked
         input, position = divmod(m, self.positions[digital.layer.name])
-        if input >= len(self.released) or not all(r.ready(input, position) for r in digital.readers):
+        if digital.fetching or input >= len(self.released):
             return False
-        if digital.fetching or not digital.emitter.has_space(m):
+        if not all(r.ready(input, position) for r in digital.readers) or not digital.emitter.has_space(m):
             return False
         digital.asked += 1
         key = (input, self.rank[digital.layer.name], position, 0, digital.unit)

@@ -75,8 +75,8 @@ class SharedTiles:
         engine, m = self.engine, tile.started["enter"]
         input, turn = divmod(m, len(tile.own))
         fits = (
-            input < len(engine.released) and m == tile.ended["load"] and tile.ready(input, turn)
-            and m - tile.slice.ended < self.slots
+            m == tile.ended["load"] and m - tile.slice.ended < self.slots and input < len(engine.released)
+            and tile.ready(input, turn)
         )  # fmt: skip
         if fits:
             tile.started["enter"] += 1
@@ -278,10 +278,12 @@ class SharedTiles:
     def ask_unit(self, neuron: NeuronSlice) -> bool:
         """T73: with all sums there and space reserved."""
         engine, m = self.engine, neuron.started
+        if neuron.sums[m] < neuron.operands:
+            return False
         input, turn = divmod(m, len(neuron.emitter.own))
         position = neuron.emitter.own[turn]
-        g = input * neuron.layer.positions + position
-        if neuron.sums[m] < neuron.operands or not neuron.emitter.has_space(g):
+        g = input * engine.positions[neuron.layer.name] + position
+        if not neuron.emitter.has_space(g):
             return False
         neuron.started += 1
         key = (input, engine.rank[neuron.layer.name], position, neuron.tiles[0].block, neuron.name)
