@@ -173,15 +173,13 @@ def _count_traffic(ledger: Ledger, plan: Plan, flows: Sequence[Flow]) -> None:
         kind: [_per_byte(name, buffer, buffer.energy_per_byte, "tile_buffer") for name in ("write", "read")]
         for kind, buffer in buffers.items()
     }
-    wires: dict[tuple[float, str], Action] = {}
+    wire = cache(lambda joules, source: Action("transfer", "byte", joules, source, "link_hop"))
     for (server, layer, flow_kind), amount in _bytes_over_links(flows, graph).items():
         source, target = server.edge
         edge = graph.get_edge_data(source, target)
         kind = edge["kind"]
         if kind == "link":
-            cost = edge["wire_j_per_byte"], edge["wire_source"]
-            wire = wires.setdefault(cost, Action("transfer", "byte", *cost, "link_hop"))
-            ledger.add(server.name, "link", wire, layer, amount)
+            ledger.add(server.name, "link", wire(edge["wire_j_per_byte"], edge["wire_source"]), layer, amount)
             ledger.add(source, "router", switch, layer, amount)
         elif kind == "host":
             ledger.add(server.name, "host", host, layer, amount)

@@ -125,10 +125,11 @@ def _add_matrix_layer(machine: Machine, plan: LayerPlan, preloaded: bool) -> Non
             tiles.append(tile)
             # asked by every slice that sends
             rows = placed.matrix, placed.block.first_row, placed.block.rows
-            reads = known.setdefault(rows, cache(partial(matrix.channels_read, placed.block, plan.layer.window.grid)))
+            if rows not in known:
+                known[rows] = cache(partial(matrix.channels_read, placed.block, plan.layer.window.grid))
             for operand in range(len(plan.layer.inputs)):  # behind the state of the step before, the first one (T96)
                 machine.targets[plan.layer.name, operand].append(
-                    Target(placed.tile, tile.gate, reads, machine.spec.tile.buffer, tile, replica=placed.replica)
+                    Target(placed.tile, tile.gate, known[rows], machine.spec.tile.buffer, tile, replica=placed.replica)
                 )
             if neuron is not None and tree is None:
                 _feed(machine, tile, neuron, part, placed, block_rank)

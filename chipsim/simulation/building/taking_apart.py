@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from chipsim.simulation.building.machine import Machine
 
@@ -19,7 +18,7 @@ def take_apart(machines: Sequence[Machine]) -> None:
     machines : sequence of Machine
         All networks' on one chip; of no use afterwards.
     """
-    slots: dict[type, list[Any]] = {}
+    slots: dict[type, list[str]] = {}
     for machine in machines:
         for part in (
             *machine.tiles, *machine.neurons, *machine.digital, *machine.reductions, *machine.hosts, *machine.gates,
@@ -33,15 +32,15 @@ def take_apart(machines: Sequence[Machine]) -> None:
         _forget(machine, _slots(Machine))
 
 
-def _forget(part: object, slots: list[Any]) -> None:
+def _forget(part: object, slots: list[str]) -> None:
     """Delete all attributes of an object with slots."""
     for slot in slots:
         try:
-            slot.__delete__(part)
+            delattr(part, slot)
         except AttributeError:  # it has none
             continue
 
 
-def _slots(kind: type) -> list[Any]:
-    """Descriptors of all slots of a class."""
-    return [getattr(base, name) for base in kind.__mro__ for name in vars(base).get("__slots__", ())]
+def _slots(kind: type) -> list[str]:
+    """Names of all slots of a class."""
+    return [name for base in kind.__mro__ for name in vars(base).get("__slots__", ())]
