@@ -9,6 +9,7 @@ from chipsim.architecture.memory_spec import GLOBAL_MEMORY
 from chipsim.errors import DeadlockError
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.core.timeline import Timeline
 from chipsim.simulation.links.reduction import Reduction
 from chipsim.simulation.memories.far_traffic import FarTraffic
@@ -85,7 +86,7 @@ class Run:
                 traced.trace_inputs(trace_inputs, self.timeline.columns.append)
 
 
-def _admission_of(gate: Gate) -> Callable[[int, int], None]:
+def _admission_of(gate: Gate | InOrderGate) -> Callable[[int, int], None]:
     """A gate that expects nothing for its first position is told of each admission instead."""
     return lambda input, time: gate.receive(input, 0, time)
 

@@ -9,14 +9,14 @@ from chipsim.simulation.building.machine import Machine
 def who_waits(machine: Machine, done: int, inputs: int) -> str:
     """Say which layers have positions left, and where they are."""
     progress = [
-        *((tile.layer, tile.name, tile.drains, tile.gate) for tile in machine.tiles),
-        *((neuron.layer, neuron.name, neuron.done, neuron.gate) for neuron in machine.neurons),
-        *((layer.layer, layer.unit.name, layer.done, layer.gate) for layer in machine.digital),
+        *((tile.layer, tile.name, tile.drains, tile.gate.positions) for tile in machine.tiles),
+        *((neuron.layer, neuron.name, neuron.done, neuron.gate.positions) for neuron in machine.neurons),
+        *((layer.layer, layer.unit.name, layer.done, layer.gate.positions) for layer in machine.digital),
     ]
     waiting = [
         f"{layer} on {name} waits at position {count}"
-        for layer, name, count, gate in progress
-        if count < inputs * gate.positions
+        for layer, name, count, positions in progress
+        if count < inputs * positions
     ]
     shown = "; ".join(waiting[:6]) + (f"; and {len(waiting) - 6} more" if len(waiting) > 6 else "")
     return f"nothing can go on after {done} of {inputs} inputs: {shown}"

@@ -12,6 +12,7 @@ from chipsim.simulation.core.actor import Places
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.core.durations import MvmPhases
 from chipsim.simulation.core.gate import Arrivals, EdgeSink, Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate, InOrderSink
 from chipsim.simulation.core.origin import Origin
 from chipsim.simulation.core.timeline import SpanColumn
 from chipsim.simulation.links.interconnect import Interconnect
@@ -45,10 +46,11 @@ def run(
     kind: type[TileServer], phases: MvmPhases, banks: int, slots: int, service: int, gaps: list[tuple[int, bool]]
 ) -> tuple[list[int], list[tuple[int, ...]], int, object]:
     """Sums' times, all spans, busy time and the state at the end."""
-    gate = Gate(len(gaps), 2)
-    gate.expect(np.arange(len(gaps)))
-    gate.open()
+    gate = InOrderGate(len(gaps))
+    sink = InOrderSink(gate, range(len(gaps)))
+    sink.expect(np.arange(len(gaps)), [1] * len(gaps))
     tile = kind("tile(0,0)", "a", gate, phases, banks, False, Interconnect(chip(), Clock(), 1, 1))
+    gate.open()
     unit = Unit(slots, service)
     tile.places, tile.done_gate = unit.places, unit  # type: ignore[assignment]
     columns: list[SpanColumn] = []
@@ -56,7 +58,7 @@ def run(
     time = 0
     for position, (gap, finishes) in enumerate(gaps):
         time += gap
-        gate.receive(0, position, time)
+        sink.arrive(0, position, time)
         if finishes:
             unit.finish(tile)
     while len(unit.sums) < len(gaps):
@@ -90,7 +92,7 @@ def test_many_packets_at_once_are_packets_one_by_one(free: int, time: int, count
         net = Interconnect(chip(), Clock(), 10**9, 10**4)
         gate, arrivals = Gate(3, 2), Arrivals()
         completes = [min(position // 7, 2) for position in range(count)]
-        gate.expect(np.array(completes))
+        gate.expect(np.bincount(completes, minlength=3))
         gate.open()
         flow = net.add_flow("host", "x", 5, 0, [("tile(0,0)", EdgeSink(gate, completes, arrivals))])
         net.close()

@@ -9,6 +9,7 @@ from chipsim.network.layers import DigitalLayer, GateLayer
 from chipsim.simulation.building.machine import Machine, Target
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import EdgeSink
+from chipsim.simulation.core.in_order_gate import InOrderSink
 from chipsim.simulation.memories.far_reader import FarReader
 from chipsim.simulation.memories.far_sink import FarSink, FarWriter
 from chipsim.simulation.memories.far_traffic import FarEnd
@@ -66,7 +67,9 @@ def add_far_operands(machine: Machine, layer: DigitalLayer | GateLayer, unit: st
     return add_far_reader(machine, layer.name, unit, sizes, 0, len(layer.inputs))
 
 
-def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, channels: int) -> EdgeSink:
+def far_sink(
+    machine: Machine, target: Target, operand: int, sink: EdgeSink | InOrderSink, channels: int
+) -> EdgeSink | InOrderSink:
     """The way on to the memory that a target's buffer spills to; the sink itself where it does not.
 
     Parameters
@@ -75,7 +78,7 @@ def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, cha
     target : Target
     operand : int
         Of its layer, that arrives at the sink.
-    sink : EdgeSink
+    sink : EdgeSink or InOrderSink
     channels : int
         Of a packet.
     """
@@ -90,6 +93,7 @@ def far_sink(machine: Machine, target: Target, operand: int, sink: EdgeSink, cha
     if spill is None:
         return sink
     assert machine.memory is not None
+    assert isinstance(sink, EdgeSink)  # what the memory gives back comes in no order
     widths = machine.spec.widths
     size = bytes_of(channels, widths.activation_bits)
     keys = machine.order.keys(server.layer, block + (_WRITING if over_links(machine) else 0), target.component)

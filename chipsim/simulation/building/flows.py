@@ -18,10 +18,14 @@ from chipsim.simulation.building.machine import Machine, Source, Taps, Target
 from chipsim.simulation.building.unread import wait_for_unread
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import EdgeSink
+from chipsim.simulation.core.in_order_gate import InOrderGate, InOrderSink
 from chipsim.simulation.links.packets import Flow
 from chipsim.simulation.links.sender import Outlet, close_together
 
 Classes = tuple[Taps, ...]
+
+Sinks = dict[tuple[int, int], EdgeSink | InOrderSink]
+"""By the index of the branch, and the number of the target there."""
 
 
 def lay_flows(machine: Machine, network_edges: list[Edge]) -> None:
@@ -111,17 +115,17 @@ class _Read:
     branches: list[_Branch]
     completes: list[list[int]]
     alike: list[_Alike]
-    _received: dict[object, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
+    _received: dict[object, tuple[NDArray[np.int64], list[int]]] = field(default_factory=dict)
 
-    def received(
-        self, branch: int, parts: tuple[int, ...], sender: Replica
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which positions a target gets that reads some of `alike`, in order, and which of its own each completes."""
+    def received(self, branch: int, parts: tuple[int, ...], sender: Replica) -> tuple[NDArray[np.int64], list[int]]:
+        """Which positions a target gets that reads some of `alike`, in order, and how many complete each of its own."""
         key = branch, parts, sender
         if key not in self._received:
-            found = np.concatenate([_sent(self.alike[part].positions, sender) for part in parts])
-            positions = np.sort(found, kind="stable")  # of a few sorted runs: this kind is quick then
-            self._received[key] = positions, self.branches[branch].completes[positions]
+            parted = np.concatenate([_sent(self.alike[part].positions, sender) for part in parts])
+            positions = np.sort(parted, kind="stable")  # of a few sorted runs: this kind is quick then
+            found = self.branches[branch]
+            counts = np.bincount(found.completes[positions], minlength=found.count)
+            self._received[key] = positions, counts.tolist()
         return self._received[key]
 
 
@@ -158,7 +162,7 @@ def _join(machine: Machine, source: Source, read: _Read) -> None:
     """Lay the flows of one source to all consumers of its layer."""
     branches, total = read.branches, len(source.outlet.flows)
     sinks = {
-        (index, number): EdgeSink(target.gate, read.completes[index], target.arrivals, in_order=True)
+        (index, number): _sink(target, read.completes[index])
         for index, branch in enumerate(branches)
         for number, target in enumerate(branch.targets)
     }
@@ -179,9 +183,13 @@ def _join(machine: Machine, source: Source, read: _Read) -> None:
         kinds.append(flows)
     source.outlet.lay([kinds[number] for number in label.tolist()], kinds)
     for (index, number), parts in received.items():
-        positions, completed = read.received(index, tuple(parts), source.replica)
-        branches[index].targets[number].gate.expect(completed)
-        sinks[index, number].expect(positions)
+        sinks[index, number].expect(*read.received(index, tuple(parts), source.replica))
+
+
+def _sink(target: Target, completes: Sequence[int]) -> EdgeSink | InOrderSink:
+    if isinstance(target.gate, InOrderGate):
+        return InOrderSink(target.gate, completes, target.arrivals)
+    return EdgeSink(target.gate, completes, target.arrivals, in_order=True)
 
 
 def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, Target]]]:
@@ -196,7 +204,7 @@ def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, 
 
 def _flow(
     machine: Machine, source: Source, block: int, ranges: Ranges, targets: list[tuple[int, int, Target]],
-    branches: list[_Branch], sinks: dict[tuple[int, int], EdgeSink], known: dict[tuple[object, ...], Flow],
+    branches: list[_Branch], sinks: Sinks, known: dict[tuple[object, ...], Flow],
 ) -> Flow:  # fmt: skip
     identity = (block, ranges, tuple(id(sinks[index, number]) for index, number, _ in targets))
     flow = known.get(identity)

@@ -21,15 +21,18 @@ def add_gates(machine: Machine, layer: GateLayer) -> None:
     layer : GateLayer
     """
     spec, unit = machine.spec.neuron_unit, machine.sharing.neuron_units[machine.plan.gate_units[layer.name]]
-    gate, outlet = machine.new_gate(layer.positions), Outlet(machine.interconnect, layer.positions)
-    far = add_far_operands(machine, layer, unit.name)
+    outlet, far = Outlet(machine.interconnect, layer.positions), add_far_operands(machine, layer, unit.name)
     what = (
-        unit, layer.name, gate, gate_service_ps(machine.spec, layer.element_operations, layer.positions),
-        to_ps(spec.latency), outlet, machine.clock, machine.order.keys(layer.name, 0, unit.name),
+        gate_service_ps(machine.spec, layer.element_operations, layer.positions), to_ps(spec.latency), outlet,
+        machine.clock, machine.order.keys(layer.name, 0, unit.name),
     )  # fmt: skip
-    server = GateLayerServer(*what) if far is None else SpillingGateServer(*what, far)
+    if far is None:
+        server = GateLayerServer(unit, layer.name, machine.new_in_order_gate(layer.positions), *what)
+    else:
+        server = SpillingGateServer(unit, layer.name, machine.new_gate(layer.positions), *what, far)
     machine.digital.append(server)
     machine.sources[layer.name].append(Source(unit.name, layer.name, 0, layer.channels, outlet, server.advance))
+    gate = server.gate
     for operand, producer in enumerate(layer.inputs):
         whole = ((0, machine.plan.network.layers[producer].channels),)
         machine.targets[layer.name, operand].append(

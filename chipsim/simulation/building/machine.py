@@ -14,6 +14,7 @@ from chipsim.network.edges import Edge
 from chipsim.simulation.building.sharing import Sharing
 from chipsim.simulation.core.clock import Clock
 from chipsim.simulation.core.gate import Arrivals, Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.links.buffered import interconnect_for
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.links.packets import Flow
@@ -74,7 +75,7 @@ class Target:
     """One consumer of an edge: a tile, a digital layer or the host."""
 
     component: str
-    gate: Gate
+    gate: Gate | InOrderGate
     channels: Callable[[Taps], Ranges]
     buffer: InputBuffer | None = None
     server: TileServer | DigitalLayerServer | None = None
@@ -151,7 +152,7 @@ class Machine:
     neurons: list[NeuronServer | ChainUnit] = field(default_factory=list)
     units: dict[str, DigitalUnitServer] = field(default_factory=dict)
     digital: list[DigitalLayerServer] = field(default_factory=list)
-    gates: list[Gate] = field(default_factory=list)
+    gates: list[Gate | InOrderGate] = field(default_factory=list)
     host_gates: list[Gate] = field(default_factory=list)
     unread: list[tuple[Gate, Source]] = field(default_factory=list)
     buffers: list[BufferUse] = field(default_factory=list)
@@ -185,6 +186,12 @@ class Machine:
     def new_gate(self, positions: int) -> Gate:
         """A gate for one consumer."""
         gate = Gate(positions, self.window)
+        self.gates.append(gate)
+        return gate
+
+    def new_in_order_gate(self, positions: int) -> InOrderGate:
+        """A gate for a consumer to which packets of every way come in the order of positions."""
+        gate = InOrderGate(positions)
         self.gates.append(gate)
         return gate
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from chipsim.mapping.plan import Slice
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.reduction_tree import ReductionTree, Stretch, reduction_tree
@@ -72,7 +70,7 @@ def _reduction(
     assert adder is not None
     positions = neuron.gate.positions
     gate = machine.new_gate(positions)
-    gate.expect(np.repeat(np.arange(positions), tree.operands[router]))
+    gate.expect([tree.operands[router]] * positions)
     additions = (tree.operands[router] - 1) * part.channels
     block = next(stretch.block for stretch in tree.stretches if stretch.source == router)
     times = duration_ps(additions, adder.rate), to_ps(machine.spec.router.delay)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
-import numpy as np
-
 from chipsim.mapping.partition import Ranges
 from chipsim.mapping.plan import LayerPlan, PlacedBlock, Replica, Slice
 from chipsim.network.edges import HOST, Edge
@@ -76,7 +74,7 @@ def watch_tiles(machine: Machine) -> None:
     """Without traffic an input is done when the last MVM of every tile is."""
     for tile in machine.tiles:
         gate = machine.new_gate(tile.gate.positions)
-        gate.expect(np.arange(tile.gate.positions))
+        gate.expect([1] * tile.gate.positions)
         tile.done_gate = gate
         machine.host_gates.append(gate)
 
@@ -91,20 +89,22 @@ def _add_host_source(machine: Machine, layer: InputLayer) -> None:
 def _add_digital(machine: Machine, layer: DigitalLayer) -> None:
     name = machine.plan.digital_units[layer.name]
     unit = machine.units.setdefault(name, DigitalUnitServer(name))
-    gate = machine.new_gate(layer.positions)
     outlet = Outlet(machine.interconnect, layer.positions)
     what = (
-        unit, layer.name, gate, digital_service_ps(machine.spec, layer.element_operations, layer.positions),
+        digital_service_ps(machine.spec, layer.element_operations, layer.positions),
         to_ps(machine.spec.digital_unit.latency), outlet, machine.clock, machine.order.keys(layer.name, 0, name),
     )  # fmt: skip
     far = add_far_operands(machine, layer, name)
-    server = DigitalLayerServer(*what) if far is None else SpillingDigitalServer(*what, far)
+    if far is None:
+        server = DigitalLayerServer(unit, layer.name, machine.new_in_order_gate(layer.positions), *what)
+    else:
+        server = SpillingDigitalServer(unit, layer.name, machine.new_gate(layer.positions), *what, far)
     machine.digital.append(server)
     machine.sources[layer.name].append(Source(name, layer.name, 0, layer.channels, outlet, server.advance))
     for operand, producer in enumerate(layer.inputs):
         whole = ((0, machine.plan.network.layers[producer].channels),)
         machine.targets[layer.name, operand].append(
-            Target(name, gate, _all_if_read(whole), machine.spec.digital_unit.buffer, server)
+            Target(name, server.gate, _all_if_read(whole), machine.spec.digital_unit.buffer, server)
         )
 
 
@@ -145,16 +145,17 @@ def _add_tile(machine: Machine, plan: LayerPlan, placed: PlacedBlock, rank: int,
     if preloaded:
         phases = replace(phases, load_ps=0, drain_ps=0)
     spec, counts = machine.spec.tile, machine.counts.get(placed.name)
-    what = (
-        placed.name, plan.layer.name, machine.new_gate(_own(plan, placed.replica)), phases, spec.register_banks,
-        spec.sample_and_hold, machine.interconnect,
-    )  # fmt: skip
+    own, rest = _own(plan, placed.replica), (phases, spec.register_banks, spec.sample_and_hold, machine.interconnect)
     array = machine.sharing.array_of(placed, spills=(placed.name, 0) in machine.spills)
     if array is not None:
         planes = planes_of(machine.spec, placed.block.rows, placed.block.columns, counts)
         keys = machine.order.keys(plan.layer.name, rank, placed.tile)
-        tile: TileServer = SharedBlock(*what, array, planes, keys, _far_window(machine, plan, placed, rank))
+        gate = machine.new_gate(own)
+        tile: TileServer = SharedBlock(
+            placed.name, plan.layer.name, gate, *rest, array, planes, keys, _far_window(machine, plan, placed, rank)
+        )
     else:
+        what = (placed.name, plan.layer.name, machine.new_in_order_gate(own), *rest)
         lengths = None
         if counts is not None:
             lengths = mvm_lengths(machine.spec, placed.block.rows, placed.block.columns, counts)
@@ -178,7 +179,7 @@ def _add_neuron(machine: Machine, plan: LayerPlan, part: Slice, rank: int, opera
     spec = machine.spec.neuron_unit
     own = _own(plan, part.replica)
     gate = machine.new_gate(own)
-    gate.expect(np.repeat(np.arange(own), operands))
+    gate.expect([operands] * own)
     outlet = Outlet(machine.interconnect, plan.layer.positions)
     what = (
         part.neuron_unit, plan.layer.name, gate, part.channels,

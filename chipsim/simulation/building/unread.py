@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from chipsim.network.edges import HOST
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.core.gate import EdgeSink
@@ -25,7 +23,7 @@ def wait_for_unread(machine: Machine) -> None:
                 continue
             own = source.replica.positions(positions)
             gate = machine.new_gate(len(own))
-            gate.expect(np.arange(len(own)))
+            gate.expect([1] * len(own))
             source.outlet.ends = EdgeSink(gate, [position // source.replica.of for position in range(positions)])
             machine.host_gates.append(gate)
             machine.unread.append((gate, source))

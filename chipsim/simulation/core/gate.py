@@ -42,9 +42,9 @@ class Gate:
         self.notify: Callable[[], None] = lambda: None
         self.admitted = False
 
-    def expect(self, completed: NDArray[np.int64]) -> None:
-        """Expect one more packet for each of these positions (one may be named several times)."""
-        self._counts += np.bincount(completed, minlength=self.positions)
+    def expect(self, counts: Sequence[int] | NDArray[np.int64]) -> None:
+        """Expect so many more packets for each position."""
+        self._counts += counts
 
     def open(self) -> None:
         """Call once all expectations are known; a first position that expects nothing waits for the admission."""
@@ -107,8 +107,9 @@ class EdgeSink:
         self.times = array("q") if in_order and arrivals is not None else None
         self.arrive = _receiver(self)
 
-    def expect(self, positions: NDArray[np.int64]) -> None:
-        """Say which positions of an input come, in this order."""
+    def expect(self, positions: NDArray[np.int64], expected: Sequence[int]) -> None:
+        """Say which positions of an input come, in this order, and how many of them each consumer position takes."""
+        self.gate.expect(expected)
         if self.arrivals is not None and self.times is not None:
             self.arrivals.expect(positions, self.times)
 

@@ -10,6 +10,7 @@ from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.wiring import build_machine, build_machines
 from chipsim.simulation.core.durations import mvm_phases
 from chipsim.simulation.core.gate import EdgeSink, Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate, InOrderSink
 from chipsim.simulation.explaining.facts import HOST, ChainFacts, Connections, Link, Server, TileFacts
 from chipsim.simulation.explaining.far_facts import far_facts
 from chipsim.simulation.links.link_queue import RoomyHop
@@ -71,7 +72,7 @@ def _read(machines: Sequence[Machine], tags: Sequence[str], inputs: Sequence[int
     return found
 
 
-def _gates(machine: Machine) -> list[Gate]:
+def _gates(machine: Machine) -> list[Gate | InOrderGate]:
     return [*machine.gates, *(unit.gate for unit in machine.neurons if isinstance(unit, ChainUnit))]
 
 
@@ -166,7 +167,7 @@ def note_links(
     sinks = [
         (number[id(sink.gate)], sink.completes)
         for sink in branch.sinks
-        if isinstance(sink, EdgeSink) and not isinstance(sink, FarSink)
+        if isinstance(sink, EdgeSink | InOrderSink) and not isinstance(sink, FarSink)
     ]
     unit = next((sink.traced_as for sink in branch.sinks if isinstance(sink, ChainUnit)), "")
     links[server.name] = Link(

@@ -7,6 +7,7 @@ from typing import Any
 
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.gate import EdgeSink
+from chipsim.simulation.core.in_order_gate import InOrderSink
 from chipsim.simulation.links.packets import Branch, Flow, Hop, Inlet, LinkServer
 from chipsim.units import duration_ps
 
@@ -73,7 +74,7 @@ class _Folding:
                 hop.streams += ((delay, sink.arrive_stream),)
             else:
                 hop.sinks += ((delay, sink.arrive),)
-                if type(sink) is EdgeSink:
+                if type(sink) is EdgeSink or type(sink) is InOrderSink:
                     hop.bulk += ((delay, sink),)
         for child in branch.children:
             self.add(flow, child, hop, delay + child.link.delay)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from heapq import heappush
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chipsim.architecture.chip import Edge
 from chipsim.simulation.core.clock import Moment
-from chipsim.simulation.core.gate import EdgeSink
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import AsSent, SpanColumn
 
@@ -25,6 +27,13 @@ class Sink(Protocol):
 
     def arrive(self, input: int, position: int, time: int) -> None:
         """The tail of the packet for a producer position is there."""
+
+
+class BulkSink(Protocol):
+    """Where many packets of a flow can end at once."""
+
+    def arrive_all(self, input: int, positions: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+        """The tails of the packets for these producer positions are there at these times."""
 
 
 class StreamSink(Protocol):
@@ -114,7 +123,7 @@ class Hop:
         Links that are held exactly as long as this one.
     inlet : Inlet or None
         Where packets come to the link over the same way, of this flow and others; only where ways merge.
-    bulk : tuple of (int, EdgeSink)
+    bulk : tuple of (int, BulkSink)
         The sinks again, if nothing but they follow a source's port.
     waited : int
         How much longer than their serialisation packets held the link so far, waiting for tails.
@@ -136,7 +145,7 @@ class Hop:
         self.trace_delays: tuple[int, ...] = ()
         self.waited = 0
         self.inlet: Inlet | None = None
-        self.bulk: tuple[tuple[int, EdgeSink], ...] = ()
+        self.bulk: tuple[tuple[int, BulkSink], ...] = ()
         self.stops = False
         self.column: SpanColumn | None = None
         self.note: Callable[[int], None] | None = None

@@ -40,12 +40,14 @@ class SharedBlock(TileServer):
         "array", "asked", "drain_ps", "far", "fetching", "folded", "keys", "last_load_ps", "lengths", "load_ps",
     )  # fmt: skip
 
+    gate: Gate  # type: ignore[assignment]  # what a memory gives back comes in no order
+
     def __init__(
         self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect, array: SharedArray, lengths: list[Planes], keys: tuple[int, int, int],
         far: FarReader | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
+        super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)  # type: ignore[arg-type]
         self.array, self.lengths, self.keys = array, lengths, keys
         self.folded = [fold(planes, phases.load_ps, phases.drain_ps) for planes in lengths]
         self.load_ps, self.drain_ps = phases.load_ps, phases.drain_ps

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chipsim.simulation.core.durations import MvmPhases
-from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import InTurn, SpanColumn
 from chipsim.simulation.links.interconnect import Interconnect
@@ -23,7 +23,7 @@ class SteadyTile(TileServer):
     __slots__ = ("_before_drain_ps", "_idle_from", "_interval_ps", "_latency_ps", "_note_whole", "_through")
 
     def __init__(
-        self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
+        self, name: str, layer: str, gate: InOrderGate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect,
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
@@ -54,31 +54,32 @@ class SteadyTile(TileServer):
         if self._active:
             return
         self._active = True
-        remaining, latest, places = self._remaining, self._latest, self.places
+        gate, places = self.gate, self.places
         while self.drains == self.loads:
-            index, m = self._index, self.loads
-            if remaining[index]:
+            left, m = gate.left, self.loads
+            if left > 0:
                 self._active = False
                 return
-            start = latest[index]
+            start = gate.times[left - 1]
             if start < self._idle_from:
                 break
             if places is not None and (
                 m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
             ):
                 break
-            latest[index], remaining[index] = 0, self.gate.expected[self._position]  # Gate.take, without the call
             self._through, self._idle_from = start, start + self._interval_ps
             self.loads = self.integrates = self.drains = m + 1
             self.busy += self._integrate_ps
-            if not self._position and self.on_start is not None:
+            position = self._position
+            if not position and self.on_start is not None:
                 self.on_start(m // self._positions, start)
+            position += 1
+            if position == self._positions:
+                position = 0
+            self._position = position
+            gate.left = left + gate.expected[position]  # `Arriving.take`, without the call
             if m < self._traced_mvms and self._note_whole is not None:
                 self._note_whole(start)
-            self._position += 1
-            self._index = index + 1
-            if self._position == self._positions:
-                self._begin_again()
             if self.releases is not None:
                 self.releases.append(start + self._load_ps)
                 for wake in self.on_release:

@@ -10,6 +10,7 @@ from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.core.actor import Places
 from chipsim.simulation.core.durations import MvmPhases
 from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import InTurn, SpanColumn
 from chipsim.simulation.links.interconnect import Interconnect
@@ -45,14 +46,14 @@ class TileServer:
 
     __slots__ = (
         "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
-        "_drain_ps", "_handover_ps", "_idle_ps", "_index", "_integrate_end", "_integrate_ps", "_latest", "_load_end",
-        "_load_free", "_load_ps", "_position", "_positions", "_remaining", "_trace", "_traced_mvms", "busy",
-        "done_gate", "drains", "flow", "gate", "integrates", "interconnect", "layer", "loads", "name", "on_release",
+        "_drain_ps", "_handover_ps", "_idle_ps", "_integrate_end", "_integrate_ps", "_load_end", "_load_free",
+        "_load_ps", "_position", "_positions", "_trace", "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate",
+        "integrates", "interconnect", "layer", "loads", "name", "on_release",
         "on_start", "places", "releases", "replica", "sample_and_hold", "unit", "waits_for_place",
     )  # fmt: skip
 
     def __init__(
-        self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
+        self, name: str, layer: str, gate: InOrderGate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect,
     ) -> None:  # fmt: skip
         self.name, self.layer, self.gate = name, layer, gate
@@ -66,7 +67,7 @@ class TileServer:
         self.flow: Flow | None = None
         self.done_gate: Gate | None = None
         self.unit: OwnUnit | None = None
-        self._remaining, self._latest, self._positions = gate.remaining, gate.latest, gate.positions
+        self._positions = gate.positions
         self.loads = self.integrates = self.drains = self.busy = 0
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
@@ -76,7 +77,7 @@ class TileServer:
         self.on_release: list[Callable[[], None]] = []
         self.on_start: Callable[[int, int], None] | None = None
         self._trace: TileTrace | None = None
-        self._traced_mvms = self._position = self._index = 0
+        self._traced_mvms = self._position = 0
         gate.notify = self.advance
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
@@ -108,51 +109,45 @@ class TileServer:
 
     def _go_on(self) -> None:
         """Load, integrate and drain, each as long as it is known when."""
-        remaining, banks = self._remaining, self._banks
+        gate, banks = self.gate, self._banks
         while True:
             if self.drains < self.integrates:
                 if self._drain():
                     continue
                 if self.integrates - self.drains >= banks:  # no register to integrate for: load at most
-                    if remaining[self._index] or self.loads - self.integrates >= banks:
+                    if gate.left > 0 or self.loads - self.integrates >= banks:
                         break
                     self._load()
                     continue
             if self.integrates < self.loads:
                 self._integrate()
-            elif remaining[self._index]:
+            elif gate.left > 0:
                 break
             else:
                 self._load()
                 self._integrate()
 
     def _load(self) -> None:
-        index, m, latest = self._index, self.loads, self._latest
+        m, position = self.loads, self._position
         slot = m % self._banks
-        start, latest[index] = latest[index], 0  # Gate.take, without the call
-        self._remaining[index] = self.gate.expected[self._position]
-        start = max(start, self._load_free, self._integrate_end[slot])
+        start = max(self._take(), self._load_free, self._integrate_end[slot])
         end = start + self._load_ps
         self._load_end[slot] = self._load_free = end
         self.loads = m + 1
-        if not self._position and self.on_start is not None:
-            self.on_start(m // self.gate.positions, start)
+        if not position and self.on_start is not None:
+            self.on_start(m // self._positions, start)
         if m < self._traced_mvms and self._trace is not None:
             self._trace.load(m, start, end)
-        self._position += 1
-        self._index = index + 1
-        if self._position == self._positions:
-            self._begin_again()
         if self.releases is not None:
             self.releases.append(end)
             for wake in self.on_release:
                 wake()
 
-    def _begin_again(self) -> None:
-        """Go on with the next input."""
-        self._position = 0
-        if self._index == len(self._remaining):
-            self._index = 0
+    def _take(self) -> int:
+        """When all was here of the next position; the one after it is the next."""
+        following = self._position + 1
+        self._position = following = following if following < self._positions else 0
+        return self.gate.take(following)
 
     def _integrate(self) -> None:
         m = self.integrates

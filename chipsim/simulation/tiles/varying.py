@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chipsim.architecture.spec import InMemorySpec
 from chipsim.simulation.core.durations import MvmPhases, mvm_phases, overlaps, steps_ps
-from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.links.interconnect import Interconnect
 from chipsim.simulation.tiles.tile import TileServer
 
@@ -127,7 +127,7 @@ class VaryingTileServer(TileServer):
     __slots__ = ("_lengths",)
 
     def __init__(
-        self, name: str, layer: str, gate: Gate, phases: MvmPhases, banks: int, sample_and_hold: bool,
+        self, name: str, layer: str, gate: InOrderGate, phases: MvmPhases, banks: int, sample_and_hold: bool,
         interconnect: Interconnect, lengths: MvmLengths,
     ) -> None:  # fmt: skip
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from chipsim.mapping.plan import WHOLE
 from chipsim.simulation.core.actor import Actor
 from chipsim.simulation.core.clock import Call, Clock
-from chipsim.simulation.core.gate import Gate
+from chipsim.simulation.core.in_order_gate import InOrderGate
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import InTurn, SpanColumn
 from chipsim.simulation.links.sender import Outlet
@@ -43,8 +43,8 @@ class DigitalLayerServer(Actor):
     activity: ClassVar[str] = "digital"
 
     def __init__(
-        self, unit: DigitalUnitServer, layer: str, gate: Gate, service: int, latency: int, outlet: Outlet, clock: Clock,
-        keys: tuple[int, int, int],
+        self, unit: DigitalUnitServer, layer: str, gate: InOrderGate, service: int, latency: int, outlet: Outlet,
+        clock: Clock, keys: tuple[int, int, int],
     ) -> None:  # fmt: skip
         super().__init__()
         self.unit, self.layer, self.gate, self.service, self.latency = unit, layer, gate, service, latency
@@ -71,14 +71,14 @@ class DigitalLayerServer(Actor):
 
     def _step(self) -> bool:
         gate = self.gate
-        input, position = divmod(self.asked, gate.positions)
-        index = input % gate.window * gate.positions + position
-        if gate.remaining[index]:
+        if gate.left > 0:
             return False
+        input, position = divmod(self.asked, gate.positions)
         space = self.outlet.space(input, position)
         if space is None:
             return False
-        time = self._last_request = max(gate.take(index, position), space, self._last_request)
+        following = position + 1 if position + 1 < gate.positions else 0
+        time = self._last_request = max(gate.take(following), space, self._last_request)
         self.asked += 1
         if self.unit.layers == 1:
             self._serve(input, position, max(time, self.unit.free))

@@ -21,11 +21,13 @@ class SpillingDigitalServer(DigitalLayerServer):
 
     __slots__ = ("_fetching", "far")
 
+    gate: Gate  # type: ignore[assignment]  # what a memory gives back comes in no order
+
     def __init__(
         self, unit: DigitalUnitServer, layer: str, gate: Gate, service: int, latency: int, outlet: Outlet, clock: Clock,
         keys: tuple[int, int, int], far: FarReader,
     ) -> None:  # fmt: skip
-        super().__init__(unit, layer, gate, service, latency, outlet, clock, keys)
+        super().__init__(unit, layer, gate, service, latency, outlet, clock, keys)  # type: ignore[arg-type]
         self.far, self._fetching = far, False
         far.there = self._fetched
 
