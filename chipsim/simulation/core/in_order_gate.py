@@ -6,7 +6,6 @@ the consumer's next position has all of them; the last one of these says when.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,7 +20,7 @@ class Arriving:
 
     Attributes
     ----------
-    times : array of int
+    times : list of int
         Of all that came so far, ps; they never fall.
     expected : sequence of int, length positions
         How many each position takes, besides those of the positions before it.
@@ -33,8 +32,8 @@ class Arriving:
     __slots__ = ("expected", "left", "times")
 
     def __init__(self, expected: Sequence[int]) -> None:
-        self.times, self.expected = array("q"), expected
-        self.left = expected[0]
+        self.times: list[int] = []
+        self.expected, self.left = expected, expected[0]
 
     def take(self, following: int) -> int:
         """Use up the next position, which has all: return when, 0 if nothing came yet; ``following`` is then next."""
@@ -68,7 +67,7 @@ class InOrderGate(Arriving):
     __slots__ = ("_ahead", "_missing", "_ways", "admitted", "notify", "positions")
 
     def __init__(self, positions: int) -> None:
-        super().__init__([1] * positions)
+        super().__init__((1,))
         self.positions = positions
         self.notify: Callable[[], None] = lambda: None
         self.admitted = False
@@ -89,6 +88,7 @@ class InOrderGate(Arriving):
             self.times, self.expected, self.left = way.counts.times, way.counts.expected, way.counts.left
             way.lead_to_gate()
             return
+        self.expected = [1] * self.positions
         for way in self._ways:
             way.lead_beside(self._has_all)
         self._missing = sum(way.counts.left > 0 for way in self._ways)
@@ -179,7 +179,7 @@ class InOrderSink:
     def arrive_all(self, input: int, positions: NDArray[np.int64], times: NDArray[np.int64]) -> None:  # noqa: ARG002
         """See `EdgeSink.arrive_all`."""
         counts = self.counts
-        counts.times.frombytes(times.tobytes())
+        counts.times += times.tolist()
         before, counts.left = counts.left, counts.left - len(times)
         if before > 0 >= counts.left:
             self._has_all()
