@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
-
 from chipsim.architecture.spec import InputBuffer
 from chipsim.errors import CapacityError
 from chipsim.network.edges import Edge
 from chipsim.simulation.building.machine import BufferUse, Machine, Target
 from chipsim.simulation.core.durations import bytes_of
 from chipsim.simulation.core.gate import Arrivals, Credit
+from chipsim.simulation.core.timeline import new_times
 from chipsim.simulation.memories.buffers import least_capacities
 from chipsim.simulation.tiles.tile import TileServer
 from chipsim.simulation.units.digital import DigitalLayerServer
@@ -38,7 +37,7 @@ def _watch_buffer(
     server = target.server
     assert server is not None
     if server.releases is None:
-        server.releases = array("q")
+        server.releases = new_times()
     target.arrivals = Arrivals()
     machine.buffers.append(BufferUse(edge, target.component, target.arrivals, server.releases, target.replica))
     if buffer.capacity == "unbounded":

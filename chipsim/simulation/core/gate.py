@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chipsim.simulation.core.origin import Origin
+from chipsim.simulation.core.timeline import new_times
 
 NEVER = np.iinfo(np.int64).max
 """Later than any time."""
@@ -104,7 +105,7 @@ class EdgeSink:
         self, gate: Gate, completes: Sequence[int], arrivals: Arrivals | None = None, *, in_order: bool = False
     ) -> None:
         self.gate, self.completes, self.arrivals = gate, completes, arrivals
-        self.times = array("q") if in_order and arrivals is not None else None
+        self.times = new_times() if in_order and arrivals is not None else None
         self.arrive = _receiver(self)
 
     def expect(self, positions: NDArray[np.int64], expected: Sequence[int]) -> None:
@@ -182,11 +183,11 @@ class Arrivals:
     __slots__ = ("_ways", "positions", "times")
 
     def __init__(self) -> None:
-        self.positions, self.times = array("q"), array("q")
+        self.positions, self.times = array("q"), new_times()
         self._ways: list[tuple[NDArray[np.int64], array[int]]] = []
 
     def expect(self, positions: NDArray[np.int64], times: array[int]) -> None:
-        """Positions of an input that come one after the other; ``times`` grows, input after input."""
+        """Positions of an input that come one after the other, input after input: ``times`` grows, and never falls."""
         self._ways.append((positions, times))
 
     def first(self, producer_positions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -197,17 +198,18 @@ class Arrivals:
         if self.positions:
             found.append((np.array(self.positions), self.times))
         if len(found) == 1 and not self.positions:
-            return found[0][0], np.array(found[0][1])
+            return found[0][0], np.array(found[0][1], np.int64)
         count = max((int(positions.max()) + 1 for positions, _ in found), default=0)
         earliest = np.full(count, NEVER)
         for positions, times in found:
-            np.minimum.at(earliest, positions, np.asarray(times))
+            np.minimum.at(earliest, positions, np.asarray(times, np.int64))
         arrived = np.flatnonzero(earliest < NEVER)
         return arrived, earliest[arrived]
 
     def latest(self) -> int:
         """The last time that is known, 0 if there is none."""
-        return max((max(times) for times in (self.times, *(times for _, times in self._ways)) if times), default=0)
+        last = [times[-1] for _, times in self._ways if times]
+        return max(max(self.times, default=0), *last, 0)
 
 
 def _input_after_input(order: NDArray[np.int64], count: int, positions: int) -> NDArray[np.int64]:

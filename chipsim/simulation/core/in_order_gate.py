@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from chipsim.simulation.core.gate import Arrivals
 from chipsim.simulation.core.origin import Origin
+from chipsim.simulation.core.timeline import new_times
 
 
 class Arriving:
@@ -20,25 +21,31 @@ class Arriving:
 
     Attributes
     ----------
-    times : list of int
+    times : array of int
         Of all that came so far, ps; they never fall.
+    latest : int
+        The last of them.
     expected : sequence of int, length positions
         How many each position takes, besides those of the positions before it.
     left : int
         How many are still to come until the next position has all; none where it is 0 or less, and then the last of
-        its own is ``times[left - 1]``.
+        its own is ``times[left - 1]``, which is ``latest`` where it is 0.
     """
 
-    __slots__ = ("expected", "left", "times")
+    __slots__ = ("expected", "latest", "left", "times")
 
     def __init__(self, expected: Sequence[int]) -> None:
-        self.times: list[int] = []
+        self.times = new_times()
+        self.latest = 0
         self.expected, self.left = expected, expected[0]
 
     def take(self, following: int) -> int:
         """Use up the next position, which has all: return when, 0 if nothing came yet; ``following`` is then next."""
-        last = len(self.times) + self.left - 1
-        self.left += self.expected[following]
+        left = self.left
+        self.left = left + self.expected[following]
+        if not left:  # what came last is its last one
+            return self.latest
+        last = len(self.times) + left - 1
         return self.times[last] if last >= 0 else 0
 
     def state(self, origin: Origin) -> bytes:
@@ -64,7 +71,7 @@ class InOrderGate(Arriving):
         The first position of an input expects nothing, and waits for the admission.
     """
 
-    __slots__ = ("_ahead", "_missing", "_ways", "admitted", "notify", "positions")
+    __slots__ = ("_ahead", "_counts", "_missing", "_ways", "admitted", "notify", "positions")
 
     def __init__(self, positions: int) -> None:
         super().__init__((1,))
@@ -72,6 +79,7 @@ class InOrderGate(Arriving):
         self.notify: Callable[[], None] = lambda: None
         self.admitted = False
         self._ways: list[InOrderSink] = []
+        self._counts: list[Arriving] = []
         self._ahead = self._missing = 0
 
     def add(self, way: InOrderSink) -> None:
@@ -91,7 +99,8 @@ class InOrderGate(Arriving):
         self.expected = [1] * self.positions
         for way in self._ways:
             way.lead_beside(self._has_all)
-        self._missing = sum(way.counts.left > 0 for way in self._ways)
+        self._counts = [way.counts for way in self._ways]
+        self._missing = sum(counts.left > 0 for counts in self._counts)
 
     def receive(self, input: int, position: int, time: int) -> None:
         """An input is admitted at a time."""
@@ -99,17 +108,24 @@ class InOrderGate(Arriving):
 
     def state(self, origin: Origin) -> bytes:
         """What is still to come over every way (rule T50)."""
-        ways = self._ways if len(self._ways) > 1 else ()
-        return super().state(origin) + b"".join([way.counts.state(origin) for way in ways])
+        return super().state(origin) + b"".join([counts.state(origin) for counts in self._counts])
 
     def _has_all(self) -> None:
         """One way has brought all that the next position takes: so may the others, and that for more positions."""
         self._missing -= 1
         before = self.left
         while not self._missing:
-            self._ahead = ahead = (self._ahead + 1) % self.positions
-            self.times.append(max(way.counts.take(ahead) for way in self._ways))
-            self._missing = sum(way.counts.left > 0 for way in self._ways)
+            self._ahead = ahead = self._ahead + 1 if self._ahead + 1 < self.positions else 0
+            latest = missing = 0
+            for counts in self._counts:
+                time = counts.take(ahead)
+                if time > latest:
+                    latest = time
+                if counts.left > 0:
+                    missing += 1
+            self._missing = missing
+            self.times.append(latest)
+            self.latest = latest
             self.left -= 1
         if before > 0 >= self.left:
             self.notify()
@@ -157,6 +173,7 @@ class InOrderSink:
 
         def arrive(input: int, position: int, time: int) -> None:  # noqa: ARG001
             note(time)
+            gate.latest = time
             left = gate.left = gate.left - 1
             if not left:
                 notify()
@@ -170,6 +187,7 @@ class InOrderSink:
 
         def arrive(input: int, position: int, time: int) -> None:  # noqa: ARG001
             note(time)
+            counts.latest = time
             left = counts.left = counts.left - 1
             if not left:
                 has_all()
@@ -179,7 +197,8 @@ class InOrderSink:
     def arrive_all(self, input: int, positions: NDArray[np.int64], times: NDArray[np.int64]) -> None:  # noqa: ARG002
         """See `EdgeSink.arrive_all`."""
         counts = self.counts
-        counts.times += times.tolist()
+        counts.times.frombytes(times.tobytes())
+        counts.latest = int(times[-1])
         before, counts.left = counts.left, counts.left - len(times)
         if before > 0 >= counts.left:
             self._has_all()

@@ -60,7 +60,7 @@ class SteadyTile(TileServer):
             if left > 0:
                 self._active = False
                 return
-            start = gate.times[left - 1]
+            start = gate.times[left - 1] if left else gate.latest
             if start < self._idle_from:
                 break
             if places is not None and (
