@@ -17,8 +17,8 @@ EVENTS_PER_REPORT = 10_000
 
 Callbacks = tuple[Callable[[Any], Any]]
 
-Entry = tuple[int, int, int, Event]
-"""In the environment's queue: time, priority, number and event."""
+Entry = tuple[Any, ...]
+"""In the environment's queue: time, priority, number and event; what follows is the event's own."""
 
 
 class Moment(Event):
@@ -92,7 +92,7 @@ class Clock(simpy.Environment):
 
     def pending(self) -> list[tuple[int, int, Moment]]:
         """Times, priorities and moments of everything that is to happen, in order."""
-        return [(time, priority, moment) for time, priority, _, moment in sorted(self.queue)]
+        return [(time, priority, moment) for time, priority, _, moment, *_ in sorted(self.queue)]
 
     def run_all(self, at_time: Callable[[int], None] | None = None) -> None:
         """Process every event there is: the environment's ``step``, without a call for each.
@@ -121,12 +121,13 @@ class Clock(simpy.Environment):
         try:
             for count in range(count + 1, count + most + 1):  # noqa: B020 - where it stands is noted at the end
                 if entry is not None:
-                    self._now, _, _, event = heappushpop(queue, entry)
+                    entry = heappushpop(queue, entry)
                 elif queue:
-                    self._now, _, _, event = heappop(queue)
+                    entry = heappop(queue)
                 else:
                     count -= 1
                     break
+                self._now, event = entry[0], entry[3]
                 callbacks: Any = event.callbacks
                 if callbacks.__class__ is tuple:  # a moment's: it cannot fail, and nobody asks whether it is over
                     entry = callbacks[0](event)

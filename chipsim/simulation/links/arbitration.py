@@ -30,7 +30,7 @@ class RoundRobin:
     def ask(self, inlet: Inlet) -> None:
         """Let a packet wait for its link, from the moment at which its head asks for it."""
         packet = inlet.take(self.clock.queue)
-        branch = packet[2].branch
+        branch = packet[4].branch
         ports = self._queues.get(branch.link)
         if ports is None:
             ports = self._queues[branch.link] = _InputPorts(branch.link)
@@ -54,8 +54,7 @@ class RoundRobin:
 
     def _take(self, call: Call) -> None:
         ports: _InputPorts = call.payload
-        _, key, hop, tail, input, position = ports.next()
-        self._serve((self.clock._now, key, hop, tail, input, position))
+        self._serve((self.clock._now, *ports.next()[1:]))
         ports.deciding = any(ports.waiting.values())
         if ports.deciding:
             self._decide(ports)

@@ -92,9 +92,10 @@ class Interconnect(LaidFlows):
         if input != flow.input:
             flow.input, flow.input_key = input, flow.key + input * self.input_key
         key = flow.input_key + position * self.position_key
+        packet = head, key, inlet.number, inlet, hop, end + tail_delay, input, position
         if not coming:
-            heappush(self._queue, (head, key, inlet.number, inlet))
-        coming.append((head, key, hop, end + tail_delay, input, position))
+            heappush(self._queue, packet)
+        coming.append(packet)
 
     def _send_far(self, flow: Flow, input: int, position: int, time: int, tail: int) -> None:
         """What `send` does where a packet's way begins otherwise than over one port to where ways merge."""
@@ -144,8 +145,9 @@ class Interconnect(LaidFlows):
     def send_in_turn(self, flow: Flow, input: int, position: int, time: int, tail: int = 0) -> None:
         """The same from a port that several senders share, each knowing its own times ahead: order is decided then."""
         here, packet = Inlet(next(self.clock.numbers), self._pass), self._packet(flow, input, position, time, tail)
-        here.coming.append(packet)
-        heappush(self._queue, (time, packet[1], here.number, here))
+        asking = *packet[:2], here.number, here, *packet[4:]
+        here.coming.append(asking)
+        heappush(self._queue, asking)
 
     def send_from_router(self, flow: Flow, input: int, position: int, time: int) -> None:
         """The same from inside a router, which sends at rising times: what passes it may want the same link."""
@@ -156,16 +158,19 @@ class Interconnect(LaidFlows):
         flow.packets += 1
         if input < self.traced_inputs:
             flow.order.numbers.append(input * INPUT + position)
-        return head, flow.key + input * self.input_key + position * self.position_key, flow.first, tail, input, position
+        hop = flow.first
+        inlet = hop.inlet or self._here
+        key = flow.key + input * self.input_key + position * self.position_key
+        return head, key, inlet.number, inlet, hop, tail, input, position
 
     def _come(self, packet: Coming) -> None:
         """Let a packet ask for its next link: when its head is there, if ways merge."""
-        inlet = packet[2].inlet
-        if inlet is None:
+        inlet = packet[3]
+        if inlet is self._here:
             self._go_on(packet)
             return
         if not inlet.coming:
-            heappush(self._queue, (packet[0], packet[1], inlet.number, inlet))
+            heappush(self._queue, packet)
         inlet.coming.append(packet)
 
     def state(self, origin: Origin) -> State:
@@ -189,7 +194,7 @@ class Interconnect(LaidFlows):
             What the clock's queue is to take up.
         """
         coming = inlet.coming
-        head, key, hop, tail, input, position = coming.popleft()
+        head, key, _, _, hop, tail, input, position = coming.popleft()
         behind = coming[0] if coming else None  # is now the next to come here
         while True:
             link = hop.link
@@ -213,21 +218,23 @@ class Interconnect(LaidFlows):
                         arrive_stream(input, position, start + delay, end + delay)
                 if hop.others:
                     for delay, tail_delay, other in hop.others:
-                        self._come((start + delay, key, other, end + tail_delay, input, position))
+                        inlet = other.inlet or self._here
+                        self._come((start + delay, key, inlet.number, inlet, other, end + tail_delay, input, position))
             onward = hop.onward
             if onward is None:
-                return None if behind is None else (behind[0], behind[1], inlet.number, inlet)
+                return behind
             if self._stores:  # it is whole only when its tail is there
                 start = end - hop.serialisation
             head, tail = start + hop.delay, end + hop.tail_delay
             hop = onward
             ahead = hop.inlet
             if ahead is not None:
-                entry = None if behind is None else (behind[0], behind[1], inlet.number, inlet)
+                packet = head, key, ahead.number, ahead, hop, tail, input, position
                 coming = ahead.coming
-                if not coming:
-                    if entry is not None:
-                        heappush(self._queue, entry)
-                    entry = head, key, ahead.number, ahead
-                coming.append((head, key, hop, tail, input, position))
-                return entry
+                if coming:
+                    coming.append(packet)
+                    return behind
+                if behind is not None:
+                    heappush(self._queue, behind)
+                coming.append(packet)
+                return packet

@@ -243,9 +243,10 @@ class Request(Moment):
         raise NotImplementedError
 
 
-Coming = tuple[int, int, Hop, int, int, int]
-"""A packet on its way: when its head asks for the next link, its tie order, that link's hop, when its tail is there,
-and the input and the position that it carries."""
+Coming = tuple[int, int, int, "Inlet", Hop, int, int, int]
+"""A packet on its way: when its head asks for the next link, its tie order, the number of the inlet where it waits and
+the inlet itself, which makes it an entry of the clock's queue; then that link's hop, when its tail is there, and the
+input and the position that it carries."""
 
 
 class Inlet(Request):
@@ -269,13 +270,13 @@ class Inlet(Request):
     @property
     def hop(self) -> Hop:  # type: ignore[override]
         """The link that the first packet asks for."""
-        return self.coming[0][2]
+        return self.coming[0][4]
 
     def take(self, queue: list[Any]) -> Coming:
         """The first packet, which asks for its link now; the one behind it is the next to happen."""
         packet, coming = self.coming.popleft(), self.coming
         if coming:
-            heappush(queue, (coming[0][0], coming[0][1], self.number, self))
+            heappush(queue, coming[0])
         return packet
 
     def state(self, origin: Origin) -> State:
@@ -285,5 +286,5 @@ class Inlet(Request):
 
 def state_of_packet(packet: Coming, origin: Origin) -> State:
     """Where a packet is, and when its head and tail come (rule T50); of equal heads the tie order decides."""
-    head, _, hop, tail, input, position = packet
+    head, _, _, _, hop, tail, input, position = packet
     return id(hop), input - origin.of(hop), position, origin.after((head, tail))
