@@ -37,7 +37,8 @@ def _watch_buffer(
     server = target.server
     assert server is not None
     if server.releases is None:
-        server.releases = new_times()
+        server.note_releases(new_times())
+    assert server.releases is not None
     target.arrivals = Arrivals()
     machine.buffers.append(BufferUse(edge, target.component, target.arrivals, server.releases, target.replica))
     if buffer.capacity == "unbounded":

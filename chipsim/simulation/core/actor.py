@@ -59,13 +59,15 @@ class Places:
         Positions that the unit has finished, as far as known, over all inputs.
     ends : list of int
         Ends of the last ``count`` of them (a ring): the place of position m is free at the end of m - count.
+    last : int
+        End of the last one, 0 before there is one.
     """
 
-    __slots__ = ("count", "done", "ends")
+    __slots__ = ("count", "done", "ends", "last")
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.done = 0
+        self.done = self.last = 0
         self.ends = [0] * count
 
     def state(self, origin: Origin, positions: int) -> State:
@@ -74,5 +76,5 @@ class Places:
 
     def finish(self, end: int) -> None:
         """Note the end of the next position."""
-        self.ends[self.done % self.count] = end
+        self.ends[self.done % self.count] = self.last = end
         self.done += 1

@@ -26,7 +26,7 @@ def counted(machines: Sequence[Machine]) -> Iterator[tuple[Any, str]]:
 
 def _of_one(machine: Machine) -> Iterator[tuple[Any, str]]:
     for tile in machine.tiles:
-        yield from ((tile, name) for name in ("loads", "drains", "busy"))
+        yield from ((tile, name) for name in ("loads", "integrates", "drains", "worked"))
     for neuron in machine.neurons:
         yield neuron.places, "done"
     yield from ((writer, "written") for writer in machine.far_writers)

@@ -34,13 +34,13 @@ class Owner(Protocol):
     ----------
     load_ps, drain_ps : int
         How long an MVM is at each port.
-    busy : int
+    worked : int
         For how long array or converters worked on its MVMs, ps.
     """
 
     load_ps: int
     drain_ps: int
-    busy: int
+    worked: int
 
     def serve_load(self, call: Call) -> None:
         """An MVM has asked for the load port."""

@@ -181,5 +181,5 @@ class SharedArray:
 
     def _work(self, mvm: Mvm, start: int, end: int) -> None:
         """Count the time in which array or converters work on this array's MVMs: starts never fall."""
-        mvm.block.busy += max(0, end - max(start, self._worked_until))
+        mvm.block.worked += max(0, end - max(start, self._worked_until))
         self._worked_until = max(end, self._worked_until)

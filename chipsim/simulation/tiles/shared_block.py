@@ -124,8 +124,8 @@ class SharedBlock(TileServer):
             self.on_start(mvm.input, start)
         if mvm.number < self._traced_mvms and self._trace is not None:
             self._trace.load(mvm.number, start, end)
-        if self.releases is not None:
-            self.releases.append(end)
+        if self._note_release is not None:
+            self._note_release(end)
             for wake in self.on_release:
                 wake()
         self.advance()

@@ -36,6 +36,11 @@ class SteadyTile(TileServer):
         self._idle_from, self._through = 0, -1
         self._note_whole: Callable[[int], None] | None = None
 
+    @property
+    def busy(self) -> int:
+        """Time in which the array worked so far, ps."""
+        return self.integrates * self._integrate_ps
+
     def _trace_of(self, order: InTurn, keep: Callable[[SpanColumn], None]) -> TileTrace:
         trace = SteadyTrace(self.name, self.layer, order, keep, self._load_ps, self._integrate_ps, self._drain_ps)
         self._note_whole = trace.whole
@@ -55,39 +60,43 @@ class SteadyTile(TileServer):
             return
         self._active = True
         gate, places = self.gate, self.places
-        while self.drains == self.loads:
-            left, m = gate.left, self.loads
-            if left > 0:
+        if self.drains == self.loads:
+            left = gate.left
+            while left <= 0:
+                start = gate.times[left - 1] if left else gate.latest
+                if start < self._idle_from:
+                    break
+                m, drain = self.loads, start + self._before_drain_ps
+                if (
+                    places is not None
+                    and (places.last > drain or places.done < m)  # it may have to wait
+                    and (m - places.done >= places.count or places.ends[m % places.count] > drain)
+                ):
+                    break
+                self._through, self._idle_from = start, start + self._interval_ps
+                self.loads = self.integrates = self.drains = m + 1
+                position = self._position
+                if not position and self.on_start is not None:
+                    self.on_start(m // self._positions, start)
+                position += 1
+                if position == self._positions:
+                    position = 0
+                self._position = position
+                gate.left = left + gate.expected[position]  # `Arriving.take`, without the call
+                if m < self._traced_mvms and self._note_whole is not None:
+                    self._note_whole(start)
+                if self._note_release is not None:
+                    self._note_release(start + self._load_ps)
+                    for wake in self.on_release:
+                        wake()
+                if self.unit is not None:
+                    self.unit.take(start + self._latency_ps)
+                else:
+                    self._hand_over(m, start + self._latency_ps)
+                left = gate.left
+            else:
                 self._active = False
                 return
-            start = gate.times[left - 1] if left else gate.latest
-            if start < self._idle_from:
-                break
-            if places is not None and (
-                m - places.done >= places.count or places.ends[m % places.count] > start + self._before_drain_ps
-            ):
-                break
-            self._through, self._idle_from = start, start + self._interval_ps
-            self.loads = self.integrates = self.drains = m + 1
-            self.busy += self._integrate_ps
-            position = self._position
-            if not position and self.on_start is not None:
-                self.on_start(m // self._positions, start)
-            position += 1
-            if position == self._positions:
-                position = 0
-            self._position = position
-            gate.left = left + gate.expected[position]  # `Arriving.take`, without the call
-            if m < self._traced_mvms and self._note_whole is not None:
-                self._note_whole(start)
-            if self.releases is not None:
-                self.releases.append(start + self._load_ps)
-                for wake in self.on_release:
-                    wake()
-            if self.unit is not None:
-                self.unit.take(start + self._latency_ps)
-            else:
-                self._hand_over(m, start + self._latency_ps)
         self._look_back()
         self._go_on()
         self._idle_from = self._drain_free

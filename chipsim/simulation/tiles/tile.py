@@ -38,8 +38,8 @@ class TileServer:
         Which of the layer's positions are its own.
     flow, done_gate, unit : Flow, Gate, OwnUnit or None
         Where partial sums go: over links, or straight to the unit beside the tile, which may be one of a chain.
-    busy : int
-        Time in which the array or the ADC worked, ps.
+    worked : int
+        Time in which the array or the ADC did, as far as it is added up as it goes, ps.
     releases : array of int or None
         End of each load, where a bounded buffer must know.
     """
@@ -47,9 +47,9 @@ class TileServer:
     __slots__ = (
         "_active", "_adc_free", "_array_free", "_banks", "_convert_end", "_convert_ps", "_drain_end", "_drain_free",
         "_drain_ps", "_handover_ps", "_idle_ps", "_integrate_end", "_integrate_ps", "_load_end", "_load_free",
-        "_load_ps", "_position", "_positions", "_trace", "_traced_mvms", "busy", "done_gate", "drains", "flow", "gate",
-        "integrates", "interconnect", "layer", "loads", "name", "on_release",
-        "on_start", "places", "releases", "replica", "sample_and_hold", "unit", "waits_for_place",
+        "_load_ps", "_note_release", "_position", "_positions", "_trace", "_traced_mvms", "done_gate", "drains",
+        "flow", "gate", "integrates", "interconnect", "layer", "loads", "name", "on_release", "on_start", "places",
+        "releases", "replica", "sample_and_hold", "unit", "waits_for_place", "worked",
     )  # fmt: skip
 
     def __init__(
@@ -68,17 +68,27 @@ class TileServer:
         self.done_gate: Gate | None = None
         self.unit: OwnUnit | None = None
         self._positions = gate.positions
-        self.loads = self.integrates = self.drains = self.busy = 0
+        self.loads = self.integrates = self.drains = self.worked = 0
         self._load_free = self._array_free = self._adc_free = self._drain_free = 0
         self._load_end, self._integrate_end = [0] * banks, [0] * banks
         self._convert_end, self._drain_end = [0] * banks, [0] * banks
         self._active = self.waits_for_place = False
         self.releases: array[int] | None = None
+        self._note_release: Callable[[int], None] | None = None
         self.on_release: list[Callable[[], None]] = []
         self.on_start: Callable[[int, int], None] | None = None
         self._trace: TileTrace | None = None
         self._traced_mvms = self._position = 0
         gate.notify = self.advance
+
+    def note_releases(self, releases: array[int]) -> None:
+        """Note there when space in a buffer is freed."""
+        self.releases, self._note_release = releases, releases.append
+
+    @property
+    def busy(self) -> int:
+        """Time in which the array or the ADC worked so far, ps."""
+        return self.worked
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
@@ -138,8 +148,8 @@ class TileServer:
             self.on_start(m // self._positions, start)
         if m < self._traced_mvms and self._trace is not None:
             self._trace.load(m, start, end)
-        if self.releases is not None:
-            self.releases.append(end)
+        if self._note_release is not None:
+            self._note_release(end)
             for wake in self.on_release:
                 wake()
 
@@ -168,7 +178,7 @@ class TileServer:
                 end += self._handover_ps
                 sampled = end - self._idle_ps
             end += self._convert_ps
-        self.busy += end - busy_from
+        self.worked += end - busy_from
         self._array_free = end - self._convert_ps if self.sample_and_hold else end
         self._adc_free = self._convert_end[slot] = end
         self._integrate_end[slot] = sampled

@@ -45,7 +45,7 @@ class ChainUnit(Actor):
     """
 
     __slots__ = (
-        "_free", "_heads", "_heard", "_hop", "_input", "_latency", "_own", "_position", "_positions", "_send", "_tails",
+        "_heads", "_heard", "_hop", "_input", "_latency", "_own", "_position", "_positions", "_send", "_tails",
         "_taken", "_tile", "after", "before", "columns", "flow", "gate", "interconnect", "layer", "name", "outlet",
         "places", "replica", "service", "tiles", "waits_for_room",
     )  # fmt: skip
@@ -66,7 +66,7 @@ class ChainUnit(Actor):
         self.outlet: Outlet | None = None
         self.replica = WHOLE
         self.waits_for_room = False
-        self._free = self._taken = self._heard = self._input = self._position = 0
+        self._taken = self._heard = self._input = self._position = 0
         self._positions = gate.positions
         self._own, self._heads, self._tails = [0] * slots, [0] * slots, [0] * slots
 
@@ -112,7 +112,7 @@ class ChainUnit(Actor):
         own, done = self.places.state(origin, self._positions), self.done
         heads, tails = ([ring[m % len(ring)] for m in range(done, self._heard)] for ring in (self._heads, self._tails))
         sums = [self._own[m % len(self._own)] for m in range(done, self._taken)]
-        return own, origin.after((self._free, *sums)), origin.after(heads), origin.after(tails)
+        return own, origin.after((self.places.last, *sums)), origin.after(heads), origin.after(tails)
 
     def advance(self) -> None:  # noqa: C901 - an inner loop: each call less counts
         """Compute all that is known by now."""
@@ -127,8 +127,8 @@ class ChainUnit(Actor):
                 break
             slot = m % slots
             start = self._own[slot]
-            if self._free > start:
-                start = self._free
+            if places.last > start:
+                start = places.last
             if after is not None:
                 there = after.places
                 if m - there.done >= there.count:
@@ -151,7 +151,7 @@ class ChainUnit(Actor):
                     end = start + service
                 if self._tails[slot] > end:
                     end = self._wait_for_tail(self._input, end, slot)
-            self._free = places.ends[slot] = end
+            places.last = places.ends[slot] = end
             places.done = m + 1
             if self.note is not None and self._input < self.traced_inputs:
                 self.note(start)
@@ -218,8 +218,8 @@ class LoneUnit(ChainUnit):
             return
         places = self.places
         m = places.done
-        start = self._free if self._free > time else time
-        self._free = places.ends[m % places.count] = end = start + self.service
+        start = places.last if places.last > time else time
+        places.last = places.ends[m % places.count] = end = start + self.service
         self._taken = places.done = m + 1
         if input < self.traced_inputs and self.note is not None:
             self.note(start)

@@ -36,7 +36,7 @@ class DigitalLayerServer(Actor):
     """
 
     __slots__ = (
-        "_last_request", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency",
+        "_last_request", "_note_release", "asked", "busy", "clock", "done", "gate", "input_key", "key", "latency",
         "layer", "on_release", "outlet", "position_key", "releases", "service", "unit",
     )  # fmt: skip
 
@@ -52,9 +52,14 @@ class DigitalLayerServer(Actor):
         self.key, self.input_key, self.position_key = keys
         self.asked = self.done = self.busy = self._last_request = 0
         self.releases: array[int] | None = None
+        self._note_release: Callable[[int], None] | None = None
         self.on_release: list[Callable[[], None]] = []
         gate.notify = self.advance
         unit.layers += 1
+
+    def note_releases(self, releases: array[int]) -> None:
+        """Note there when space in a buffer is freed."""
+        self.releases, self._note_release = releases, releases.append
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
@@ -104,8 +109,8 @@ class DigitalLayerServer(Actor):
             self.on_end(input, end)
         if input < self.traced_inputs and self.note is not None:
             self.note(start)
-        if self.releases is not None:
-            self.releases.append(end)
+        if self._note_release is not None:
+            self._note_release(end)
             if self.unit.layers == 1:
                 for wake in self.on_release:
                     wake()

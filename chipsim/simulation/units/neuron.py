@@ -31,7 +31,6 @@ class NeuronServer(Actor):
     """
 
     __slots__ = (
-        "_free",
         "columns",
         "gate",
         "latency",
@@ -52,7 +51,6 @@ class NeuronServer(Actor):
         self.name, self.layer, self.gate, self.outlet = name, layer, gate, outlet
         self.columns, self.service, self.latency = columns, service, latency
         self.places = Places(slots)
-        self._free = 0
         self.tiles: list[TileServer] = []
         self.operands = 1
         self.replica = WHOLE
@@ -80,7 +78,7 @@ class NeuronServer(Actor):
 
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
-        return self.places.state(origin, self.gate.positions), origin.after((self._free,))
+        return self.places.state(origin, self.gate.positions), origin.after((self.places.last,))
 
     def _step(self) -> bool:
         gate = self.gate
@@ -93,11 +91,11 @@ class NeuronServer(Actor):
         if space is None:
             return False
         start = gate.take(index, position)
-        if self._free > start:
-            start = self._free
+        if self.places.last > start:
+            start = self.places.last
         if space > start:
             start = space
-        end = self._free = start + self.service
+        end = start + self.service
         self.places.finish(end)
         if position == gate.positions - 1 and self.on_end is not None:
             self.on_end(input, end)
