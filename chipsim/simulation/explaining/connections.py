@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 
 from chipsim.mapping.plan import Plan
@@ -148,7 +147,7 @@ def _note_credits(found: Connections, machine: Machine, tag: str, inputs: int) -
         if server.releases is not None:
             name = server.name if isinstance(server, TileServer) else server.unit.name
             consumers[id(server.releases)] = name, tag + server.layer
-            server.releases.extend(array("q", range(1, inputs * server.gate.positions + 1)))
+            server.releases.extend(range(1, inputs * server.gate.positions + 1))
     units = _units(machine)
     for sources in machine.sources.values():
         for source in sources:
