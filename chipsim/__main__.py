@@ -5,4 +5,6 @@ import sys
 from chipsim.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    exec("")  # else Python ends as by a signal where an interrupt, long caught, went through exec (dataclasses use it)
+    sys.exit(code)

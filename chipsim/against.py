@@ -52,14 +52,16 @@ def run_baseline(
 ) -> Against | None:  # fmt: skip
     """The baseline with the same inputs, and at its best batch; None if the first interrupt came meanwhile."""
     try:
-        outcome = simulate_baseline(
-            spec, network, inputs, batch, drain=drain, arrivals_ps=arrivals_ps,
-            progress=lambda done: progress("baseline", done, inputs),
-        )  # fmt: skip
-        return Against(outcome, at_best_batch(spec, network, inputs))
+        with stop.patiently(False):
+            outcome = simulate_baseline(
+                spec, network, inputs, batch, drain=drain, arrivals_ps=arrivals_ps,
+                progress=lambda done: progress("baseline", done, inputs),
+            )  # fmt: skip
+            return Against(outcome, at_best_batch(spec, network, inputs))
     except KeyboardInterrupt:
         if not stop.once:
             raise
+        stop.used()
         return None
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from chipsim.errors import OutputError
@@ -33,8 +33,16 @@ def no_pipe(path: Path) -> Path:
 
 
 @contextmanager
-def output_folder(path: Path) -> Iterator[None]:
+def output_folder(
+    path: Path, whole: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[None]:  # fmt: skip
     """Have an output folder, and no trace of it if what follows fails and it was not there before.
+
+    Parameters
+    ----------
+    path : Path
+    whole : callable
+        What makes taking the folder away something that no interrupt breaks off.
 
     Raises
     ------
@@ -49,12 +57,18 @@ def output_folder(path: Path) -> Iterator[None]:
         _make_folder(path)
         yield
     except BaseException:
-        if path in missing:
-            shutil.rmtree(path, ignore_errors=True)
-        for folder in missing[1:]:
-            with suppress(OSError):  # not made, or others use it by now
-                folder.rmdir()
+        with whole():
+            _take_away(path, missing)
         raise
+
+
+def _take_away(path: Path, missing: list[Path]) -> None:
+    """Remove a folder and those around it, as far as they were missing before."""
+    if path in missing:
+        shutil.rmtree(path, ignore_errors=True)
+    for folder in missing[1:]:
+        with suppress(OSError):  # not made, or others use it by now
+            folder.rmdir()
 
 
 def _make_folder(path: Path) -> None:

@@ -129,13 +129,13 @@ def _simulate(
     )  # fmt: skip
     asked, arrivals_ps = len(split.x), _arrivals_ps(settings, len(split.x))
     chip, reloading = _timed(settings, rounds or plan, asked, values, arrivals_ps, progress, stop, at_time, exact_all)
+    stop.patient = True  # there is something to show from here on
     refit = None
     if values is not None:
         values = of_timed_inputs(
             values, chip.inputs, plan, split, settings, age_s, threads=threads, chunk=chunk, load=load
         )
-        with stop.patiently():
-            refit = settle(plan, chip, values)
+        refit = settle(plan, chip, values)
     against = None if other is None else run_baseline(
         other, network, chip.inputs, settings.batch, progress, stop, drain=settings.drain, arrivals_ps=arrivals_ps
     )  # fmt: skip

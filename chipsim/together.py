@@ -147,6 +147,7 @@ def _simulate(
             exact_all=exact_all,
         )
         alone = [None if stop.asked else _alone(work) for work in works]
+    stop.patient = True  # there is something to show from here on
     members = [
         _member(item, outcome, by_itself, settings, age_s, threads, chunk)
         for item, outcome, by_itself in zip(networks, found.networks, alone, strict=True)

@@ -6,11 +6,18 @@ import contextlib
 import io
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from chipsim.errors import ChipsimError
 
+if TYPE_CHECKING:
+    from chipsim.cli.app import Work
+    from chipsim.stopping import Stop
+
 FAILED, BAD_INPUT = 1, 2
+INTERRUPTED = "interrupted: no results were written"
 TYPER_INTERRUPTED = 130
+"""What typer returns, in some versions, where it should raise."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,34 +34,57 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 the simulation or mapping failed or was interrupted with nothing to show, 2 bad input or usage, 130
         interrupted, with the results of what was complete.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    from chipsim.cli.interrupts import INTERRUPTED_CODE, catch_interrupts
+
+    with catch_interrupts(last=arguments is None) as stop:
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        debug = "--debug" in words
+        try:
+            code = _invoke([word for word in words if word != "--debug"], stop)
+            print(end="", flush=True)
+            if stop.asked and not code:  # it came too late
+                return _report("interrupted: the results are complete", INTERRUPTED_CODE, debug=False)
+            return code
+        except KeyboardInterrupt:
+            with stop.whole():
+                return _report(INTERRUPTED, FAILED, debug)
+        except (Exception, SystemExit) as error:
+            with stop.whole():
+                return _failed(error, debug, interrupted=stop.raised)
+
+
+def _failed(error: BaseException, debug: bool, *, interrupted: bool) -> int:
+    """Say what went wrong; after an interrupt that is the interrupt, whatever a library has made of it."""
+    if interrupted:
+        return _report(INTERRUPTED, FAILED, debug)
+    match error:
+        case ChipsimError():
+            return _report(f"error: {error}", error.exit_code, debug)
+        case BrokenPipeError() | SystemExit():  # the latter is what rich and typer make of the former
+            _drop_output()
+            return 0
+        case MemoryError():
+            return _report("error: out of memory; use fewer inputs or a smaller network", FAILED, debug)
+        case OSError():
+            _drop_output()  # a full disk, most likely
+            where = "" if error.filename else "the output cannot be written: "
+            return _report(f"error: {where}{error}", FAILED, debug)
+    text = f"internal error: {type(error).__name__}: {error}\nThis is a fault of chipsim; --debug shows where."
+    return _report(text, FAILED, debug)
+
+
+def _invoke(words: list[str], stop: Stop) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal or pipe that has no "µ" gets a "?"
-    try:
-        code = _invoke(words)
-        print(end="", flush=True)
-        return code
-    except ChipsimError as error:
-        return _report(f"error: {error}", error.exit_code, debug)
-    except KeyboardInterrupt:
-        return _report("interrupted: no results were written", FAILED, debug)
-    except (BrokenPipeError, SystemExit):  # the latter is what rich and typer make of the former
-        _drop_output()
-        return 0
-    except MemoryError:
-        return _report("error: out of memory; use fewer inputs or a smaller network", FAILED, debug)
-    except OSError as error:
-        _drop_output()  # a full disk, most likely
-        where = "" if error.filename else "the output cannot be written: "
-        return _report(f"error: {where}{error}", FAILED, debug)
-    except Exception as error:
-        text = f"internal error: {type(error).__name__}: {error}\nThis is a fault of chipsim; --debug shows where."
-        return _report(text, FAILED, debug)
+    with stop.patiently():  # libraries that are being loaded make other errors of a KeyboardInterrupt
+        work = _read(words)
+    if stop.asked:
+        raise KeyboardInterrupt
+    return work if isinstance(work, int) else work(stop) or 0
 
 
-def _invoke(words: list[str]) -> int:
+def _read(words: list[str]) -> Work | int:
+    """What the command line asks for, or an exit code where there is nothing left to do."""
     from chipsim.cli.app import Abort, UsageError, app
 
     try:
@@ -66,9 +96,8 @@ def _invoke(words: list[str]) -> int:
         raise KeyboardInterrupt from None
     if work == TYPER_INTERRUPTED:
         raise KeyboardInterrupt
-    if callable(work):
-        return work() or 0
-    return work if isinstance(work, int) else 0
+    found: Work | int = work if callable(work) or isinstance(work, int) else 0
+    return found
 
 
 def _drop_output() -> None:

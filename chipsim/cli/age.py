@@ -32,12 +32,14 @@ class Request:
     json: bool
 
 
-def age_command(request: Request) -> None:
+def age_command(request: Request, stop: Stop) -> None:
     """Score at all ages, print, and write table, numbers and figure where asked."""
-    folder = nullcontext() if request.out is None else output_folder(request.out)
-    with folder, ProgressBar(Stop()) as progress:
+    folder = nullcontext() if request.out is None else output_folder(request.out, stop.whole)
+    with folder, ProgressBar(stop) as progress:
         data = age_network(request.settings, progress=lambda text: progress(text, 0, 1))
-        paths = [] if request.out is None else save_all(data, request.out)
+        with stop.whole():
+            paths = [] if request.out is None else save_all(data, request.out)
+        stop.patient = True  # what is left is to print it
     if request.json:
         print(_text(data), end="")
         return

@@ -1,12 +1,12 @@
 """The commands and their options; each loads what it needs when it is called, and returns the work to be done.
 
-`chipsim.cli.main` does the work outside of typer, which has ideas of its own about interrupts and closed pipes.
+`chipsim.cli.main` does the work outside of typer, which has ideas of its own about interrupts and closed pipes, and
+gives it the `Stop` that Ctrl-C interrupts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -27,9 +27,10 @@ from chipsim.cli.options import (
     Shapes,
     named_folder,
 )
+from chipsim.stopping import Stop
 
 Abort = typer.Abort
-Work = Callable[[], int | None]
+Work = Callable[[Stop], int | None]
 UsageError: Any = typer.BadParameter.__base__  # from click or from typer's own copy of it, as typer's version has it
 
 app = typer.Typer(
@@ -112,7 +113,8 @@ def run(
         tuple(baseline_set or ()), drain, timing_only, trace, cast(Any, precision), load_programming,
         arrivals, tuple(replicas or ()), tuple(shape or ()), mapping, tuple(beside or ()),
     )  # fmt: skip
-    return partial(run_command, Request(settings, out, json, save_programming, threads, chunk, exact_all))
+    request = Request(settings, out, json, save_programming, threads, chunk, exact_all)
+    return lambda stop: run_command(request, stop)
 
 
 def _mapped(overrides: list[str] | None, chips: int, reload: bool) -> tuple[str, ...]:
@@ -142,8 +144,8 @@ def explain(
     from chipsim.cli.explain import Request, explain_command
     from chipsim.explain.explain import Question
 
-    question = Question(folder, input, faster, not no_what_if, trace, network)
-    return partial(explain_command, Request(question, out, json))
+    request = Request(Question(folder, input, faster, not no_what_if, trace, network), out, json)
+    return lambda stop: explain_command(request, stop)
 
 
 @app.command("map")
@@ -176,7 +178,7 @@ def map_(
         seed, out,
         json, () if compare is None else tuple(name.strip() for name in compare.split(",")),
     )  # fmt: skip
-    return partial(map_command, request)
+    return lambda stop: map_command(request, stop)
 
 
 @app.command()
@@ -184,7 +186,7 @@ def check(architecture: Architecture, overrides: Overrides = None) -> Work:
     """Check an architecture file and say what it describes."""
     from chipsim.cli.check import check_command
 
-    return partial(check_command, architecture, tuple(overrides or ()))
+    return lambda _: check_command(architecture, tuple(overrides or ()))
 
 
 @app.command()
@@ -192,7 +194,7 @@ def schema() -> Work:
     """Print the JSON Schema of architecture files, for completion in an editor."""
     from chipsim.cli.check import schema_command
 
-    return schema_command
+    return lambda _: schema_command()
 
 
 @app.command()
@@ -217,7 +219,7 @@ def device(
     from chipsim.cli.device import Request, device_command
 
     request = Request(model, tuple(parameters or ()), targets, ages, samples, seed, out, json)
-    return partial(device_command, request)
+    return lambda stop: device_command(request, stop)
 
 
 @app.command()
@@ -245,7 +247,7 @@ def age(
     from chipsim.cli.age import Request, age_command
 
     settings = AgeingSettings(architecture, model, data, ages, programmings, compensation, seed, tuple(overrides or ()))
-    return partial(age_command, Request(settings, out, json))
+    return lambda stop: age_command(Request(settings, out, json), stop)
 
 
 @app.command("list")
@@ -258,4 +260,4 @@ def list_(
     """List the architectures, networks, data, devices and mapping strategies that come with chipsim."""
     from chipsim.cli.listing import list_command
 
-    return partial(list_command, what)
+    return lambda _: list_command(what)

@@ -17,6 +17,7 @@ from chipsim.device import DeviceModel, get_device
 from chipsim.device.sampling import Reads, sample_reads
 from chipsim.errors import InputError
 from chipsim.files import output_folder, write_atomically
+from chipsim.stopping import Stop
 from chipsim.units import human, parse_age
 
 _AGES_S = (0.0, 1.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0)
@@ -37,15 +38,16 @@ class Request:
     json: bool
 
 
-def device_command(request: Request) -> None:
+def device_command(request: Request, stop: Stop) -> None:
     """Sample, print, and write table and figure where asked."""
     model = get_device(request.model, **dict(map(_parameter, request.parameters)))
     targets = default_targets(model) if request.targets is None else _targets(request.targets)
     ages_s = default_ages(model) if request.ages is None else [parse_age(age) for age in _parts(request.ages, "ages")]
     rows = sample_reads(model, targets, ages_s, request.samples, request.seed)
     if request.out is not None:
-        with output_folder(request.out):
+        with output_folder(request.out, stop.whole), stop.whole():
             _save(rows, model, request.out)
+    stop.patient = True  # what is left is to print it
     if request.json:
         print(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2, allow_nan=False))
         return

@@ -24,12 +24,14 @@ class Request:
     json: bool
 
 
-def explain_command(request: Request) -> None:
+def explain_command(request: Request, stop: Stop) -> None:
     """Simulate again, print, and write tables and a figure where asked."""
-    folder = nullcontext() if request.out is None else output_folder(request.out)
-    with folder, ProgressBar(Stop()) as progress:
+    folder = nullcontext() if request.out is None else output_folder(request.out, stop.whole)
+    with folder, ProgressBar(stop) as progress:
         found = explain(request.question, progress)
-        paths = [] if request.out is None else _save(found, request.out)
+        with stop.whole():
+            paths = [] if request.out is None else _save(found, request.out)
+        stop.patient = True  # what is left is to print it
     if request.json:
         print(found.json(), end="")
         return

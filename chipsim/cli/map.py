@@ -33,6 +33,7 @@ from chipsim.report.comparison_rows import (
 )
 from chipsim.report.plan_numbers import plan_numbers
 from chipsim.report.tables import digital_table, file_table, plan_table
+from chipsim.stopping import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class Request:
     compare: tuple[str, ...] = ()
 
 
-def map_command(request: Request) -> None:
+def map_command(request: Request, stop: Stop) -> None:
     """Print the plan, and write it where asked."""
-    with nullcontext() if request.out is None else output_folder(request.out):
+    with nullcontext() if request.out is None else output_folder(request.out, stop.whole):
         spec = load_spec(request.architecture, request.overrides)
         if not isinstance(spec, InMemorySpec):
             raise SpecError(f"{request.architecture} is of kind {spec.kind}; only in-memory chips have tiles to map to")
@@ -62,7 +63,9 @@ def map_command(request: Request) -> None:
         rounds = make_rounds(network, chip, request.replicas)
         plan = make_plan(network, chip, request.replicas, request.seed) if rounds is None else rounds.plan
         found = compare(network, spec, request.compare, request.replicas, request.seed)
-        paths = [] if request.out is None else _write(plan, rounds, request.out)
+        with stop.whole():
+            paths = [] if request.out is None else _write(plan, rounds, request.out)
+    stop.patient = True  # what is left is to print it
     _print(plan, found, paths, request)
 
 

@@ -35,7 +35,8 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        with self._stop.whole():
+            self._progress.stop()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show what is being done, and how far it is."""
@@ -50,6 +51,7 @@ class ProgressBar:
         self._show()
 
     def _show(self) -> None:
+        self._stop.again()
         if self._task is None:
             self._task = self._progress.add_task(self._what)
         total = self._total if self._total > 1 else None

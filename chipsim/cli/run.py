@@ -11,16 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chipsim.cli.interrupts import catch_interrupts
+from chipsim.cli.interrupts import INTERRUPTED_CODE
 from chipsim.cli.progress import ProgressBar
 from chipsim.errors import OutputError
 from chipsim.files import output_folder
 from chipsim.result import Result
 from chipsim.settings import Settings
 from chipsim.simulate import simulate
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C where there are results: 128 + the number of the signal, as shells have it."""
+from chipsim.stopping import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +34,24 @@ class Request:
     exact_all: bool = False
 
 
-def run_command(request: Request) -> int:
+def run_command(request: Request, stop: Stop) -> int:
     """Simulate, print, and write the results where asked; return the exit code.
 
     After one Ctrl-C these are the results of what was complete by then (rule T30).
     """
-    folder = nullcontext() if request.out is None else output_folder(request.out)
-    with catch_interrupts() as stop, folder, ProgressBar(stop) as progress:
+    folder = nullcontext() if request.out is None else output_folder(request.out, stop.whole)
+    with folder, ProgressBar(stop) as progress:
         result = simulate(
             request.settings, threads=request.threads, chunk=request.chunk, progress=progress,
             save_programming=request.save_programming,
             stop=stop, at_time=progress.at_time, exact_all=request.exact_all,
         )  # fmt: skip
-        with stop.patiently():
-            paths = [] if request.out is None else save_all(result, request.out, progress)
-    _print(result, request, paths)
+        paths = [] if request.out is None else save_all(result, request.out, progress, stop)
+    try:
+        _print(result, request, paths)
+    except KeyboardInterrupt:
+        if request.out is None:
+            raise
     return _say_interrupted(result) if stop.asked else 0
 
 
@@ -73,10 +74,10 @@ def _say_interrupted(result: Result) -> int:
     what = "the results are complete" if partial is None else f"the results are partial ({in_words(partial)})"
     sys.stdout.flush()
     sys.stderr.write(f"interrupted: {what}\n")
-    return INTERRUPTED
+    return INTERRUPTED_CODE
 
 
-def save_all(result: Result, folder: Path, progress: ProgressBar) -> list[Path]:
+def save_all(result: Result, folder: Path, progress: ProgressBar, stop: Stop) -> list[Path]:
     """Write tables and figures into a folder beside them first, then move them in: all of them or none.
 
     Raises
@@ -94,11 +95,13 @@ def save_all(result: Result, folder: Path, progress: ProgressBar) -> list[Path]:
     try:
         written = [*result.save(staging), *save_figures(result, staging)]
         possible = {*(f"{name}.csv" for name in result.tables), *FIGURES}
-        return _move_in(written, folder, possible)
+        with stop.whole():
+            return _move_in(written, folder, possible)
     except OSError as error:
         raise OutputError(f"results cannot be written to {folder} ({error.strerror or error})") from None
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with stop.whole():
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _move_in(written: list[Path], folder: Path, possible: set[str]) -> list[Path]:

@@ -139,6 +139,7 @@ def _finished_ones(scores: list[list[float | None]], asked: int, stop: Stop) -> 
     except KeyboardInterrupt:
         if not (stop.once and 0 < len(scores) < asked):
             raise
+        stop.used()
 
 
 def _writer(
