@@ -1,6 +1,7 @@
 """Examples in the README and in docs/ run as tests: Python blocks as they are, and every `chipsim` command."""
 
 import contextlib
+import gc
 import io
 import shlex
 
@@ -38,6 +39,12 @@ def leave_folder(namespace: dict[str, object]) -> None:
 
     os.chdir(str(namespace["_before"]))
     namespace["_folder"].cleanup()  # type: ignore[attr-defined]
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays to the end: no garbage collection goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 collect_ignore_glob = ["*conftest.py"]  # fixtures, no doctests

@@ -100,22 +100,23 @@ def test_errors_leave_an_existing_folder_as_it_was(capsys, tmp_path):
 
 @pytest.mark.parametrize("existing", [True, False])
 @pytest.mark.parametrize("most", [0, 3000, 40_000])
-def test_full_disk(tmp_path, existing, most):
+def test_full_disk(capsys, tmp_path, existing, most):
     """A limit on the size of files fails like a full disk, in a table or in a figure."""
     folder = tmp_path / "out"
     if existing:
         folder.mkdir()
         (folder / "result.json").write_text("old")
-    ended = subprocess.run(
-        [sys.executable, "-m", "chipsim", *RUN, "--timing-only", "--out", str(folder)],
-        capture_output=True, text=True, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-    )  # fmt: skip
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1, ended.stderr
-    assert "cannot be" in ended.stderr
-    assert str(folder) in ended.stderr
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        ended = here(capsys, *RUN, "--timing-only", "--out", folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.error.count("\n") == 1, ended.error
+    assert "cannot be" in ended.error
+    assert str(folder) in ended.error
     assert folder.exists() == existing
     if existing:
         assert names(folder) == {"result.json"}

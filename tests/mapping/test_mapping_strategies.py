@@ -15,6 +15,7 @@ from chipsim.mapping.placement import Place, pieces, place
 from chipsim.mapping.plan_file import plan_data, write_plan
 from chipsim.mapping.registry import find_mapping, list_mappings
 from chipsim.network.zoo import load_network
+from chipsim.planning import annealing
 from chipsim.planning.choose import make_plan, make_rounds
 
 
@@ -23,7 +24,8 @@ def chip(*overrides: str):
 
 
 @pytest.mark.parametrize("name", list_mappings())
-def test_every_strategy_keeps_the_contract(name):
+def test_every_strategy_keeps_the_contract(name, monkeypatch):
+    monkeypatch.setattr(annealing, "FEWEST_STEPS", 200)  # the contract holds after any number of steps
     check_mapping(find_mapping(name))
 
 

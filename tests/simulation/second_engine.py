@@ -248,6 +248,7 @@ class SecondEngine:
         self.now = 0
         self._heap: list[tuple[int, int, Key, int, Callable[[], None]]] = []
         self._number = count()
+        self._path, self._channels_on = cache(plan.chip.path), cache(plan.chip.channels_on)
         self.rank = {name: index for index, name in enumerate(plan.network.layers)}
         self.positions = {layer.name: layer.positions for layer in plan.network.layers.values()}
         self.links: dict[tuple[str, str], Queue] = defaultdict(Queue)
@@ -670,17 +671,17 @@ class SecondEngine:
         tree: dict[tuple[str, str], list[tuple[str, str]]] = {}
         arrivals: dict[tuple[str, str], list[Callable[[], None]]] = defaultdict(list)
         for target, function in ends:
-            path = way or self.plan.chip.path(start, target)
+            path = way or self._path(start, target)
             for before, after in zip(path, [*path[1:], None], strict=True):
                 children = tree.setdefault(before, [])
                 if after is not None and after not in children:
                     children.append(after)
             arrivals[path[-1]].append(function)
-        first = (way or self.plan.chip.path(start, ends[0][0]))[0]
+        first = (way or self._path(start, ends[0][0]))[0]
         channels: dict[Any, int] = {}
         for target, _ in ends:
-            path = way or self.plan.chip.path(start, target)
-            channels.update(zip(path, self.plan.chip.channels_on(path), strict=True))
+            path = way or self._path(start, target)
+            channels.update(zip(path, self._channels_on(tuple(path)), strict=True))
         if head is None or tail is None:
             return self._ask_link(first, key, size, self.now, self.now, tree, arrivals, start, channels)
         heads = {edge: [_Stream(function) for function in found] for edge, found in arrivals.items()}
