@@ -22,24 +22,32 @@ STOPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def few(tmp_path_factory) -> Path:
+def timed(folder: Path, name: str) -> Path:
     """Twelve inputs and a network in a file, run for times only."""
-    folder = tmp_path_factory.mktemp("few")
     rng = np.random.default_rng(0)
     np.savez(folder / "few.npz", x=rng.random((12, 1, 8, 8), dtype=np.float32), x_calibration=np.ones((2, 1, 8, 8)))
-    shutil.copy(Path(__file__).parents[2] / "chipsim" / "network" / "data" / "digits-cnn.onnx", folder / "net.onnx")
+    shutil.copy(Path(__file__).parents[2] / "chipsim" / "network" / "data" / name, folder / "net.onnx")
     words = ["run", "hermes64", folder / "net.onnx", "--data", folder / "few.npz", "--timing-only"]
     assert main([str(word) for word in [*words, "--out", folder / "run"]]) == 0
     return folder
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> Path:
+    return timed(tmp_path_factory.mktemp("few"), "digits-cnn.onnx")
+
+
+@pytest.fixture(scope="module")
+def least(tmp_path_factory) -> Path:
+    return timed(tmp_path_factory.mktemp("least"), "digits-mlp.onnx")
+
+
 @pytest.fixture
-def changed(few, tmp_path):
+def changed(least, tmp_path):
     """A copy of the result that a test may change: call it with a function of what result.json holds."""
 
     def copied(change) -> Path:
-        data = json.loads((few / "run" / "result.json").read_text())
+        data = json.loads((least / "run" / "result.json").read_text())
         change(data)
         (tmp_path / "result.json").write_text(json.dumps(data))
         return tmp_path

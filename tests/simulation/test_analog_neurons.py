@@ -35,7 +35,7 @@ ANALOG = {
 MANY = {"suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 
 
-@settings(max_examples=200, **MANY)
+@settings(max_examples=120, **MANY)
 @given(networks(), CHIPS, SHARING, st.sampled_from([0, 1, 2]), st.integers(1, 2), st.integers(1, 3), st.booleans())
 def test_two_engines_agree_on_analog_units(net, changes, sharing, tiles, copies, inputs, least) -> None:
     bounds = BOUNDED if least else {}

@@ -73,7 +73,7 @@ def compare(plan: Plan, outcome: ChipOutcome, second: SecondEngine, inputs: int)
     )
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks(8), CHIPS, SHARING, st.sampled_from([1, 2, 3, 0]), st.integers(1, 2), st.integers(1, 4), st.booleans())
 def test_two_engines_agree_on_shared_tiles(
     net: Network, changes: dict[str, Any], sharing: dict[str, Any], tiles: int, copies: int, inputs: int, drain: bool

@@ -61,7 +61,7 @@ def amounts(outcome: Any) -> dict[str, int]:
     }
 
 
-@settings(max_examples=250, **MANY)
+@settings(max_examples=150, **MANY)
 @given(
     networks(), CHIPS, SHARING, SPILLING, ROUTERS, st.sampled_from([0, 0, 1, 2]), st.integers(1, 2), st.integers(1, 4)
 )

@@ -57,7 +57,7 @@ def fits(built: Plan | None) -> Plan:
     return built
 
 
-@settings(max_examples=200, suppress_health_check=SLOW)
+@settings(max_examples=120, suppress_health_check=SLOW)
 @given(NETS, LOOPS, SUMS, GATES, ROUTERS, st.integers(1, 3), st.integers(1, 2))
 def test_two_engines_agree_where_gates_spill(net, changes, sums, gates, routers, inputs, batch):
     built = fits(laid(net, {**changes, **sums, **gates, **routers}))
