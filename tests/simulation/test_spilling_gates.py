@@ -27,6 +27,7 @@ from chipsim.errors import CapacityError, SpecError
 from chipsim.mapping.placement import gate_units
 from chipsim.mapping.plan import Plan
 from chipsim.network.layers import InputLayer
+from chipsim.simulation.building.wiring import build_machine
 from chipsim.simulation.engine import simulate_chip
 from chipsim.simulation.explaining.terms import FAR, MEMORY
 from chipsim.simulation.explaining.tracing import trace_run
@@ -50,7 +51,7 @@ def fits(built: Plan | None) -> Plan:
     assume(built is not None)
     assert built is not None
     try:
-        simulate_chip(built, 1)
+        build_machine(built, 1)
     except CapacityError as error:
         assume("/recurrent has" not in str(error))
         raise
