@@ -850,9 +850,11 @@ class SecondEngine:
             return False
         if tile.plane == 0:
             m = started["integrate"]
+            if m >= ended["load"]:
+                return False
             hold = started if self.spec.tile.sample_and_hold else ended  # the array, until the convert before
             room = m - ended["drain"] < self.spec.tile.register_banks
-            if not (m < ended["load"] and m == hold["convert"] and m == ended["integrate"] and room):
+            if not (m == hold["convert"] and m == ended["integrate"] and room):
                 return False
             started["integrate"] += 1
             if tile.working_since is None:
