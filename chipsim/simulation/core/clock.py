@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush, heappushpop
+from itertools import repeat
+from operator import length_hint
 from typing import Any
 
 import simpy
@@ -116,16 +118,16 @@ class Clock(simpy.Environment):
     def _run_some(self, most: int) -> None:
         """Process at most so many events."""
         queue: list[Any] = self._queue
-        count = self.events
+        turns = repeat(None, most)
         entry: Entry | None = None
         try:
-            for count in range(count + 1, count + most + 1):  # noqa: B020 - where it stands is noted at the end
+            for _ in turns:
                 if entry is not None:
                     entry = heappushpop(queue, entry)
                 elif queue:
                     entry = heappop(queue)
                 else:
-                    count -= 1
+                    self.events -= 1
                     break
                 self._now, event = entry[0], entry[3]
                 callbacks: Any = event.callbacks
@@ -141,4 +143,4 @@ class Clock(simpy.Environment):
             if entry is not None:
                 heappush(queue, entry)
         finally:
-            self.events = count
+            self.events += most - length_hint(turns)
