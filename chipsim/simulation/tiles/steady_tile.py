@@ -63,17 +63,19 @@ class SteadyTile(TileServer):
         if self.drains == self.loads:
             left = gate.left
             while left <= 0:
-                start = gate.times[left - 1] if left else gate.latest
-                if start < self._idle_from:
-                    break
-                m, drain = self.loads, start + self._before_drain_ps
-                if (
-                    places is not None
-                    and (places.last > drain or places.done < m)  # it may have to wait
-                    and (m - places.done >= places.count or places.ends[m % places.count] > drain)
+                start, m = gate.times[left - 1] if left else gate.latest, self.loads
+                if places is not None and m - places.done >= places.count:
+                    break  # it is not known when there is a place for its sums
+                drain = start + self._before_drain_ps
+                if start < self._idle_from or (
+                    places is not None and places.last > drain and places.ends[m % places.count] > drain
                 ):
-                    break
-                self._through, self._idle_from = start, start + self._interval_ps
+                    start, loaded, end = self._in_turn(m, start)
+                else:
+                    self._through, self._idle_from = start, start + self._interval_ps
+                    loaded, end = start + self._load_ps, start + self._latency_ps
+                    if m < self._traced_mvms and self._note_whole is not None:
+                        self._note_whole(start)
                 self.loads = self.integrates = self.drains = m + 1
                 position = self._position
                 if not position and self.on_start is not None:
@@ -83,16 +85,14 @@ class SteadyTile(TileServer):
                     position = 0
                 self._position = position
                 gate.left = left + gate.expected[position]  # `Arriving.take`, without the call
-                if m < self._traced_mvms and self._note_whole is not None:
-                    self._note_whole(start)
                 if self._note_release is not None:
-                    self._note_release(start + self._load_ps)
+                    self._note_release(loaded)
                     for wake in self.on_release:
                         wake()
                 if self.unit is not None:
-                    self.unit.take(start + self._latency_ps)
+                    self.unit.take(end)
                 else:
-                    self._hand_over(m, start + self._latency_ps)
+                    self._hand_over(m, end)
                 left = gate.left
             else:
                 self._active = False
@@ -101,6 +101,23 @@ class SteadyTile(TileServer):
         self._go_on()
         self._idle_from = self._drain_free
         self._active = False
+
+    def _in_turn(self, m: int, start: int) -> tuple[int, int, int]:
+        """Let an MVM, which could start at a time, wait where the one before is: when it starts, is loaded and ends."""
+        self._look_back()
+        slot, places = m % self._banks, self.places
+        start = max(start, self._load_free, self._integrate_end[slot])
+        loaded = self._load_free = self._load_end[slot] = start + self._load_ps
+        integrate = max(loaded, self._array_free, self._drain_end[slot])
+        done = integrate + self._integrate_ps
+        self._array_free = self._adc_free = self._integrate_end[slot] = self._convert_end[slot] = done
+        drain = max(done, self._drain_free, 0 if places is None else places.ends[m % places.count])
+        end = self._drain_free = self._drain_end[slot] = self._idle_from = drain + self._drain_ps
+        if m < self._traced_mvms and self._trace is not None:
+            self._trace.load(m, start, loaded)
+            self._trace.integrate(m, integrate, done)
+            self._trace.drain(m, drain, end)
+        return start, loaded, end
 
     def _look_back(self) -> None:
         """Until when everything was busy with the last MVM that went straight through."""
