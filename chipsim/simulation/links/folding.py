@@ -14,7 +14,7 @@ from chipsim.units import duration_ps
 
 def fold(
     flows: Sequence[Flow], links: Mapping[Edge, LinkServer], ask: Callable[[Inlet], Any], *, stores: bool
-) -> None:  # fmt: skip
+) -> dict[tuple[Edge, str], Inlet]:  # fmt: skip
     """Fold the trees of all flows: only when all are laid is it known where packets meet.
 
     Parameters
@@ -25,6 +25,11 @@ def fold(
         Told of an inlet when the first packet there asks for its link.
     stores : bool
         Routers store packets before they pass them on.
+
+    Returns
+    -------
+    dict of (Edge, str) to Inlet
+        By link, and by the router or component from which packets come there.
     """
     for link in links.values():
         link.leader = _leader(link, links, stores)
@@ -36,6 +41,7 @@ def fold(
             if hop.merges or hop.onward is not None or hop.streams or hop.others or len(hop.bulk) < len(hop.sinks):
                 hop.bulk = ()
         flow.begin()
+    return folding.inlets
 
 
 def _leader(link: LinkServer, links: Mapping[Edge, LinkServer], stores: bool) -> LinkServer | None:
@@ -55,7 +61,7 @@ class _Folding:
 
     def __init__(self, ask: Callable[[Inlet], Any], stores: bool) -> None:
         self._ask, self._stores = ask, stores
-        self._inlets: dict[tuple[Edge, str], Inlet] = {}
+        self.inlets: dict[tuple[Edge, str], Inlet] = {}
 
     def add(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
         """Add a branch and all behind it; ``delay`` counts from leaving the link of ``hop``."""
@@ -84,7 +90,7 @@ class _Folding:
         flow.hops.append(hop)
         if hop.merges:
             way = branch.link.edge, branch.port
-            hop.inlet = self._inlets.get(way)
+            hop.inlet = self.inlets.get(way)
             if hop.inlet is None:
-                hop.inlet = self._inlets[way] = Inlet(-1 - len(self._inlets), self._ask)
+                hop.inlet = self.inlets[way] = Inlet(-1 - len(self.inlets), self._ask)
         return hop

@@ -258,19 +258,37 @@ class Inlet(Request):
         What will ask for the link, the first one first.
     number : int
         Tells inlets apart in the clock's queue: below zero, where the clock's own numbers are not, or one of these.
+    others : tuple of Inlet
+        All others of the link, where each has an ``earliest``: a packet that none of them can come before passes at
+        once. Empty where that cannot be known.
+    earliest : callable (now) or None
+        Before which time no packet asks for the link here that is not in ``coming``.
     """
 
-    __slots__ = ("coming", "number")
+    __slots__ = ("coming", "earliest", "number", "others")
 
     def __init__(self, number: int, ask: Callable[[Any], Any]) -> None:
         self.coming: deque[Coming] = deque()
         self.number = number
+        self.others: tuple[Inlet, ...] = ()
+        self.earliest: Callable[[int], int] | None = None
         self.callbacks = (ask,)  # type: ignore[assignment]
 
     @property
     def hop(self) -> Hop:  # type: ignore[override]
         """The link that the first packet asks for."""
         return self.coming[0][4]
+
+    def goes_first(self, head: int, key: int, now: int) -> bool:
+        """Whether no packet of the others can come before one that asks here at a time, with a tie order."""
+        for other in self.others:
+            if other.coming:
+                first = other.coming[0]
+                if head > first[0] or (head == first[0] and key > first[1]):
+                    return False
+            elif other.earliest is None or head >= other.earliest(now):
+                return False
+        return True
 
     def take(self, queue: list[Any]) -> Coming:
         """The first packet, which asks for its link now; the one behind it is the next to happen."""
