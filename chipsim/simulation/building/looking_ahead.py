@@ -32,17 +32,19 @@ def look_ahead(machines: Sequence[Machine]) -> None:
     Parameters
     ----------
     machines : sequence of Machine
-        Of all networks on the chip; links serve in the order in which packets ask.
+        Of all networks on the chip.
     """
+    if machines[0].spec.router.arbitration != "age":
+        return  # whose turn it is shows only when a link is free
     earliest = _earliest(machines)
     inlets: defaultdict[Edge, list[tuple[str, Inlet]]] = defaultdict(list)
     for (edge, port), inlet in machines[0].interconnect.inlets.items():
         inlets[edge].append((port, inlet))
-        inlet.earliest = earliest.get(port)
     for found in inlets.values():
-        unknown = [inlet for _, inlet in found if inlet.earliest is None]
-        if len(unknown) == 1:
-            unknown[0].others = tuple(inlet for _, inlet in found if inlet.earliest is not None)
+        if len(found) == 2:
+            for (_, inlet), (port, other) in (found, reversed(found)):
+                if port in earliest:
+                    inlet.other, other.earliest = other, earliest[port]
 
 
 def _earliest(machines: Sequence[Machine]) -> dict[str, Earliest]:

@@ -40,8 +40,20 @@ def fold(
             hop.stops = bool(hop.sinks or hop.streams or hop.others)
             if hop.merges or hop.onward is not None or hop.streams or hop.others or len(hop.bulk) < len(hop.sinks):
                 hop.bulk = ()
+        _find_late(flow, stores)
         flow.begin()
     return folding.inlets
+
+
+def _find_late(flow: Flow, stores: bool) -> None:
+    """See where tails may come late: of values that are made one after the other, and behind links that are slower."""
+    late = stores or any(
+        hop.streams or (hop.onward is not None and hop.onward.serialisation < hop.serialisation)
+        or any(other.serialisation < hop.serialisation for *_, other in hop.others)
+        for hop in flow.hops
+    )  # fmt: skip
+    for hop in flow.hops:
+        hop.late = late
 
 
 def _leader(link: LinkServer, links: Mapping[Edge, LinkServer], stores: bool) -> LinkServer | None:

@@ -188,7 +188,7 @@ class Interconnect(LaidFlows):
         if entry is not None:
             heappush(self._queue, entry)
 
-    def _pass(self, inlet: Inlet) -> Entry | None:  # noqa: C901 - the inner loop: each call less counts
+    def _pass(self, inlet: Inlet) -> Entry | None:  # noqa: C901, PLR0915 - the inner loop: each call less counts
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge.
 
         Returns
@@ -205,11 +205,13 @@ class Interconnect(LaidFlows):
             if head > start:
                 start = head
             end = start + hop.serialisation
-            if tail > end:  # its last value is made only after it could have left: the link is held until then
-                hop.waited += tail - end
-                if hop.column is not None and input < self.traced_inputs:
-                    hop.column.lengthen(tail - end)
-                end = tail
+            if hop.late:
+                if tail > end:  # its last value is made only after it could have left: the link is held until then
+                    hop.waited += tail - end
+                    if hop.column is not None and input < self.traced_inputs:
+                        hop.column.lengthen(tail - end)
+                    end = tail
+                tail = end + hop.tail_delay
             link.free = end
             if hop.stops:
                 if hop.note is not None and input < self.traced_inputs:
@@ -220,21 +222,32 @@ class Interconnect(LaidFlows):
                     for delay, arrive_stream in hop.streams:
                         arrive_stream(input, position, start + delay, end + delay)
                 if hop.others:
-                    for delay, tail_delay, other in hop.others:
-                        inlet = other.inlet or self._here
-                        self._come((start + delay, key, inlet.number, inlet, other, end + tail_delay, input, position))
+                    for delay, tail_delay, further in hop.others:
+                        start_of = further.inlet or self._here
+                        self._come(
+                            (start + delay, key, start_of.number, start_of, further, end + tail_delay, input, position)
+                        )
             onward = hop.onward
             if onward is None:
                 return behind
             if self._stores:  # it is whole only when its tail is there
                 start = end - hop.serialisation
-            head, tail = start + hop.delay, end + hop.tail_delay
+            head = start + hop.delay
             hop = onward
             ahead = hop.inlet
             if ahead is not None:
-                coming = ahead.coming
-                if ahead.others and not coming and ahead.goes_first(head, key, self.clock._now):
-                    continue
+                coming, other = ahead.coming, ahead.other
+                if other is not None and not coming:  # it passes at once if nothing can come before it
+                    if other.coming:
+                        before = other.coming[0]
+                        if head < before[0] or (head == before[0] and key < before[1]):
+                            continue
+                    elif head < other.known_until:
+                        continue
+                    else:
+                        other.known_until = other.earliest(self.clock._now)
+                        if head < other.known_until:
+                            continue
                 packet = head, key, ahead.number, ahead, hop, tail, input, position
                 if coming:
                     coming.append(packet)

@@ -112,6 +112,8 @@ class Hop:
         There are sinks or further branches here, or spans are kept.
     column, note : SpanColumn and callable (start), or None
         Take the spans of the first inputs.
+    late : bool
+        The tail of a packet may come later than its head makes one expect.
     onward : Hop or None
         The hop that follows, and ``delay``, from the head's entering this link to its asking for that one.
     tail_delay : int
@@ -130,7 +132,7 @@ class Hop:
     """
 
     __slots__ = (
-        "branch", "bulk", "column", "delay", "followers", "inlet", "link", "merges", "note", "onward", "others",
+        "branch", "bulk", "column", "delay", "followers", "inlet", "late", "link", "merges", "note", "onward", "others",
         "serialisation", "sinks", "stops", "streams", "tail_delay", "trace_delays", "waited",
     )  # fmt: skip
 
@@ -146,7 +148,7 @@ class Hop:
         self.waited = 0
         self.inlet: Inlet | None = None
         self.bulk: tuple[tuple[int, BulkSink], ...] = ()
-        self.stops = False
+        self.stops, self.late = False, True
         self.column: SpanColumn | None = None
         self.note: Callable[[int], None] | None = None
 
@@ -258,37 +260,28 @@ class Inlet(Request):
         What will ask for the link, the first one first.
     number : int
         Tells inlets apart in the clock's queue: below zero, where the clock's own numbers are not, or one of these.
-    others : tuple of Inlet
-        All others of the link, where each has an ``earliest``: a packet that none of them can come before passes at
-        once. Empty where that cannot be known.
-    earliest : callable (now) or None
+    other : Inlet or None
+        The only other one of the link, if it has an ``earliest``: what comes here before it passes at once.
+    earliest : callable (now)
         Before which time no packet asks for the link here that is not in ``coming``.
+    known_until : int
+        What it said last; that stays true.
     """
 
-    __slots__ = ("coming", "earliest", "number", "others")
+    __slots__ = ("coming", "earliest", "known_until", "number", "other")
 
     def __init__(self, number: int, ask: Callable[[Any], Any]) -> None:
         self.coming: deque[Coming] = deque()
         self.number = number
-        self.others: tuple[Inlet, ...] = ()
-        self.earliest: Callable[[int], int] | None = None
+        self.other: Inlet | None = None
+        self.earliest: Callable[[int], int] = int
+        self.known_until = 0
         self.callbacks = (ask,)  # type: ignore[assignment]
 
     @property
     def hop(self) -> Hop:  # type: ignore[override]
         """The link that the first packet asks for."""
         return self.coming[0][4]
-
-    def goes_first(self, head: int, key: int, now: int) -> bool:
-        """Whether no packet of the others can come before one that asks here at a time, with a tie order."""
-        for other in self.others:
-            if other.coming:
-                first = other.coming[0]
-                if head > first[0] or (head == first[0] and key > first[1]):
-                    return False
-            elif other.earliest is None or head >= other.earliest(now):
-                return False
-        return True
 
     def take(self, queue: list[Any]) -> Coming:
         """The first packet, which asks for its link now; the one behind it is the next to happen."""
