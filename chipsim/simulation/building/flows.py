@@ -14,7 +14,6 @@ from chipsim.mapping.partition import Ranges
 from chipsim.mapping.plan import Replica
 from chipsim.network.edges import Edge
 from chipsim.simulation.building.far import far_sink, over_links
-from chipsim.simulation.building.looking_ahead import look_ahead
 from chipsim.simulation.building.machine import Machine, Source, Taps, Target
 from chipsim.simulation.building.unread import wait_for_unread
 from chipsim.simulation.core.durations import bytes_of
@@ -51,7 +50,6 @@ def close_flows(machines: Sequence[Machine]) -> None:
     far = {reader.component for machine in machines for reader in machine.far_readers if over_links(machine)}
     for component, outlets in beside.items():
         close_together(outlets, in_turn=component in far or machines[0].sharing.passed(component))
-    look_ahead(machines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from chipsim.units import duration_ps
 
 def fold(
     flows: Sequence[Flow], links: Mapping[Edge, LinkServer], ask: Callable[[Inlet], Any], *, stores: bool
-) -> dict[tuple[Edge, str], Inlet]:  # fmt: skip
+) -> None:  # fmt: skip
     """Fold the trees of all flows: only when all are laid is it known where packets meet.
 
     Parameters
@@ -25,11 +25,6 @@ def fold(
         Told of an inlet when the first packet there asks for its link.
     stores : bool
         Routers store packets before they pass them on.
-
-    Returns
-    -------
-    dict of (Edge, str) to Inlet
-        By link, and by the router or component from which packets come there.
     """
     for link in links.values():
         link.leader = _leader(link, links, stores)
@@ -42,7 +37,6 @@ def fold(
                 hop.bulk = ()
         _find_late(flow, stores)
         flow.begin()
-    return folding.inlets
 
 
 def _find_late(flow: Flow, stores: bool) -> None:
@@ -73,7 +67,7 @@ class _Folding:
 
     def __init__(self, ask: Callable[[Inlet], Any], stores: bool) -> None:
         self._ask, self._stores = ask, stores
-        self.inlets: dict[tuple[Edge, str], Inlet] = {}
+        self._inlets: dict[tuple[Edge, str], Inlet] = {}
 
     def add(self, flow: Flow, branch: Branch, hop: Hop | None, delay: int) -> None:
         """Add a branch and all behind it; ``delay`` counts from leaving the link of ``hop``."""
@@ -102,7 +96,7 @@ class _Folding:
         flow.hops.append(hop)
         if hop.merges:
             way = branch.link.edge, branch.port
-            hop.inlet = self.inlets.get(way)
+            hop.inlet = self._inlets.get(way)
             if hop.inlet is None:
-                hop.inlet = self.inlets[way] = Inlet(-1 - len(self.inlets), self._ask)
+                hop.inlet = self._inlets[way] = Inlet(-1 - len(self._inlets), self._ask)
         return hop

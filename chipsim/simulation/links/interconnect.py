@@ -1,8 +1,7 @@
 """`Interconnect`: the links of a chip and everything that travels over them (rules T8 to T10a).
 
 Packets that come to a link over the same link before it come in order: only the first of them is in the clock's queue,
-which stays short and quick however many packets wait. The next one enters it when the first has come. Where it is known
-that nothing else can ask for the link before it, a packet takes it at once, ahead of its time and with no event.
+which stays short and quick however many packets wait. The next one enters it when the first has come.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from heapq import heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from chipsim.architecture.chip import Chip, Edge
+from chipsim.architecture.chip import Chip
 from chipsim.simulation.core.clock import Clock, Entry
 from chipsim.simulation.core.origin import Origin, State
 from chipsim.simulation.core.timeline import INPUT, SpanColumn
@@ -45,12 +44,10 @@ class Interconnect(LaidFlows):
         self._in_turns = None if router.arbitration == "age" else RoundRobin(clock, self._go_on)
         self._queue = clock.queue
         self._here = Inlet(0, self._pass)
-        self.inlets: dict[tuple[Edge, str], Inlet] = {}
 
     def close(self) -> None:
         """Fold all trees; call once all flows are laid: only now is it known where packets meet."""
-        ask = self._in_turns.ask if self._in_turns else self._pass
-        self.inlets = fold(self.flows, self.links, ask, stores=self._stores)
+        fold(self.flows, self.links, self._in_turns.ask if self._in_turns else self._pass, stores=self._stores)
 
     def trace_inputs(self, count: int, keep: Callable[[SpanColumn], None]) -> None:
         """Note every span of the first inputs."""
@@ -188,7 +185,7 @@ class Interconnect(LaidFlows):
         if entry is not None:
             heappush(self._queue, entry)
 
-    def _pass(self, inlet: Inlet) -> Entry | None:  # noqa: C901, PLR0915 - the inner loop: each call less counts
+    def _pass(self, inlet: Inlet) -> Entry | None:  # noqa: C901 - the inner loop: each call less counts
         """Take a packet over a link at the moment its head asks for it, and on to where ways merge.
 
         Returns
@@ -236,18 +233,7 @@ class Interconnect(LaidFlows):
             hop = onward
             ahead = hop.inlet
             if ahead is not None:
-                coming, other = ahead.coming, ahead.other
-                if other is not None and not coming:  # it passes at once if nothing can come before it
-                    if other.coming:
-                        before = other.coming[0]
-                        if head < before[0] or (head == before[0] and key < before[1]):
-                            continue
-                    elif head < other.known_until:
-                        continue
-                    else:
-                        other.known_until = other.earliest(self.clock._now)
-                        if head < other.known_until:
-                            continue
+                coming = ahead.coming
                 packet = head, key, ahead.number, ahead, hop, tail, input, position
                 if coming:
                     coming.append(packet)

@@ -260,22 +260,13 @@ class Inlet(Request):
         What will ask for the link, the first one first.
     number : int
         Tells inlets apart in the clock's queue: below zero, where the clock's own numbers are not, or one of these.
-    other : Inlet or None
-        The only other one of the link, if it has an ``earliest``: what comes here before it passes at once.
-    earliest : callable (now)
-        Before which time no packet asks for the link here that is not in ``coming``.
-    known_until : int
-        What it said last; that stays true.
     """
 
-    __slots__ = ("coming", "earliest", "known_until", "number", "other")
+    __slots__ = ("coming", "number")
 
     def __init__(self, number: int, ask: Callable[[Any], Any]) -> None:
         self.coming: deque[Coming] = deque()
         self.number = number
-        self.other: Inlet | None = None
-        self.earliest: Callable[[int], int] = int
-        self.known_until = 0
         self.callbacks = (ask,)  # type: ignore[assignment]
 
     @property

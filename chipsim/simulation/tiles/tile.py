@@ -81,11 +81,6 @@ class TileServer:
         self._traced_mvms = self._position = 0
         gate.notify = self.advance
 
-    @property
-    def least_ps(self) -> int:
-        """How long an MVM takes at least, from the last of its operands to the last of its sums."""
-        return self._load_ps + self._integrate_ps + self._convert_ps + self._drain_ps
-
     def note_releases(self, releases: array[int]) -> None:
         """Note there when space in a buffer is freed."""
         self.releases, self._note_release = releases, releases.append

@@ -133,11 +133,6 @@ class VaryingTileServer(TileServer):
         super().__init__(name, layer, gate, phases, banks, sample_and_hold, interconnect)
         self._lengths = lengths
 
-    @property
-    def least_ps(self) -> int:
-        """How long an MVM takes at least: one that has nothing to convert."""
-        return self._load_ps + self._drain_ps
-
     def _integrate(self) -> None:
         m, lengths = self.integrates, self._lengths
         self._integrate_ps, self._convert_ps = lengths.integrate_ps[m], lengths.convert_ps[m]

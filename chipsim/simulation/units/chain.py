@@ -107,13 +107,6 @@ class ChainUnit(Actor):
         if self._taken > places.done and not self._active:
             self.advance()
 
-    def sends_from(self, now: int) -> int:
-        """Before which time no packet leaves that is not sent by now: the next one waits for its tile's sums."""
-        places, tile = self.places, self._tile
-        if self._taken > places.done:
-            return self._own[places.done % places.count]
-        return now + tile.least_ps if tile.drains == tile.loads else now
-
     def state(self, origin: Origin) -> State:
         """Progress and times (rule T50)."""
         own, done = self.places.state(origin, self._positions), self.done
