@@ -29,7 +29,7 @@ class Consumer:
 
 def made(ways: list[list[int]]) -> tuple[Consumer, list[InOrderSink], InOrderGate]:
     gate = InOrderGate(4)
-    consumer, sinks = Consumer(gate), [InOrderSink(gate, ()) for _ in ways]
+    consumer, sinks = Consumer(gate), [InOrderSink(gate, np.arange(4)) for _ in ways]
     for sink, expected in zip(sinks, ways, strict=True):
         sink.expect(np.arange(sum(expected)), expected)
     gate.open()
@@ -120,7 +120,7 @@ def _state_of_another_machine() -> bytes:
 
 def test_arrivals_are_told_which_positions_come() -> None:
     gate, arrivals = InOrderGate(2), Arrivals()
-    sink = InOrderSink(gate, [0, 1, 1], arrivals)
+    sink = InOrderSink(gate, np.array([0, 1, 1]), arrivals)
     sink.expect(np.array([0, 2]), [1, 1])
     gate.open()
     for time in (4, 5, 8):

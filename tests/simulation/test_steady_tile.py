@@ -47,7 +47,7 @@ def run(
 ) -> tuple[list[int], list[tuple[int, ...]], int, object]:
     """Sums' times, all spans, busy time and the state at the end."""
     gate = InOrderGate(len(gaps))
-    sink = InOrderSink(gate, range(len(gaps)))
+    sink = InOrderSink(gate, np.arange(len(gaps)))
     sink.expect(np.arange(len(gaps)), [1] * len(gaps))
     tile = kind("tile(0,0)", "a", gate, phases, banks, False, Interconnect(chip(), Clock(), 1, 1))
     gate.open()

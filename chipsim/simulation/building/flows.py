@@ -107,15 +107,22 @@ class _Read:
     Attributes
     ----------
     branches : list of _Branch
-    completes : list of list of int
-        Of each branch.
     alike : list of _Alike
     """
 
     branches: list[_Branch]
-    completes: list[list[int]]
     alike: list[_Alike]
+    _listed: dict[int, list[int]] = field(default_factory=dict)
     _received: dict[object, tuple[NDArray[np.int64], list[int]]] = field(default_factory=dict)
+
+    def sink(self, branch: int, target: Target) -> EdgeSink | InOrderSink:
+        """Where what one source sends arrives at a target."""
+        completes = self.branches[branch].completes
+        if isinstance(target.gate, InOrderGate):
+            return InOrderSink(target.gate, completes, target.arrivals)
+        if branch not in self._listed:
+            self._listed[branch] = completes.tolist()
+        return EdgeSink(target.gate, self._listed[branch], target.arrivals, in_order=True)
 
     def received(self, branch: int, parts: tuple[int, ...], sender: Replica) -> tuple[NDArray[np.int64], list[int]]:
         """Which positions a target gets that reads some of `alike`, in order, and how many complete each of its own."""
@@ -145,7 +152,7 @@ def _read(machine: Machine, outgoing: list[Edge], total: int) -> _Read:
             for number, (target, ranges) in enumerate(_channels(machine, branch, taps))
         ]
         alike.append(_Alike(positions, reads))
-    return _Read(branches, [branch.completes.tolist() for branch in branches], alike)
+    return _Read(branches, alike)
 
 
 def _channels(machine: Machine, branch: _Branch, taps: Taps) -> Iterator[tuple[Target, Ranges]]:
@@ -162,7 +169,7 @@ def _join(machine: Machine, source: Source, read: _Read) -> None:
     """Lay the flows of one source to all consumers of its layer."""
     branches, total = read.branches, len(source.outlet.flows)
     sinks = {
-        (index, number): _sink(target, read.completes[index])
+        (index, number): read.sink(index, target)
         for index, branch in enumerate(branches)
         for number, target in enumerate(branch.targets)
     }
@@ -184,12 +191,6 @@ def _join(machine: Machine, source: Source, read: _Read) -> None:
     source.outlet.lay([kinds[number] for number in label.tolist()], kinds)
     for (index, number), parts in received.items():
         sinks[index, number].expect(*read.received(index, tuple(parts), source.replica))
-
-
-def _sink(target: Target, completes: Sequence[int]) -> EdgeSink | InOrderSink:
-    if isinstance(target.gate, InOrderGate):
-        return InOrderSink(target.gate, completes, target.arrivals)
-    return EdgeSink(target.gate, completes, target.arrivals, in_order=True)
 
 
 def _groups(source: Source, alike: _Alike) -> dict[Ranges, list[tuple[int, int, Target]]]:

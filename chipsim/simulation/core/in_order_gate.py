@@ -90,7 +90,7 @@ class InOrderGate(Arriving):
         """Call once all ways are known; a first position that expects nothing waits for the admission."""
         if not any(way.counts.left for way in self._ways):
             self.admitted = True
-            InOrderSink(self, ()).expect(np.zeros(1, np.int64), [1] + [0] * (self.positions - 1))
+            InOrderSink(self, np.arange(1)).expect(np.zeros(1, np.int64), [1] + [0] * (self.positions - 1))
         if len(self._ways) == 1:
             [way] = self._ways
             self.times, self.expected, self.left = way.counts.times, way.counts.expected, way.counts.left
@@ -137,8 +137,8 @@ class InOrderSink:
     Parameters
     ----------
     gate : InOrderGate
-    completes : sequence of int
-        For every position of the producer, as of `EdgeSink`.
+    completes : ndarray of int64
+        For every position of the producer, as of `EdgeSink`; for those who look back.
     arrivals : Arrivals, optional
         Told where times are noted.
 
@@ -152,7 +152,7 @@ class InOrderSink:
 
     __slots__ = ("_has_all", "arrivals", "arrive", "completes", "counts", "gate")
 
-    def __init__(self, gate: InOrderGate, completes: Sequence[int], arrivals: Arrivals | None = None) -> None:
+    def __init__(self, gate: InOrderGate, completes: NDArray[np.int64], arrivals: Arrivals | None = None) -> None:
         self.gate, self.completes, self.arrivals = gate, completes, arrivals
         self.counts: Arriving
         self.arrive: Callable[[int, int, int], None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from chipsim.mapping.plan import Plan
 from chipsim.simulation.building.machine import Machine
 from chipsim.simulation.building.wiring import build_machine, build_machines
@@ -164,7 +166,7 @@ def note_links(
     server = branch.link
     writers = [writers_of[id(sink.writer)] for sink in branch.sinks if isinstance(sink, FarSink)]
     sinks = [
-        (number[id(sink.gate)], sink.completes)
+        (number[id(sink.gate)], np.asarray(sink.completes).tolist())
         for sink in branch.sinks
         if isinstance(sink, EdgeSink | InOrderSink) and not isinstance(sink, FarSink)
     ]
